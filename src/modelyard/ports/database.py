@@ -1,0 +1,149 @@
+"""The database port: statements defined once in SQLAlchemy Core, compiled once, run on the bare driver.
+
+A store holds `Statement`s and runs them on the `Transaction` it is given; it never opens, commits or rolls back. All
+writes of a process go through one writer, which groups what is waiting into one commit (see `Unit`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.sql import ClauseElement
+
+from modelyard.kernel.events import Entry
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+Params = Mapping[str, Any]
+
+
+class Statement:
+    """One SQL statement of a store: a Core expression with named bind parameters, compiled on first use per dialect.
+
+    Build it once, at import of the store; building Core for every call costs several times the transaction itself.
+    Expanding (`IN`) parameters are not supported: pass a JSON array to `json_each`-like functions, or run many.
+    """
+
+    __slots__ = ("_clause", "_compiled")
+
+    def __init__(self, clause: ClauseElement) -> None:
+        self._clause = clause
+        self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def compiled(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
+        """The text in the dialect's named style, and the literal values that the expression itself carries."""
+        if (known := self._compiled.get(dialect.name)) is None:
+            done = self._clause.compile(dialect=dialect)
+            fixed = {k: v for k, v in done.params.items() if v is not None}
+            known = self._compiled[dialect.name] = (str(done), fixed)
+        return known
+
+
+class Transaction(Protocol):
+    """A running transaction (or a read snapshot); parameters by name, rows as tuples in column order.
+
+    Values are str, int, float, bytes, bool (stored as 0/1) and None; times are integer milliseconds, documents are
+    JSON bytes. NaN is stored as NULL by SQLite: a store that must keep it says so in a column of its own.
+    """
+
+    def all(self, statement: Statement, params: Params = ..., /) -> list[Row]:
+        """Every row of a query."""
+        ...
+
+    def one(self, statement: Statement, params: Params = ..., /) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    def run(self, statement: Statement, params: Params = ..., /) -> int:
+        """Change something; the number of rows it touched.
+
+        Raises:
+            AlreadyExists: a unique key is taken.
+            Conflict: another constraint forbids it.
+        """
+        ...
+
+    def many(self, statement: Statement, rows: Sequence[Params], /) -> None:
+        """Run one statement for every set of parameters, in bulk."""
+        ...
+
+
+class Unit(Protocol):
+    """One call's share of a group commit. The writer runs `run`, journals `settle`, commits, then calls `answer`.
+
+    If `run` raises, its own changes are undone (the rest of the group stands) and `settle` gets the error; what it
+    gives back then is journalled in the same group. `run` may be called a second time after an undo and must then
+    do its work again from the start. `answer` comes after the commit, from the writer's thread, and must be quick.
+    """
+
+    def run(self, tx: Transaction) -> None:
+        """Do the work."""
+        ...
+
+    def settle(self, error: BaseException | None) -> Sequence[Entry]:
+        """What the journal is to hold of it."""
+        ...
+
+    def answer(self, error: BaseException | None) -> None:
+        """Tell the caller; `error` is also set when the commit itself failed."""
+        ...
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What callers may count on beyond the port; ask this, never which engine it is."""
+
+    savepoints_are_cheap: bool
+    shared_between_machines: bool
+    transactional_ddl: bool
+
+
+class Migration(msgspec.Struct, frozen=True):
+    """One numbered step of a slice's tables; never edited once released, only followed by another.
+
+    Attributes:
+        ddl: statements with `{int}`, `{real}`, `{text}`, `{bytes}`, `{serial}` (auto-numbered integer primary key)
+            in place of types, so that one text serves both engines and sorts text by bytes on both.
+    """
+
+    slice: str
+    number: int
+    name: str
+    ddl: tuple[str, ...]
+
+
+class Database(Protocol):
+    """One home's database."""
+
+    caps: Capabilities
+
+    def submit(self, unit: Unit) -> None:
+        """Queue a unit for the writer and return at once.
+
+        Raises:
+            Unavailable: the writer is stopped, or its queue is full.
+        """
+        ...
+
+    def write(self, work: Callable[[Transaction], T], entries: Callable[[], Sequence[Entry]] = ...) -> T:
+        """Run `work` in the writer and wait for its commit; `entries` are journalled with it. Never from the writer."""
+        ...
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A consistent read-only snapshot on the calling thread's own connection; a write in it raises."""
+        ...
+
+    def migrate(self, steps: Sequence[Migration]) -> list[str]:
+        """Bring the tables up to date under a lock; the names of the steps it took.
+
+        Raises:
+            Conflict: the database knows steps that this version does not: a newer program made it.
+        """
+        ...
+
+    def close(self) -> None:
+        """Drain the writer, then close every connection."""
+        ...
