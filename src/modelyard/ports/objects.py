@@ -6,14 +6,30 @@ versions and who may read are the slices' business.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NewType, Protocol
 
 from msgspec import Struct
 
+from modelyard.kernel.errors import InvalidInput
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
 Digest = NewType("Digest", str)
 """SHA-256 in lower-case hex, 64 characters."""
+
+
+def parse_digest(text: str) -> Digest:
+    """`text` as a digest; safe to be part of a path.
+
+    Raises:
+        InvalidInput: it is not 64 lower-case hex digits.
+    """
+    if not _DIGEST.fullmatch(text):
+        raise InvalidInput(f"{text[:80]!r} is not a digest; one is 64 lower-case hex digits")
+    return Digest(text)
 
 
 class Stored(Struct, frozen=True):

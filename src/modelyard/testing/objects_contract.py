@@ -1,0 +1,181 @@
+"""What every adapter of the objects port must do. Derive a test class and give it an `objects` fixture.
+
+    class TestMyStore(ObjectsContract):
+        @pytest.fixture
+        def objects(self) -> Objects:
+            return MyStore(...)
+
+Each test needs a store that nothing was put into before.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+
+import pytest
+
+from modelyard.kernel.errors import Damaged, InvalidInput, NotFound
+from modelyard.ports.objects import Digest, Objects, Stored
+
+MIB = 1 << 20
+NOWHERE = Digest("0" * 64)
+
+
+def digest_of(content: bytes) -> Digest:
+    """The name that a store must give to these bytes."""
+    return Digest(sha256(content).hexdigest())
+
+
+def in_pieces(content: bytes, size: int) -> Iterator[bytes]:
+    """The content as a sender would stream it."""
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+def blob(size: int) -> bytes:
+    """Bytes that do not repeat in any period a store may cut by."""
+    block = b"".join(sha256(n.to_bytes(8, "big")).digest() for n in range(4096))
+    rounds = -(-size // len(block))
+    return b"".join(n.to_bytes(4, "big") + block[4:] for n in range(rounds))[:size]
+
+
+def stored_bytes(objects: Objects, digest: Digest, *, start: int = 0, stop: int | None = None) -> bytes:
+    """A read, put together."""
+    return b"".join(objects.read(digest, start=start, stop=stop))
+
+
+class ObjectsContract:
+    """The suite."""
+
+    def test_what_was_put_is_read_back_under_its_hash(self, objects: Objects) -> None:
+        content = blob(3000)
+        stored = objects.put([content])
+        assert stored == Stored(digest_of(content), 3000)
+        assert stored_bytes(objects, stored.digest) == content
+        assert objects.size(stored.digest) == 3000
+
+    def test_nothing_at_all_is_an_object_too(self, objects: Objects) -> None:
+        for content in ([], [b""], [b"", b""]):
+            assert objects.put(content) == Stored(digest_of(b""), 0)
+        assert stored_bytes(objects, digest_of(b"")) == b""
+        assert objects.size(digest_of(b"")) == 0
+
+    @pytest.mark.parametrize("size", [MIB - 1, MIB, 5 * MIB, 5 * MIB + 1, 17 * MIB + 3])
+    def test_large_content_streams_whole(self, objects: Objects, size: int) -> None:
+        content = blob(size)
+        stored = objects.put(in_pieces(content, 777_777))
+        assert stored == Stored(digest_of(content), size)
+        assert stored_bytes(objects, stored.digest) == content
+
+    def test_equal_content_is_stored_once(self, objects: Objects) -> None:
+        first = objects.put([b"the same"])
+        assert objects.put(iter([b"the ", b"same"])) == first
+        assert list(objects.digests()) == [first]
+
+    def test_two_writers_of_the_same_content_both_succeed(self, objects: Objects) -> None:
+        content, done = blob(6 * MIB), list[Stored]()
+        barrier = threading.Barrier(4)
+
+        def write() -> None:
+            barrier.wait()
+            done.append(objects.put(in_pieces(content, MIB)))
+
+        _together([write] * 4)
+        assert done == [Stored(digest_of(content), len(content))] * 4
+        assert stored_bytes(objects, digest_of(content)) == content
+        assert len(list(objects.digests())) == 1
+        assert objects.sweep() == 0
+
+    def test_an_expected_hash_that_fits_is_accepted(self, objects: Objects) -> None:
+        assert objects.put([b"abc"], expect=digest_of(b"abc")).digest == digest_of(b"abc")
+
+    @pytest.mark.parametrize("size", [10, 12 * MIB])
+    def test_bytes_that_miss_their_expected_hash_are_not_stored(self, objects: Objects, size: int) -> None:
+        content = blob(size)
+        with pytest.raises(Damaged):
+            objects.put(in_pieces(content, MIB), expect=NOWHERE)
+        assert list(objects.digests()) == []
+        assert objects.size(digest_of(content)) is None
+        assert objects.sweep() == 0
+
+    @pytest.mark.parametrize("size", [10, 12 * MIB])
+    def test_a_sender_that_fails_midway_leaves_nothing(self, objects: Objects, size: int) -> None:
+        def broken() -> Iterator[bytes]:
+            yield from in_pieces(blob(size), MIB)
+            raise ConnectionResetError("the sender went away")
+
+        with pytest.raises(ConnectionResetError):
+            objects.put(broken())
+        assert list(objects.digests()) == []
+        assert objects.sweep() == 0
+
+    @pytest.mark.parametrize(
+        ("start", "stop"), [(0, 10), (10, 20), (2990, None), (2990, 9999), (0, 9999), (0, 0), (3000, None), (4000, 5)]
+    )
+    def test_a_range_is_read_as_a_slice_would_be(self, objects: Objects, start: int, stop: int | None) -> None:
+        content = blob(3000)
+        digest = objects.put([content]).digest
+        assert stored_bytes(objects, digest, start=start, stop=stop) == content[start:stop]
+
+    def test_a_range_of_a_large_object_is_right_across_chunks(self, objects: Objects) -> None:
+        content = blob(9 * MIB)
+        digest = objects.put([content]).digest
+        start, stop = MIB - 5, 7 * MIB + 5
+        assert stored_bytes(objects, digest, start=start, stop=stop) == content[start:stop]
+
+    def test_a_reader_gets_chunks_it_can_hold(self, objects: Objects) -> None:
+        digest = objects.put([blob(9 * MIB)]).digest
+        assert max(len(chunk) for chunk in objects.read(digest)) <= 4 * MIB
+
+    def test_reading_what_is_not_there_says_so_at_once(self, objects: Objects) -> None:
+        with pytest.raises(NotFound, match=NOWHERE):
+            objects.read(NOWHERE)
+        assert objects.size(NOWHERE) is None
+
+    def test_a_deleted_object_is_gone_and_can_come_back(self, objects: Objects) -> None:
+        digest = objects.put([b"once"]).digest
+        assert objects.delete(digest)
+        assert not objects.delete(digest)
+        assert objects.size(digest) is None
+        assert list(objects.digests()) == []
+        assert objects.put([b"once"]).digest == digest
+        assert stored_bytes(objects, digest) == b"once"
+
+    def test_every_object_is_listed_with_its_size(self, objects: Objects) -> None:
+        put = {objects.put([blob(n * 100)]) for n in range(25)}
+        assert set(objects.digests()) == put
+
+    @pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 64 + "\n", "g" * 64])
+    def test_a_name_that_is_no_digest_is_refused(self, objects: Objects, name: str) -> None:
+        asks: list[Callable[[Digest], object]] = [objects.size, objects.read, objects.delete, objects.local]
+        for ask in asks:
+            with pytest.raises(InvalidInput):
+                ask(Digest(name))
+
+    def test_a_local_path_holds_the_bytes_where_there_is_one(self, objects: Objects) -> None:
+        digest = objects.put([b"local"]).digest
+        path = objects.local(digest)
+        assert path is None or path.read_bytes() == b"local"
+        assert objects.local(NOWHERE) is None
+
+    def test_a_sweep_leaves_running_writers_alone(self, objects: Objects) -> None:
+        swept = list[int]()
+
+        def content() -> Iterator[bytes]:
+            yield blob(6 * MIB)
+            swept.append(objects.sweep())
+            yield b"end"
+
+        stored = objects.put(content())
+        assert swept == [0]
+        assert objects.size(stored.digest) == 6 * MIB + 3
+
+
+def _together(work: list[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=each) for each in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
