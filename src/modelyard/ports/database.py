@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from modelyard.kernel.events import Entry
 
@@ -38,7 +39,9 @@ class Statement:
         """The text in the dialect's named style, and the literal values that the expression itself carries."""
         if (known := self._compiled.get(dialect.name)) is None:
             done = self._clause.compile(dialect=dialect)
-            fixed = {k: v for k, v in done.params.items() if v is not None}
+            if not isinstance(done, SQLCompiler):
+                raise TypeError("a Statement takes a query or a change of rows; tables are made by migrations")
+            fixed = {name: value for name, value in done.params.items() if not done.binds[name].required}
             known = self._compiled[dialect.name] = (str(done), fixed)
         return known
 
@@ -47,7 +50,14 @@ class Transaction(Protocol):
     """A running transaction (or a read snapshot); parameters by name, rows as tuples in column order.
 
     Values are str, int, float, bytes, bool (stored as 0/1) and None; times are integer milliseconds, documents are
-    JSON bytes. NaN is stored as NULL by SQLite: a store that must keep it says so in a column of its own.
+    JSON bytes. NaN is stored as NULL, on every engine: a store that must keep it says so in a column of its own.
+    After a statement has raised, the transaction is spent: a unit that swallows the error is undone all the same, so
+    ask first (or write `ON CONFLICT`) rather than try and catch.
+
+    Raises:
+        InvalidInput: a value that no engine stores: an integer beyond 64 bits, a lone surrogate.
+        Unavailable: the disk is full, the database is locked for too long, or the server is away.
+        Damaged: the file is no database, or a page of it is broken.
     """
 
     def all(self, statement: Statement, params: Params = ..., /) -> list[Row]:
@@ -115,10 +125,39 @@ class Migration(msgspec.Struct, frozen=True):
     ddl: tuple[str, ...]
 
 
+class WriterStats(msgspec.Struct, frozen=True):
+    """What a process's writer has done since it started, for `/metrics`.
+
+    Attributes:
+        units: calls carried, failed ones included.
+        failures: groups whose commit failed as a whole.
+        waiting: units in the queue right now.
+        commit_seconds: total time in COMMIT.
+        commit_buckets, group_buckets: how many commits lasted at most `COMMIT_BOUNDS_S[i]` seconds or carried at most
+            `GROUP_BOUNDS[i]` units; one more than the bounds, the last has no bound.
+    """
+
+    commits: int
+    units: int
+    failures: int
+    waiting: int
+    commit_seconds: float
+    commit_buckets: tuple[int, ...]
+    group_buckets: tuple[int, ...]
+
+
+COMMIT_BOUNDS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+GROUP_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
 class Database(Protocol):
     """One home's database."""
 
     caps: Capabilities
+
+    def stats(self) -> WriterStats:
+        """What the writer has done so far."""
+        ...
 
     def submit(self, unit: Unit) -> None:
         """Queue a unit for the writer and return at once.
@@ -133,7 +172,7 @@ class Database(Protocol):
         ...
 
     def read(self) -> AbstractContextManager[Transaction]:
-        """A consistent read-only snapshot on the calling thread's own connection; a write in it raises."""
+        """A consistent read-only snapshot on a connection that nobody else uses meanwhile; a write in it raises."""
         ...
 
     def migrate(self, steps: Sequence[Migration]) -> list[str]:
@@ -141,6 +180,8 @@ class Database(Protocol):
 
         Raises:
             Conflict: the database knows steps that this version does not: a newer program made it.
+            Damaged: a step that was taken reads differently now.
+            Unavailable: another program holds the lock for too long.
         """
         ...
 

@@ -1,4 +1,9 @@
-"""Public contract suites, one for each port, and the small stages that tests of slices stand on.
+"""What tests of slices, adapters and extensions stand on: a bench to call services at, and contract suites for ports.
 
-Whoever writes an adapter of their own runs the suite of its port against it. Nothing here is used by the product.
+Nothing here imports pytest before a suite is used. It ships with the package, so that a third party's adapter can be
+held to the same contract.
 """
+
+from modelyard.testing.bench import Bench
+
+__all__ = ["Bench"]

@@ -1,0 +1,198 @@
+"""SQLite as the home's database: a writer with group commit, a small pool of snapshot readers, and migrations.
+
+Several processes may open one file: each has its own writer, and they take turns by `BEGIN IMMEDIATE`. It never holds
+the write lock between groups.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from modelyard.adapters.migrations import CREATE_LEDGER, READ_LEDGER, Taken, take
+from modelyard.adapters.sqlite.connections import SqliteTransaction, connect
+from modelyard.adapters.sqlite.faults import translate
+from modelyard.adapters.writer import Writer
+from modelyard.kernel.clock import Clock, SystemClock
+from modelyard.kernel.errors import Internal, Unavailable
+from modelyard.kernel.events import Entry
+from modelyard.ports.database import Capabilities, Migration, Transaction, Unit, WriterStats
+from modelyard.ports.journal import Journal
+
+T = TypeVar("T")
+TYPES = {"int": "INTEGER", "real": "REAL", "text": "TEXT", "bytes": "BLOB", "serial": "INTEGER PRIMARY KEY"}
+_IDLE_READERS = 16
+
+
+def _no_entries() -> Sequence[Entry]:
+    return ()
+
+
+class SqliteDatabase:
+    """One file.
+
+    Args:
+        journal: where the entries of units go; without one they are dropped.
+        synchronous: FULL survives power loss; NORMAL may then lose the last commits, but stays whole.
+        busy_timeout_s: how long to wait for another process's write lock.
+    """
+
+    caps = Capabilities(savepoints_are_cheap=True, shared_between_machines=False, transactional_ddl=True)
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        journal: Journal | None = None,
+        synchronous: Literal["FULL", "NORMAL"] = "FULL",
+        busy_timeout_s: float = 10.0,
+        clock: Clock | None = None,
+    ) -> None:
+        self._path = path
+        self._journal = journal
+        self._synchronous = synchronous
+        self._busy_timeout_s = busy_timeout_s
+        self._clock = clock or SystemClock()
+        self._readers: deque[sqlite3.Connection] = deque()
+        self._closed = False
+        self._readers.append(self._connect(reader=True))
+        self._writer = Writer(self._engine, journal=journal)
+
+    def submit(self, unit: Unit) -> None:
+        """Queue a unit for the writer."""
+        self._writer.submit(unit)
+
+    def write(self, work: Callable[[Transaction], T], entries: Callable[[], Sequence[Entry]] = _no_entries) -> T:
+        """Run `work` in the writer and wait for its commit."""
+        return self._writer.write(work, entries)
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A snapshot; it costs a few microseconds, and holding one for long keeps the log file from shrinking."""
+        if self._closed:
+            raise Unavailable("the database is closed: the yard is stopping; try again when it is up")
+        try:
+            connection = self._readers.pop()
+        except IndexError:
+            connection = self._connect(reader=True)
+        try:
+            connection.execute("BEGIN")
+            yield SqliteTransaction(connection, self._path, reader=True)
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self._put_back(connection)
+
+    def migrate(self, steps: Sequence[Migration]) -> list[str]:
+        """Take the steps that are due, the journal's first, all in one transaction."""
+        own = self._journal.migrations if self._journal else ()
+        connection = self._connect()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            names = take((*own, *steps), _Ledger(connection, self._clock), TYPES)
+            connection.execute("COMMIT")
+        except sqlite3.Error as err:
+            raise self._unmigrated(err) from err
+        finally:
+            connection.close()
+        return names
+
+    def stats(self) -> WriterStats:
+        """What the writer has done so far."""
+        return self._writer.stats()
+
+    def close(self) -> None:
+        """Drain the writer, then close every connection; the last one folds the log back into the file."""
+        self._writer.close()
+        self._closed = True
+        while self._readers:
+            self._readers.pop().close()
+
+    def _put_back(self, connection: sqlite3.Connection) -> None:
+        if self._closed or len(self._readers) >= _IDLE_READERS:
+            connection.close()
+        else:
+            self._readers.append(connection)
+
+    def _connect(self, *, reader: bool = False) -> sqlite3.Connection:
+        return connect(self._path, busy_timeout_s=self._busy_timeout_s, synchronous=self._synchronous, reader=reader)
+
+    def _engine(self) -> _Engine:
+        return _Engine(self._connect(), self._path)
+
+    def _unmigrated(self, error: sqlite3.Error) -> BaseException:
+        found = translate(error, self._path)
+        return Internal(f"a migration of {self._path.name} failed and was undone") if type(found) is Internal else found
+
+
+class _Engine:
+    """The writer's connection."""
+
+    savepoints = True
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self.tx = SqliteTransaction(connection, path, reader=False)
+
+    def begin(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self._connection.execute("COMMIT")
+
+    def rollback(self) -> bool:
+        self.tx.failure = None
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            return not self._connection.in_transaction
+        return True
+
+    def mark(self) -> None:
+        self._connection.execute("SAVEPOINT unit")
+
+    def release(self) -> None:
+        self._connection.execute("RELEASE unit")
+
+    def undo(self) -> bool:
+        if not self._connection.in_transaction:
+            return False
+        self._connection.execute("ROLLBACK TO unit")
+        self._connection.execute("RELEASE unit")
+        return True
+
+    def enter_journal(self) -> None:
+        """BEGIN IMMEDIATE keeps everybody else out already."""
+
+    def translate(self, error: BaseException) -> BaseException:
+        return translate(error, self._path)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _Ledger:
+    """The migrator's view of a connection whose transaction is open."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def taken(self) -> Taken:
+        self._connection.execute(CREATE_LEDGER.format_map(TYPES))
+        return {(slice_, number): checksum for slice_, number, checksum in self._connection.execute(READ_LEDGER)}
+
+    def execute(self, ddl: str) -> None:
+        self._connection.execute(ddl)
+
+    def note(self, step: Migration, checksum: str) -> None:
+        self._connection.execute(
+            "INSERT INTO schema_step VALUES (?, ?, ?, ?, ?)",
+            (step.slice, step.number, step.name, checksum, self._clock.now_ms()),
+        )
