@@ -1,0 +1,62 @@
+# Everything that can be done with a clone. Each target sets up what it needs in .venv first.
+
+VENV   := .venv
+PYTHON_BIN := $(VENV)/bin/python
+# The interpreter that .venv is made from; empty: the first that fits.
+PYTHON ?=
+# Test processes at once: two are faster than one from two cores on, more only pay with more cores.
+JOBS   ?= 2
+ARGS   ?=
+
+DEV  := $(VENV)/.ready-dev
+DEMO := $(VENV)/.ready-demo
+# What a whole development environment holds is enough for the demo.
+DEMO_READY := $(if $(wildcard $(DEV)),$(DEV),$(DEMO))
+
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format imports bench lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(DEV)  ## Make .venv with everything that development needs
+
+demo: $(DEMO_READY)  ## Run the whole lifecycle on one machine, in about a minute
+	@$(VENV)/bin/yard demo $(ARGS)
+
+test: $(DEV)  ## Run the tests (one file: make test ARGS=tests/kernel)
+	@$(PYTHON_BIN) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+check: $(DEV)  ## Check format, lint, types, imports, rules and docs: what CI runs
+	@$(VENV)/bin/ruff format --check --quiet . || { echo "Mend it: make format" >&2; exit 1; }
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/mypy --no-error-summary
+	@$(MAKE) --no-print-directory imports
+	@$(PYTHON_BIN) -m pytest tests/architecture tests/docs
+
+format: $(DEV)  ## Format the code and mend what the linter can
+	@$(VENV)/bin/ruff format --quiet .
+	@$(VENV)/bin/ruff check --quiet --fix .
+
+imports: $(DEV)  ## Check the import contracts and show which hold
+	@$(PYTHON_BIN) -m tests.architecture.contracts
+
+bench: $(DEV)  ## Measure against the raw floor and the peers, and print ratios
+	@$(PYTHON_BIN) -m benchmarks $(ARGS)
+
+lock: ## Resolve the locked versions anew (newest: UPGRADE=1 make lock)
+	@scripts/lock.sh
+
+clean:  ## Remove .venv and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(DEV): pyproject.toml requirements.lock scripts/setup.sh
+	@scripts/setup.sh dev
+	@touch $@
+
+$(DEMO): pyproject.toml requirements.lock scripts/setup.sh
+	@scripts/setup.sh demo
+	@touch $@
