@@ -1,0 +1,206 @@
+"""Objects in a bucket of S3, Google Cloud Storage or Azure: one key each, `prefix/ab/<digest>`, as in a folder.
+
+An object's key is its hash, known only once the last byte has passed, so content is spooled first: in memory up to
+8 MiB, beyond that in a nameless local file that dies with its process. Small content goes up in one conditional put,
+large content in a multipart upload, which becomes visible whole or not at all. It never writes a temporary key.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, UnknownConfigurationKeyError
+from obstore.store import from_url
+
+from modelyard.kernel.errors import Damaged, InvalidInput, NotFound, Unavailable
+from modelyard.ports.objects import Digest, Stored, parse_digest
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+CHUNK_BYTES = 1 << 20
+SPOOL_BYTES = 8 << 20
+PART_BYTES = 8 << 20
+MOST_PARTS = 9_000  # S3 takes 10,000 parts
+PARTS_AT_ONCE = 4
+RETRY = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
+
+
+def open_bucket(address: str, options: Mapping[str, str]) -> ObjectStore:
+    """The library's own handle of a bucket; it is not asked anything yet.
+
+    Raises:
+        InvalidInput: an option or address that the library does not know.
+    """
+    opened: Callable[..., ObjectStore] = from_url  # its overloads tell the stores apart, which only the address can
+    known = {key: value for key, value in os.environ.items() if key.startswith("AWS_")} | dict(options)
+    plain = any("endpoint" in key.lower() and value.startswith("http://") for key, value in known.items())
+    try:
+        return opened(address, config=dict(options), client_options={"allow_http": plain}, retry_config=RETRY)
+    except UnknownConfigurationKeyError as err:
+        raise InvalidInput(
+            f"one of the options {sorted(options)} is not known for {address}; "
+            "S3 takes e.g. endpoint, region, access_key_id, secret_access_key"
+        ) from err
+    except BaseError as err:
+        raise InvalidInput(
+            f"{address!r} is no bucket address; write s3://bucket/prefix, gs://bucket/prefix "
+            "or az://account/container/prefix"
+        ) from err
+
+
+class BucketObjects:
+    """The objects under one address; several yards and machines may share it.
+
+    Args:
+        address: `s3://bucket/prefix`, `gs://bucket/prefix` or `az://account/container/prefix`.
+        options: what the store's library calls its configuration (`endpoint`, `region`, `access_key_id`, ...); what
+            is not given is taken from the environment (`AWS_ACCESS_KEY_ID`, `GOOGLE_APPLICATION_CREDENTIALS`, ...).
+        spool: the folder for content above 8 MiB while it is hashed; by default the system's.
+
+    Raises:
+        InvalidInput: an option or address that the library does not know.
+    """
+
+    def __init__(self, address: str, *, options: Mapping[str, str], spool: Path | None = None) -> None:
+        self._address = address.rstrip("/")
+        self._store = open_bucket(self._address, options)
+        self._spool = None if spool is None else str(spool)
+
+    def put(self, content: Iterable[bytes], *, expect: Digest | None = None) -> Stored:
+        """Store bytes as they stream by; the bucket has acknowledged them when this returns."""
+        wanted = None if expect is None else parse_digest(expect)
+        seen, size = sha256(), 0
+        with tempfile.SpooledTemporaryFile(SPOOL_BYTES, dir=self._spool) as file:
+            for chunk in content:
+                seen.update(chunk)
+                size += len(chunk)
+                _spool(file, chunk)
+            stored = Stored(Digest(seen.hexdigest()), size)
+            if wanted is not None and stored.digest != wanted:
+                raise Damaged(f"the bytes hash to {stored.digest}, not to {wanted} as announced; send them again")
+            file.seek(0)
+            self._keep(file, stored)
+        return stored
+
+    def read(self, digest: Digest, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` up to `stop`; a part costs one request more than the whole."""
+        key = _key(digest)
+        if start <= 0 and stop is None:
+            with self._asking(digest):
+                return self._whole(digest, obstore.get(self._store, key))
+        if (size := self.size(digest)) is None:
+            raise _missing(digest)
+        first, end = max(start, 0), size if stop is None else min(stop, size)
+        with self._asking(digest):
+            if (first, end) == (0, size):
+                return self._whole(digest, obstore.get(self._store, key))
+            if first >= end:
+                return iter(())
+            return self._chunks(digest, obstore.get(self._store, key, options={"range": (first, end)}))
+
+    def size(self, digest: Digest) -> int | None:
+        """Size in bytes; None if there is no such object."""
+        key = _key(digest)
+        with self._asking():
+            try:
+                return obstore.head(self._store, key)["size"]
+            except FileNotFoundError:
+                return None
+
+    def delete(self, digest: Digest) -> bool:
+        """Remove an object; False if there was none."""
+        if self.size(digest) is None:
+            return False
+        with self._asking(digest):
+            obstore.delete(self._store, _key(digest))
+        return True
+
+    def digests(self) -> Iterator[Stored]:
+        """Every object; strangers among the keys are passed over."""
+        with self._asking():
+            for batch in obstore.list(self._store):
+                for found in batch:
+                    folder, _, name = found["path"].rpartition("/")
+                    if len(name) == 64 and folder == name[:2]:
+                        yield Stored(Digest(name), found["size"])
+
+    def local(self, digest: Digest) -> Path | None:
+        """None: a bucket has no paths."""
+        parse_digest(digest)
+        return None
+
+    def sweep(self) -> int:
+        """Nothing to remove: a spool file dies with its writer.
+
+        Parts of an upload that was cut off stay unseen in the bucket until its rule for incomplete multipart uploads
+        removes them; give the bucket one (S3: AbortIncompleteMultipartUpload after 1 day).
+        """
+        return 0
+
+    def _keep(self, file: IO[bytes], stored: Stored) -> None:
+        key = _key(stored.digest)
+        with self._asking():
+            if stored.size_bytes <= SPOOL_BYTES:
+                try:
+                    obstore.put(self._store, key, file.read(), mode="create")
+                except AlreadyExistsError:
+                    return
+            elif self.size(stored.digest) != stored.size_bytes:
+                part = max(PART_BYTES, -(-stored.size_bytes // MOST_PARTS))
+                obstore.put(self._store, key, file, use_multipart=True, chunk_size=part, max_concurrency=PARTS_AT_ONCE)
+
+    def _whole(self, digest: Digest, answer: obstore.GetResult) -> Iterator[bytes]:
+        seen = sha256()
+        for chunk in self._chunks(digest, answer):
+            seen.update(chunk)
+            yield chunk
+        if seen.hexdigest() != digest:
+            raise Damaged(
+                f"the stored bytes of object {digest} hash to {seen.hexdigest()}; "
+                "restore it from a backup, or delete it and put the content again"
+            )
+
+    def _chunks(self, digest: Digest, answer: obstore.GetResult) -> Iterator[bytes]:
+        with self._asking(digest):
+            yield from (bytes(chunk) for chunk in answer.stream(min_chunk_size=CHUNK_BYTES))
+
+    @contextmanager
+    def _asking(self, digest: Digest | None = None) -> Iterator[None]:
+        """Turn the library's refusals into ours; its text may show addresses and goes to the log with the cause."""
+        try:
+            yield
+        except (BaseError, OSError) as err:
+            if digest is not None and isinstance(err, FileNotFoundError):
+                raise _missing(digest) from err
+            raise Unavailable(
+                f"the bucket {self._address} refused or did not answer; check that it exists, its endpoint and the "
+                "yard's keys for it, then repeat. The log holds its answer"
+            ) from err
+
+
+def _key(digest: Digest) -> str:
+    known = parse_digest(digest)
+    return f"{known[:2]}/{known}"
+
+
+def _spool(file: IO[bytes], chunk: bytes) -> None:
+    try:
+        file.write(chunk)
+    except OSError as err:
+        raise Unavailable(
+            "the local disk has no room to spool an object on its way to the bucket; nothing was stored. "
+            "Free space on it, then repeat"
+        ) from err
+
+
+def _missing(digest: Digest) -> NotFound:
+    return NotFound(f"there is no object {digest}; it was deleted or never stored here")
