@@ -29,6 +29,7 @@ class Actor(Struct, frozen=True, kw_only=True):
     Attributes:
         scopes: what the credential allows, e.g. `{"lake:read", "serving:*"}`.
         resources: ref patterns that the credential is confined to (`table:trips`, `model:*`); empty means all.
+        via: the id of the token that the credential is or came from; empty where there is none.
     """
 
     id: ActorId
@@ -36,6 +37,7 @@ class Actor(Struct, frozen=True, kw_only=True):
     kind: ActorKind = ActorKind.PERSON
     scopes: frozenset[str] = frozenset()
     resources: tuple[str, ...] = ()
+    via: str = ""
 
 
 SYSTEM = Actor(id=ActorId("system"), name="system", kind=ActorKind.SYSTEM, scopes=frozenset({"*"}))

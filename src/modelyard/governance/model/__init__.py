@@ -1,0 +1,1 @@
+"""What governance decides, without touching anything: credentials, grants, lineage, erasure."""

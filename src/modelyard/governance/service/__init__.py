@@ -1,0 +1,7 @@
+"""The operations of governance, and the answers it gives to the guard."""
+
+from modelyard.governance.service.governance import GovernanceService
+from modelyard.governance.service.recognition import Recognition
+from modelyard.governance.service.signing import OwnerToken, SignedIn
+
+__all__ = ["GovernanceService", "OwnerToken", "Recognition", "SignedIn"]

@@ -1,0 +1,8 @@
+"""The tables of governance; nothing else reads them."""
+
+from __future__ import annotations
+
+from modelyard.governance.store.identity import IDENTITY_MIGRATIONS
+from modelyard.ports.database import Migration
+
+MIGRATIONS: tuple[Migration, ...] = IDENTITY_MIGRATIONS
