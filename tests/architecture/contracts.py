@@ -22,15 +22,19 @@ def rooms_under(src: Path) -> dict[str, tuple[str, ...]]:
     """The slices that stand under `src`, each with those of its rooms that exist."""
     found = {}
     for name in SLICES:
-        folder = src / PACKAGE / name
-        if folder.is_dir():
-            found[name] = tuple(r for r in ROOMS if (folder / f"{r}.py").is_file() or (folder / r).is_dir())
+        found[name] = tuple(room for room in ROOMS if exists(src, f"{name}/{room}"))
     return {name: rooms for name, rooms in found.items() if rooms}
 
 
 def exists(src: Path, room: str) -> bool:
-    """Whether a top-level room stands, as a module or as a folder."""
-    return (src / PACKAGE / room).is_dir() or (src / PACKAGE / f"{room}.py").is_file()
+    """Whether a room stands, as a module or as a package of the same name."""
+    return (src / PACKAGE / f"{room}.py").is_file() or (src / PACKAGE / room / "__init__.py").is_file()
+
+
+def unseen_folders(src: Path) -> list[str]:
+    """Folders that hold modules without being a package: the import graph does not see them, so nothing holds them."""
+    holding = {file.parent for file in (src / PACKAGE).rglob("*.py")}
+    return sorted(folder.relative_to(src).as_posix() for folder in holding if not (folder / "__init__.py").is_file())
 
 
 def contract(key: str, title: str, kind: str, **options: Iterable[str] | str) -> str:

@@ -104,6 +104,13 @@ def test_a_planted_breach_is_caught(what: str, reported: dict[str, str]) -> None
     assert any(evidence in text for text in named), f"{evidence!r} is not in:\n{''.join(named)}"
 
 
+def test_no_module_hides_from_the_contracts(tmp_path: Path) -> None:
+    assert contracts.unseen_folders(SRC) == [], "put an `__init__.py` beside these modules"
+    planted.build(tmp_path)
+    planted.plant(tmp_path, "lake/service/branches.py", "import os")
+    assert contracts.unseen_folders(tmp_path) == [f"{PACKAGE}/lake/service"]
+
+
 def test_a_slice_that_is_absent_or_half_built_is_no_breach(tmp_path: Path) -> None:
     planted.build(tmp_path)
     for room in ROOMS:
