@@ -1,0 +1,149 @@
+"""The call that services see: who asks, when, and a transaction that opens when it is first needed.
+
+It belongs to one thread at a time; the writer borrows it for the length of a unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from modelyard.kernel.actors import Actor
+from modelyard.kernel.clock import Clock, from_ms
+from modelyard.kernel.errors import Internal
+from modelyard.kernel.events import Entry, Event, News
+from modelyard.kernel.ids import EVENT
+from modelyard.kernel.refs import Ref
+from modelyard.ports import calls
+from modelyard.ports.database import Database, Transaction
+
+T = TypeVar("T")
+
+
+class GuardedCall:
+    """One running call; implements `ports.calls.Call`."""
+
+    __slots__ = (
+        "_database",
+        "_events",
+        "_snapshot",
+        "_tx",
+        "_writes",
+        "about",
+        "actor",
+        "audited",
+        "clock",
+        "detail",
+        "noted",
+        "now_ms",
+        "operation",
+        "request_id",
+    )
+
+    def __init__(
+        self, database: Database, clock: Clock, actor: Actor, *, operation: str, request_id: str, about: Ref | None,
+        writes: bool, audited: bool, detail: str = "",
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._events: list[Event] = []
+        self._snapshot: AbstractContextManager[Transaction] | None = None
+        self._tx: Transaction | None = None
+        self._writes = writes
+        self.actor = actor
+        self.clock = clock
+        self.now_ms = clock.now_ms()
+        self.operation = operation
+        self.request_id = request_id
+        self.about = about
+        self.audited = audited
+        self.detail = detail
+        self.noted = False
+
+    @property
+    def now(self) -> datetime:
+        """When the call began."""
+        return from_ms(self.now_ms)
+
+    @property
+    def tx(self) -> Transaction:
+        """The writer's transaction, or a read snapshot opened on first use."""
+        if self._tx is not None:
+            return self._tx
+        self._snapshot = self._database.read()
+        self._tx = self._snapshot.__enter__()
+        return self._tx
+
+    @property
+    def in_writer(self) -> bool:
+        """True while the writer's transaction is the open one."""
+        return self._tx is not None and self._snapshot is None
+
+    def emit(self, news: News, *, reads: Sequence[Ref] = (), writes: Sequence[Ref] = ()) -> None:
+        """Log an event in the same commit as the change."""
+        if not self.in_writer:
+            raise Internal(f"{self.operation} emitted {news.kind} outside a transaction; emit inside a unit")
+        body = msgspec.Raw(msgspec.json.encode(news))
+        self._events.append(
+            Event(
+                id=EVENT.new(self.clock), kind=news.kind, at_ms=self.now_ms, actor=self.actor.id,
+                request_id=self.request_id, reads=tuple(reads), writes=tuple(writes), body=body,
+            )
+        )  # fmt: skip
+
+    def unit(self, work: Callable[[], T]) -> T:
+        """Run `work` in the writer as one transaction; in a WRITE it simply runs."""
+        if self.in_writer:
+            return work()
+        if not self._writes:
+            raise Internal(f"{self.operation} is declared as a read and tried to change something")
+        self.close_snapshot()
+
+        return self._database.write(self._lend(work), lambda: (self.entry("ok"),))
+
+    def bookkeep(self, work: Callable[[], T]) -> T:
+        """Like `unit`, for the guard's own rows: it leaves no audit entry."""
+        self.close_snapshot()
+        return self._database.write(self._lend(work))
+
+    def _lend(self, work: Callable[[], T]) -> Callable[[Transaction], T]:
+        def in_writer(tx: Transaction) -> T:
+            self.enter(tx)
+            try:
+                with calls.running(self):
+                    return work()
+            finally:
+                self.leave()
+
+        return in_writer
+
+    def touch(self, about: Ref) -> None:
+        """Say which thing the call turned out to be about."""
+        self.about = about
+
+    def enter(self, tx: Transaction) -> None:
+        """The writer begins (or begins again) with this call."""
+        self._events.clear()
+        self._tx = tx
+
+    def leave(self) -> None:
+        """The writer hands the call back."""
+        self._tx = None
+
+    def close_snapshot(self) -> None:
+        """End the read snapshot, if one is open."""
+        if self._snapshot is not None:
+            snapshot, self._snapshot, self._tx = self._snapshot, None, None
+            snapshot.__exit__(None, None, None)
+
+    def entry(self, outcome: str) -> Entry:
+        """What the journal is to hold of this call: its events if it went well, and its audit row."""
+        self.noted = True
+        return Entry(
+            at_ms=self.now_ms, actor=self.actor.id, operation=self.operation, about=self.about, outcome=outcome,
+            request_id=self.request_id, detail=self.detail, audited=self.audited,
+            events=tuple(self._events) if outcome == "ok" else (),
+        )  # fmt: skip
