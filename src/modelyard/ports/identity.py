@@ -20,3 +20,7 @@ class Identities(Protocol):
     def session(self, cookie: str) -> Actor | None:
         """The actor behind a browser session; None if it is unknown or over."""
         ...
+
+    def csrf(self, cookie: str) -> str:
+        """The token that forms of this session must carry; never guessable from outside it."""
+        ...

@@ -1,0 +1,341 @@
+"""What stands behind an address: an operation of ours, or a route of a foreign wire, each with its compiled codec.
+
+An endpoint decodes, has the guard run the call where its effect says, and encodes. It holds no state between requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from modelyard.edges.guard import Guard, Task
+from modelyard.edges.http.messages import (
+    Outgoing,
+    Receive,
+    Scope,
+    Send,
+    as_yard_error,
+    incoming,
+    read_body,
+    refuse_encoded,
+    respond,
+)
+from modelyard.kernel.actors import SYSTEM, Actor
+from modelyard.kernel.errors import InvalidInput, Malformed, UnsupportedMedia, YardError
+from modelyard.kernel.operations import Effect, Form, Operation, Parameter
+from modelyard.ports.wires import WireRequest, WireResponse, WireRoute
+
+_MAX_FIELDS = 200
+_DETAIL = 2000
+_NDJSON = "application/x-ndjson"
+
+
+class Waker:
+    """Brings answers from the writer's thread to the event loop, one wake-up for a whole group."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._ready: deque[asyncio.Future[None]] = deque()
+        self._scheduled = False
+
+    async def run(self, guard: Guard, task: Task[Any]) -> None:
+        """Hand a WRITE to the writer and wait for its commit."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        task.on_done(lambda _: self._wake(future))
+        guard.database.submit(task)
+        await future
+
+    def _wake(self, future: asyncio.Future[None]) -> None:
+        self._ready.append(future)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon_threadsafe(self._drain)
+
+    def _drain(self) -> None:
+        self._scheduled = False
+        while self._ready:
+            future = self._ready.popleft()
+            if not future.done():
+                future.set_result(None)
+
+
+@dataclass(slots=True)
+class Request:
+    """One request on its way through the edge."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    headers: dict[bytes, bytes]
+    values: dict[str, str]
+    request_id: str
+    actor: Actor = SYSTEM
+
+
+class Endpoint(ABC):
+    """Something that answers at an address."""
+
+    name: str
+    needs: str | None
+    """The scope it needs; None: open to everybody, and then it changes nothing."""
+
+    @abstractmethod
+    async def serve(self, request: Request, waker: Waker) -> None:
+        """Answer the request; what it raises before the answer began becomes an error response."""
+
+    def error_answer(self, error: YardError) -> tuple[int, bytes, bytes] | None:  # noqa: ARG002  # for translators
+        """Status, content type and body of an error in the endpoint's own words; None: a problem document."""
+        return None
+
+
+class OperationEndpoint(Endpoint):
+    """An operation of a slice, served by its service's method."""
+
+    def __init__(self, op: Operation, method: Callable[..., Any], guard: Guard) -> None:
+        self.name = op.name
+        self.needs = op.scope
+        self.op = op
+        self._method = method
+        self._guard = guard
+        self._body = msgspec.json.Decoder(op.rest_params)
+        self._encode = msgspec.json.Encoder().encode
+        self._rest = [p for p in op.parameters if p.place in ("query", "body")]
+        self._in_body = any(p.place == "body" for p in op.parameters)
+        self._query = {p.name: p for p in self._rest if p.place == "query"}
+        returns = msgspec.json.Decoder(op.returns) if op.form is Form.CALL else None
+        self._decode_answer = None if returns is None else returns.decode
+
+    async def serve(self, request: Request, waker: Waker) -> None:
+        """Decode, guard, run, encode."""
+        op, guard = self.op, self._guard
+        arguments = await self._arguments(request)
+        about = op.ref_of(arguments)
+        guard.authorise(request.actor, op.scope, about, operation=op.name, request_id=request.request_id)
+        call = guard.call(
+            request.actor, operation=op.name, effect=op.effect, about=about, request_id=request.request_id,
+            audited=op.audited, detail=self._detail(arguments) if op.changes else "",
+        )  # fmt: skip
+        if op.form is not Form.CALL:
+            await self._flow(request, arguments, Task(call, op.effect, partial(self._method, **arguments)))
+            return
+        remember = None
+        if op.changes and (key := request.headers.get(b"idempotency-key")) is not None:
+            over = op.name.encode() + b"\n" + self._encode(arguments)
+            remember = guard.idempotency(
+                request.actor,
+                key.decode("latin-1"),
+                over=over,
+                encode=self._encode,
+                decode=self._decode_answer or bytes,
+            )
+        task = Task(call, op.effect, partial(self._method, **arguments), remember)
+        if op.effect is Effect.WRITE:
+            await waker.run(guard, task)
+            result = task.result()
+        elif op.effect is Effect.READ:
+            result = guard.run_here(task)
+        else:
+            result = await asyncio.get_running_loop().run_in_executor(guard.pool, guard.run_here, task)
+        if result is None:
+            await respond(request.send, 204, b"", request_id=request.request_id)
+        else:
+            await respond(request.send, 200, self._encode(result), request_id=request.request_id)
+
+    async def _arguments(self, request: Request) -> dict[str, Any]:
+        op = self.op
+        given: dict[str, Any] = {}
+        if request.values:
+            given = _as_dict(msgspec.convert(request.values, op.path_params, strict=False))
+        if self._in_body:
+            body = await read_body(request.receive, request.headers)
+            kind = request.headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
+            if body and kind != b"application/json":
+                raise UnsupportedMedia(f"{op.name} reads application/json, not {kind[:60].decode('latin-1')}")
+            given |= _as_dict(self._body.decode(body or b"{}"))
+            if request.scope["query_string"]:
+                raise InvalidInput(f"{op.name} takes its arguments in the body, not in the query")
+        elif self._rest or request.scope["query_string"]:
+            given |= _as_dict(msgspec.convert(self._from_query(request), op.rest_params, strict=False))
+        return given
+
+    def _from_query(self, request: Request) -> dict[str, Any]:
+        raw: bytes = request.scope["query_string"]
+        given: dict[str, Any] = {}
+        for name, value in parse_query(raw) if raw else ():
+            parameter: Parameter | None = self._query.get(name)
+            if parameter is not None and parameter.many:
+                given.setdefault(name, []).append(value)
+            elif name in given:
+                raise InvalidInput(f"{name} is given twice; {self.op.name} takes it once")
+            else:
+                given[name] = msgspec.json.decode(value) if parameter is not None and parameter.composite else value
+        return given
+
+    def _detail(self, arguments: dict[str, Any]) -> str:
+        shown = {k: v for k, v in arguments.items() if k not in self.op.private} if self.op.private else arguments
+        return self._encode(shown)[:_DETAIL].decode("utf-8", "ignore") if shown else ""
+
+    async def _flow(self, request: Request, arguments: dict[str, Any], task: Task[Any]) -> None:
+        op, guard, loop = self.op, self._guard, asyncio.get_running_loop()
+        if op.form is Form.UPLOAD:
+            refuse_encoded(request.headers)
+            content = incoming(request.receive, loop)
+            task.work = partial(self._method, **arguments, **{op.content or "content": content})
+            result = await loop.run_in_executor(guard.pool, guard.run_here, task)
+            await respond(request.send, 200, self._encode(result), request_id=request.request_id)
+            return
+        events = op.form is Form.LIVE and b"text/event-stream" in request.headers.get(b"accept", b"")
+        media = op.media if op.form is Form.DOWNLOAD else "text/event-stream" if events else _NDJSON
+        out = Outgoing(request.send, loop, media=media, request_id=request.request_id)
+        pour = partial(self._pour, task, out, as_events=events)
+        pool = guard.live if op.form is Form.LIVE else guard.pool
+        await stream_out(request, out, pool, pour)
+
+    def _pour(self, task: Task[Any], out: Outgoing, *, as_events: bool) -> None:
+        work = task.work
+
+        def pour() -> None:
+            for item in work():
+                if out.gone:
+                    return
+                if self.op.form is Form.DOWNLOAD:
+                    out.write(item)
+                else:
+                    line = self._encode(item)
+                    out.write(b"data: " + line + b"\n\n" if as_events else line + b"\n")
+
+        task.work = pour
+        self._guard.run_here(task)
+        out.end()
+
+
+async def stream_out(request: Request, out: Outgoing, pool: Any, pour: Callable[[], object]) -> None:
+    """Run `pour` in a pool until it ends or the caller goes away; an error before the first byte is still raised."""
+    loop = asyncio.get_running_loop()
+    pouring = loop.run_in_executor(pool, pour)
+    leaving = asyncio.ensure_future(_left(request.receive))
+    done, _ = await asyncio.wait({pouring, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    if leaving in done and pouring not in done:
+        out.gone = True
+    leaving.cancel()
+    try:
+        await pouring
+    except BaseException as err:
+        if not out.started or out.gone:
+            raise
+        raise ConnectionError("a stream broke off after it had begun") from err
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class WireEndpoint(Endpoint):
+    """A route of a foreign wire."""
+
+    def __init__(self, route: WireRoute, guard: Guard) -> None:
+        self.name = route.name
+        self.needs = route.scope
+        self.route = route
+        self._guard = guard
+
+    def error_answer(self, error: YardError) -> tuple[int, bytes, bytes] | None:
+        """The error in the wire's own form."""
+        answer = self.route.error(error)
+        return answer.status, answer.media.encode(), answer.body if isinstance(answer.body, bytes) else b""
+
+    async def serve(self, request: Request, waker: Waker) -> None:
+        """Decode, guard, run, encode."""
+        route, guard, loop = self.route, self._guard, asyncio.get_running_loop()
+        arrived = WireRequest(
+            verb=request.scope["method"], path=request.scope["path"], path_params=request.values,
+            query=request.scope["query_string"].decode("latin-1"),
+            headers={k.decode("latin-1"): v.decode("latin-1") for k, v in request.headers.items()},
+            body=b"" if route.streams else await read_body(request.receive, request.headers),
+            content=incoming(request.receive, loop) if route.streams else None,
+        )  # fmt: skip
+        decoded = route.decode(arrived)
+        about = None if route.about is None else route.about(decoded)
+        if route.scope is not None:
+            guard.authorise(request.actor, route.scope, about, operation=route.name, request_id=request.request_id)
+        call = guard.call(
+            request.actor, operation=route.name, effect=route.effect, about=about, request_id=request.request_id,
+            audited=route.audited,
+        )  # fmt: skip
+        task = Task(call, route.effect, partial(route.handle, decoded))
+        if route.effect is Effect.WRITE:
+            await waker.run(guard, task)
+            answer = task.result()
+        elif route.effect is Effect.READ:
+            answer = guard.run_here(task)
+        else:
+            await self._worked(request, task)
+            return
+        body = answer.body if isinstance(answer.body, bytes) else b"".join(answer.body)
+        await respond(
+            request.send, answer.status, body, content_type=(b"content-type", answer.media.encode()),
+            request_id=request.request_id, extra=_extra(answer),
+        )  # fmt: skip
+
+    async def _worked(self, request: Request, task: Task[WireResponse]) -> None:
+        """A SCAN or WORK, whose answer may be a stream that still reads within the call."""
+        out = Outgoing(request.send, asyncio.get_running_loop(), media="", request_id=request.request_id)
+        handle = task.work
+        whole: list[WireResponse] = []
+
+        def work() -> WireResponse:
+            answer = handle()
+            if isinstance(answer.body, bytes):
+                whole.append(answer)
+                return answer
+            out.status = answer.status
+            out.extend({"content-type": answer.media, **answer.headers})
+            pieces: Iterator[bytes] = answer.body
+            for chunk in pieces:
+                if out.gone:
+                    return answer
+                out.write(chunk)
+            out.end()
+            return answer
+
+        task.work = work
+        if self.route.streams:
+            await asyncio.get_running_loop().run_in_executor(self._guard.pool, self._guard.run_here, task)
+        else:
+            await stream_out(request, out, self._guard.pool, partial(self._guard.run_here, task))
+        if whole:
+            answer = whole[0]
+            assert isinstance(answer.body, bytes)
+            await respond(
+                request.send, answer.status, answer.body, content_type=(b"content-type", answer.media.encode()),
+                request_id=request.request_id, extra=_extra(answer),
+            )  # fmt: skip
+
+
+def _extra(answer: WireResponse) -> list[tuple[bytes, bytes]]:
+    return [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in answer.headers.items()]
+
+
+def _as_dict(record: msgspec.Struct) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__struct_fields__}
+
+
+def parse_query(raw: bytes) -> list[tuple[str, str]]:
+    """Name and value of each query field.
+
+    Raises:
+        Malformed: too many fields, or bytes that are not UTF-8.
+    """
+    try:
+        return parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict")
+    except (UnicodeDecodeError, ValueError) as err:
+        raise Malformed(f"the query cannot be read: {as_yard_error(err).title if 'utf' in str(err) else err}") from None
