@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,11 +17,31 @@ from modelyard.kernel.clock import Clock, from_ms
 from modelyard.kernel.errors import Internal
 from modelyard.kernel.events import Entry, Event, News
 from modelyard.kernel.ids import EVENT
+from modelyard.kernel.operations import Effect
 from modelyard.kernel.refs import Ref
 from modelyard.ports import calls
 from modelyard.ports.database import Database, Transaction
 
 T = TypeVar("T")
+
+
+_WRITING = frozenset({Effect.WRITE, Effect.WORK})
+
+
+class Terms(NamedTuple):
+    """What is known of a call before it runs.
+
+    Attributes:
+        audited: False leaves no audit row; reads never leave one.
+        detail: the arguments as the audit shows them.
+    """
+
+    operation: str
+    effect: Effect
+    request_id: str
+    about: Ref | None = None
+    audited: bool = True
+    detail: str = ""
 
 
 class GuardedCall:
@@ -44,23 +64,20 @@ class GuardedCall:
         "request_id",
     )
 
-    def __init__(
-        self, database: Database, clock: Clock, actor: Actor, *, operation: str, request_id: str, about: Ref | None,
-        writes: bool, audited: bool, detail: str = "",
-    ) -> None:  # fmt: skip
+    def __init__(self, database: Database, clock: Clock, actor: Actor, terms: Terms) -> None:
         self._database = database
         self._events: list[Event] = []
         self._snapshot: AbstractContextManager[Transaction] | None = None
         self._tx: Transaction | None = None
-        self._writes = writes
+        self._writes = terms.effect in _WRITING
         self.actor = actor
         self.clock = clock
         self.now_ms = clock.now_ms()
-        self.operation = operation
-        self.request_id = request_id
-        self.about = about
-        self.audited = audited
-        self.detail = detail
+        self.operation = terms.operation
+        self.request_id = terms.request_id
+        self.about = terms.about
+        self.audited = terms.audited and self._writes
+        self.detail = terms.detail
         self.noted = False
 
     @property

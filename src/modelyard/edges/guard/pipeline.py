@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import TypeVar
 
-from modelyard.edges.guard.call import GuardedCall
+from modelyard.edges.guard.call import GuardedCall, Terms
 from modelyard.edges.guard.task import Idempotency, Task, outcome_of
 from modelyard.kernel.actors import SYSTEM, Actor, Authority
 from modelyard.kernel.clock import Clock
@@ -105,16 +105,9 @@ class Guard:
         self.database.submit(_Note(entry))
         raise Forbidden(f"{actor.name} may not {operation}{thing}: it needs scope {scope}; an owner can grant it")
 
-    def call(
-        self, actor: Actor, *, operation: str, effect: Effect, about: Ref | None, request_id: str,
-        audited: bool = True, detail: str = "",
-    ) -> GuardedCall:  # fmt: skip
+    def call(self, actor: Actor, terms: Terms) -> GuardedCall:
         """A new call, authorised already."""
-        writes = effect in (Effect.WRITE, Effect.WORK)
-        return GuardedCall(
-            self.database, self.clock, actor, operation=operation, request_id=request_id, about=about,
-            writes=writes, audited=audited and writes, detail=detail,
-        )  # fmt: skip
+        return GuardedCall(self.database, self.clock, actor, terms)
 
     def idempotency(
         self, actor: Actor, key: str, *, over: bytes, encode: Callable[[R], bytes], decode: Callable[[bytes], R]
@@ -157,9 +150,7 @@ class Guard:
 
     def as_system(self, operation: str, work: Callable[[], R]) -> R:
         """Run `work` as the yard itself, with effect WORK; for duties and reactions, on the calling thread."""
-        call = self.call(
-            SYSTEM, operation=operation, effect=Effect.WORK, about=None, request_id=self.new_request_id(), audited=False
-        )
+        call = self.call(SYSTEM, Terms(operation, Effect.WORK, self.new_request_id(), audited=False))
         return Task(call, Effect.WORK, work).run_here()
 
     def _note(self, call: GuardedCall, outcome: str) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from modelyard.edges.guard import Guard, Task
+from modelyard.edges.guard import Guard, Task, Terms
 from modelyard.edges.http.messages import (
     Outgoing,
     Receive,
@@ -77,6 +77,7 @@ class Request:
     headers: dict[bytes, bytes]
     values: dict[str, str]
     request_id: str
+    waker: Waker
     actor: Actor = SYSTEM
 
 
@@ -88,7 +89,7 @@ class Endpoint(ABC):
     """The scope it needs; None: open to everybody, and then it changes nothing."""
 
     @abstractmethod
-    async def serve(self, request: Request, waker: Waker) -> None:
+    async def serve(self, request: Request) -> None:
         """Answer the request; what it raises before the answer began becomes an error response."""
 
     def error_answer(self, error: YardError) -> tuple[int, bytes, bytes] | None:  # noqa: ARG002  # for translators
@@ -113,16 +114,15 @@ class OperationEndpoint(Endpoint):
         returns = msgspec.json.Decoder(op.returns) if op.form is Form.CALL else None
         self._decode_answer = None if returns is None else returns.decode
 
-    async def serve(self, request: Request, waker: Waker) -> None:
+    async def serve(self, request: Request) -> None:
         """Decode, guard, run, encode."""
         op, guard = self.op, self._guard
         arguments = await self._arguments(request)
         about = op.ref_of(arguments)
         guard.authorise(request.actor, op.scope, about, operation=op.name, request_id=request.request_id)
-        call = guard.call(
-            request.actor, operation=op.name, effect=op.effect, about=about, request_id=request.request_id,
-            audited=op.audited, detail=self._detail(arguments) if op.changes else "",
-        )  # fmt: skip
+        detail = self._detail(arguments) if op.changes else ""
+        terms = Terms(op.name, op.effect, request.request_id, about, op.audited, detail)
+        call = guard.call(request.actor, terms)
         if op.form is not Form.CALL:
             await self._flow(request, arguments, Task(call, op.effect, partial(self._method, **arguments)))
             return
@@ -138,7 +138,7 @@ class OperationEndpoint(Endpoint):
             )
         task = Task(call, op.effect, partial(self._method, **arguments), remember)
         if op.effect is Effect.WRITE:
-            await waker.run(guard, task)
+            await request.waker.run(guard, task)
             result = task.result()
         elif op.effect is Effect.READ:
             result = guard.run_here(task)
@@ -220,8 +220,8 @@ class OperationEndpoint(Endpoint):
 async def stream_out(request: Request, out: Outgoing, pool: Any, pour: Callable[[], object]) -> None:
     """Run `pour` in a pool until it ends or the caller goes away; an error before the first byte is still raised."""
     loop = asyncio.get_running_loop()
-    pouring = loop.run_in_executor(pool, pour)
-    leaving = asyncio.ensure_future(_left(request.receive))
+    pouring: asyncio.Future[object] = loop.run_in_executor(pool, pour)
+    leaving: asyncio.Future[object] = asyncio.ensure_future(_left(request.receive))
     done, _ = await asyncio.wait({pouring, leaving}, return_when=asyncio.FIRST_COMPLETED)
     if leaving in done and pouring not in done:
         out.gone = True
@@ -234,9 +234,10 @@ async def stream_out(request: Request, out: Outgoing, pool: Any, pour: Callable[
         raise ConnectionError("a stream broke off after it had begun") from err
 
 
-async def _left(receive: Receive) -> None:
+async def _left(receive: Receive) -> object:
     while (await receive())["type"] != "http.disconnect":
         pass
+    return None
 
 
 class WireEndpoint(Endpoint):
@@ -253,7 +254,7 @@ class WireEndpoint(Endpoint):
         answer = self.route.error(error)
         return answer.status, answer.media.encode(), answer.body if isinstance(answer.body, bytes) else b""
 
-    async def serve(self, request: Request, waker: Waker) -> None:
+    async def serve(self, request: Request) -> None:
         """Decode, guard, run, encode."""
         route, guard, loop = self.route, self._guard, asyncio.get_running_loop()
         arrived = WireRequest(
@@ -267,13 +268,11 @@ class WireEndpoint(Endpoint):
         about = None if route.about is None else route.about(decoded)
         if route.scope is not None:
             guard.authorise(request.actor, route.scope, about, operation=route.name, request_id=request.request_id)
-        call = guard.call(
-            request.actor, operation=route.name, effect=route.effect, about=about, request_id=request.request_id,
-            audited=route.audited,
-        )  # fmt: skip
+        terms = Terms(route.name, route.effect, request.request_id, about, route.audited)
+        call = guard.call(request.actor, terms)
         task = Task(call, route.effect, partial(route.handle, decoded))
         if route.effect is Effect.WRITE:
-            await waker.run(guard, task)
+            await request.waker.run(guard, task)
             answer = task.result()
         elif route.effect is Effect.READ:
             answer = guard.run_here(task)

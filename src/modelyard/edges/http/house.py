@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from modelyard.edges.guard import Guard
-from modelyard.edges.http.endpoints import Endpoint, Request, Waker
+from modelyard.edges.http.endpoints import Endpoint, Request
 from modelyard.edges.http.messages import respond
 from modelyard.edges.metrics import Meter
 
@@ -23,7 +23,7 @@ class Healthy(Endpoint):
 
     name, needs = "yard.health", None
 
-    async def serve(self, request: Request, waker: Waker) -> None:
+    async def serve(self, request: Request) -> None:
         """200, always."""
         await respond(request.send, 200, b'{"status":"ok"}', request_id=request.request_id)
 
@@ -36,7 +36,7 @@ class Ready(Endpoint):
     def __init__(self, checks: Callable[[], dict[str, str]]) -> None:
         self._checks = checks
 
-    async def serve(self, request: Request, waker: Waker) -> None:
+    async def serve(self, request: Request) -> None:
         """200 if every check says `ok`, else 503; the names of the checks and no more than that to strangers."""
         found = self._checks()
         ready = all(v == "ok" for v in found.values())
@@ -53,7 +53,7 @@ class Metrics(Endpoint):
         self._meter = meter
         self._guard = guard
 
-    async def serve(self, request: Request, waker: Waker) -> None:
+    async def serve(self, request: Request) -> None:
         """The text format."""
         self._guard.authorise(request.actor, "yard:metrics", None, operation=self.name, request_id=request.request_id)
         kind = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
@@ -71,7 +71,7 @@ class Document(Endpoint):
         self._guard = guard
         self._body: bytes | None = None
 
-    async def serve(self, request: Request, waker: Waker) -> None:
+    async def serve(self, request: Request) -> None:
         """The document, built on first use."""
         self._guard.authorise(request.actor, "yard:read", None, operation=self.name, request_id=request.request_id)
         if self._body is None:

@@ -41,7 +41,7 @@ def document(operations: Sequence[Operation], *, version: str, prefix: str = "/v
         paths.setdefault(path, {})[op.verb.lower()] = _entry(op, parameters, body, answer)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Modelyard", "version": version, "description": "The whole ML lifecycle. One token, one graph."},
+        "info": {"title": "Modelyard", "version": version, "description": "The whole ML lifecycle."},
         "paths": paths,
         "components": {
             "schemas": {**components, "Problem": _PROBLEM},

@@ -88,7 +88,9 @@ class Outer:
             await send({"type": "websocket.close", "code": 1008})
             return
         began = time.perf_counter()
-        request = Request(scope, receive, send, headers_of(scope), {}, self._guard.new_request_id())
+        if self._waker is None:
+            self._waker = Waker(asyncio.get_running_loop())
+        request = Request(scope, receive, send, headers_of(scope), {}, self._guard.new_request_id(), self._waker)
         name = await self._answer(request)
         self._meter.note(name, time.perf_counter() - began)
 
@@ -101,9 +103,7 @@ class Outer:
                 return await self._page(request)
             if endpoint.needs is not None:
                 request.actor = self._actor(request)
-            if self._waker is None:
-                self._waker = Waker(asyncio.get_running_loop())
-            await endpoint.serve(request, self._waker)
+            await endpoint.serve(request)
         except ConnectionError:
             raise
         except Exception as err:  # noqa: BLE001  # the last line: every failure becomes an answer
