@@ -20,7 +20,6 @@ import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -202,19 +201,24 @@ def _marker(mark: _Mark) -> Callable[[F], F]:
     return put
 
 
-@lru_cache(maxsize=64)
+_known: dict[type[Any], tuple[Operation, ...]] = {}
+
+
 def operations(api: type[Any]) -> tuple[Operation, ...]:
     """Every operation of an interface, in the order of declaration, inherited ones first.
 
     Raises:
         TypeError: a declaration contradicts itself; the text says which and how.
     """
+    if api in _known:
+        return _known[api]
     found: dict[str, Operation] = {}
     for cls in reversed(api.__mro__):
         for method, fn in vars(cls).items():
             if (mark := getattr(fn, _MARK, None)) is not None:
                 found[method] = _compile(cls, method, fn, mark)
-    return tuple(found.values())
+    _known[api] = tuple(found.values())
+    return _known[api]
 
 
 def group_of(api: type[Any]) -> str:

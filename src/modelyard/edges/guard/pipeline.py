@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import TypeVar
@@ -22,6 +22,7 @@ from modelyard.kernel.events import Entry
 from modelyard.kernel.ids import REQUEST
 from modelyard.kernel.operations import Effect
 from modelyard.kernel.refs import Ref
+from modelyard.ports import calls
 from modelyard.ports.database import Database, Transaction
 from modelyard.ports.identity import Identities
 from modelyard.ports.replies import Replies, ReplyKey
@@ -147,6 +148,29 @@ class Guard:
         if not task.call.noted:
             self._note(task.call, "ok")
         return result
+
+    def flow(self, task: Task[None], start: Callable[[], Iterator[R]]) -> Iterator[R]:
+        """The items of a SCAN or WORK on this thread, one by one; the call is current only while it runs."""
+        call = task.call
+        try:
+            with calls.running(call):
+                source = start()
+            while True:
+                with calls.running(call):
+                    try:
+                        item = next(source)
+                    except StopIteration:
+                        break
+                yield item
+        except GeneratorExit:
+            raise
+        except BaseException as err:
+            self._note(call, outcome_of(err))
+            raise
+        finally:
+            call.close_snapshot()
+        if not call.noted:
+            self._note(call, "ok")
 
     def as_system(self, operation: str, work: Callable[[], R]) -> R:
         """Run `work` as the yard itself, with effect WORK; for duties and reactions, on the calling thread."""

@@ -1,0 +1,40 @@
+"""One typed attribute for each slice of a yard, wherever the yard is.
+
+    yard = modelyard.connect("./home")
+    yard.lake.tables()
+
+The hub holds a transport and nothing else; a slice's api is imported when its attribute is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from modelyard.sdk.proxy import Transport, proxy
+
+A = TypeVar("A")
+
+
+class Yard:
+    """A yard, embedded or remote; close it, or use it in a `with`."""
+
+    def __init__(self, transport: Transport, *, close: object = None) -> None:
+        self._transport = transport
+        self._close = close
+
+    def of(self, api: type[A]) -> A:
+        """The slice behind an api class."""
+        return proxy(api, self._transport)
+
+    def close(self) -> None:
+        """Let go of connections, or of the home."""
+        if callable(self._close):
+            self._close()
+
+    def __enter__(self) -> Yard:
+        """The yard itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
