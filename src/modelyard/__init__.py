@@ -9,4 +9,35 @@ This module is the public face and stays light: nothing heavy is imported before
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelyard.sdk.hub import Yard
+
 __version__ = "0.1.0"
+__all__ = ["connect"]
+
+
+def connect(address: str | None = None, *, token: str | None = None) -> Yard:
+    """A yard: remote behind `http(s)://...`, else embedded in this process over a home folder.
+
+    Args:
+        address: an address or a folder; by default YARD_ADDRESS, else the home that the settings name.
+        token: for a remote yard; by default YARD_TOKEN.
+
+    Raises:
+        Unavailable: the address does not answer (at the first call).
+        Conflict: the folder holds a home of a newer version.
+    """
+    import os
+
+    target = address or os.environ.get("YARD_ADDRESS") or ""
+    if target.startswith(("http://", "https://")):
+        from modelyard.sdk.hub import Yard as Hub
+        from modelyard.sdk.remote import HttpTransport
+
+        transport = HttpTransport(target, token)
+        return Hub(transport, close=transport.close)
+    from modelyard.app.embedded import open_home
+
+    return open_home(target or None)

@@ -29,7 +29,7 @@ _EXPIRE = Statement(sa.delete(_reply).where(_reply.c.at_ms < sa.bindparam("befor
 class DatabaseReplies:
     """Remembers answers in table `edge_reply`."""
 
-    migrations = (
+    migrations: tuple[Migration, ...] = (
         Migration(
             slice="edge",
             number=1,

@@ -93,7 +93,7 @@ class Bench:
 
     def open(self, api: Callable[..., T], service: object) -> T:
         """The service as its api, each operation running in a call of the effect that it declares."""
-        return cast("T", _Face(self, service, {op.method: op for op in operations(cast("Hashable", api))}))
+        return cast("T", _Face(self, service, {op.method: op for op in operations(cast("type[Any]", api))}))
 
     def events(self, kind: str | type[News] | None = None) -> list[Event]:
         """Every stored event of a kind (`lake.table_committed`, or the news class), oldest first."""

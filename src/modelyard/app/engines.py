@@ -1,0 +1,58 @@
+"""The engines of one home: addresses to adapters, each imported when it is first asked for.
+
+A room's builder takes from here the ports it needs and the services of the slices below it. It starts nothing.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from modelyard.adapters.journal import DatabaseJournal
+from modelyard.kernel.clock import Clock
+from modelyard.kernel.errors import Internal
+from modelyard.kernel.operations import group_of
+from modelyard.ports.database import Database
+from modelyard.ports.objects import Objects
+from modelyard.settings import Settings
+
+A = TypeVar("A")
+
+
+class Engines:
+    """Everything a room may be built from."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.home: Path = settings.home_path
+        self.journal = DatabaseJournal()
+        self.services: dict[str, object] = {}
+
+    def service(self, api: type[A]) -> A:
+        """The service of a slice that was built before.
+
+        Raises:
+            Internal: it was not; the order in `app.rooms` is wrong.
+        """
+        found = self.services.get(group_of(api))
+        if not isinstance(found, api):
+            raise Internal(f"{api.__name__} is needed before it is built; mend the order in app.rooms")
+        return found
+
+    @cached_property
+    def database(self) -> Database:
+        """SQLite in the home, or what the address names."""
+        from modelyard.adapters.sqlite import SqliteDatabase
+
+        path = self.home / "state" / "yard.sqlite"
+        synchronous: Literal["FULL", "NORMAL"] = "NORMAL" if self.settings.sync == "normal" else "FULL"
+        return SqliteDatabase(path, journal=self.journal, synchronous=synchronous, clock=self.clock)
+
+    @cached_property
+    def objects(self) -> Objects:
+        """A folder in the home, or what the address names."""
+        from modelyard.adapters.objects import open_objects
+
+        return open_objects(self.settings.objects or str(self.home / "objects"))

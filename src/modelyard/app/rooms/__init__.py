@@ -1,0 +1,12 @@
+"""Which slices this yard has, in the order in which they are built: a slice stands below those that use it."""
+
+from __future__ import annotations
+
+from modelyard.app.rooms.room import Room
+
+__all__ = ["Room", "every_room"]
+
+
+def every_room() -> tuple[Room, ...]:
+    """All rooms, lowest floor first."""
+    return ()
