@@ -32,20 +32,27 @@ LOCAL_OWNER = Actor(id=ActorId("owner"), name="owner", kind=ActorKind.PERSON, sc
 class House:
     """One furnished home."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None, rooms: tuple[Room, ...] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        rooms: tuple[Room, ...] | None = None,
+        identity: tuple[Identities, Authority] | None = None,
+    ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
         prepare_home(settings.home_path)
         self.engines = Engines(settings, self.clock)
         self.rooms = every_room() if rooms is None else rooms
         self.replies = DatabaseReplies()
-        steps = [*self.engines.journal.migrations, *self.replies.migrations]
+        steps = [*self.replies.migrations]
         for room in self.rooms:
             steps += room.migrations
         self.engines.database.migrate(steps)
         for room in self.rooms:
             self.engines.services[room.name] = room.build(self.engines)
-        identities, authority = self._identity()
+        identities, authority = identity or self._identity()
         self.guard = Guard(
             database=self.engines.database, clock=self.clock, identities=identities, authority=authority,
             replies=self.replies, threads=settings.threads,

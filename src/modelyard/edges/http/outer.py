@@ -23,7 +23,6 @@ from modelyard.kernel.errors import (
     Forbidden,
     Internal,
     Malformed,
-    MethodNotAllowed,
     NoRoute,
     Unauthenticated,
     YardError,
@@ -112,15 +111,11 @@ class Outer:
 
     def _route(self, request: Request) -> Endpoint | None:
         raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-        match = self._endpoints.match(raw.partition(b"?")[0].decode("latin-1"))
+        match = self._endpoints.match(request.scope["method"], raw.partition(b"?")[0].decode("latin-1"))
         if match is None:
             return None
-        leaf = match.verbs.get(request.scope["method"])
-        if leaf is None:
-            known = ", ".join(sorted(match.verbs))
-            raise MethodNotAllowed(f"{request.scope['path'][:200]} knows {known}, not {request.scope['method'][:20]}")
-        request.values = dict(zip(leaf.holes, match.values, strict=True)) if match.values else {}
-        return leaf.endpoint
+        request.values = match.values
+        return match.endpoint
 
     def _actor(self, request: Request) -> Actor:
         """Who asks: by bearer token, by basic password, or by the browser's session."""

@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from modelyard.kernel.errors import Malformed
+from modelyard.kernel.errors import Malformed, MethodNotAllowed
 
 E = TypeVar("E")
 _HOLE = re.compile(r"\{([a-z_]+)(\*?)\}")
 
 
 class Match(NamedTuple, Generic[E]):
-    """What stands at an address: an endpoint for each verb, and the values of the holes."""
+    """What answers a request, and the values of the holes in its path by name."""
 
-    verbs: dict[str, Leaf[E]]
-    values: list[str]
+    endpoint: E
+    values: dict[str, str]
 
 
 class Leaf(NamedTuple, Generic[E]):
@@ -80,33 +80,39 @@ class Router(Generic[E]):
         """Every route: verb, path, endpoint."""
         return iter(self._paths)
 
-    def match(self, raw_path: str) -> Match[E] | None:
-        """What stands at a raw path; literal segments win over holes, holes over tails.
+    def match(self, verb: str, raw_path: str) -> Match[E] | None:
+        """What answers `verb` at a raw path; literal segments win over holes, holes over tails.
 
         Raises:
+            MethodNotAllowed: the address is known, for other verbs.
             Malformed: a hole's value is not UTF-8 or holds a control character.
         """
         segments = raw_path[1:].split("/") if raw_path.startswith("/") else raw_path.split("/")
         values: list[str] = []
-        node = self._find(self._root, segments, 0, values)
-        if node is None:
+        node = self._find(self._root, segments, 0, values, verb)
+        if node is not None:
+            leaf = node.verbs[verb]
+            return Match(leaf.endpoint, dict(zip(leaf.holes, map(_decode, values), strict=True)) if values else {})
+        if (node := self._find(self._root, segments, 0, [], None)) is None:
             return None
-        return Match(node.verbs, [_decode(v) for v in values])
+        raise MethodNotAllowed(f"{raw_path[:200]} knows {', '.join(sorted(node.verbs))}, not {verb[:20]}")
 
-    def _find(self, node: _Node[E], segments: list[str], at: int, values: list[str]) -> _Node[E] | None:
+    def _find(
+        self, node: _Node[E], segments: list[str], at: int, values: list[str], verb: str | None
+    ) -> _Node[E] | None:
         if at == len(segments):
-            return node if node.verbs else None
+            return node if (verb in node.verbs if verb is not None else node.verbs) else None
         segment = segments[at]
         if (child := node.children.get(segment)) is not None and (
-            found := self._find(child, segments, at + 1, values)
+            found := self._find(child, segments, at + 1, values, verb)
         ) is not None:
             return found
         if node.hole is not None and segment:
             values.append(segment)
-            if (found := self._find(node.hole, segments, at + 1, values)) is not None:
+            if (found := self._find(node.hole, segments, at + 1, values, verb)) is not None:
                 return found
             values.pop()
-        if node.tail is not None:
+        if node.tail is not None and (verb is None or verb in node.tail.verbs):
             values.append("/".join(segments[at:]))
             return node.tail
         return None
