@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.offline import sitecustomize as offline
 
 from modelyard.kernel.clock import FrozenClock
+from tests.offline import sitecustomize as offline
 
 #: The discard port: whatever asks a proxy for the outside is refused at once.
 CLOSED = "http://127.0.0.1:9"

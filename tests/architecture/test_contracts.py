@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from tests.architecture import contracts, planted
 from tests.architecture.house import PACKAGE, ROOMS, SLICES, SRC
 

@@ -7,6 +7,7 @@ import textwrap
 import time
 
 import pytest
+
 from tests.architecture import effects, form
 from tests.architecture.house import FILE_LINES, FUNCTION_LINES, NAMELESS, PARAMETERS
 from tests.architecture.rule import RULES, Breach, breaches

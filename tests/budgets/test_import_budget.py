@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from tests.architecture.house import HEAVY
 
 #: Beside the libraries that the contracts name: what is slow to import or opens something.

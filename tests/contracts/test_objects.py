@@ -7,11 +7,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.engines.s3 import S3Server, s3_server
 
 from modelyard.adapters.objects import open_objects
 from modelyard.ports.objects import Objects
 from modelyard.testing.objects_contract import ObjectsContract
+from tests.engines.s3 import S3Server, s3_server
 
 _number = count(1)
 

@@ -6,6 +6,7 @@ import doctest
 import importlib
 
 import pytest
+
 from tests.architecture.source import repository
 
 SHOWN = [source.module for source in repository() if source.is_product and ">>> " in source.text]

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from tests.architecture.house import ROOT
 
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")

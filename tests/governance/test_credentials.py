@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.governance.yard import Yard
 
 from modelyard.governance.api import Role, TokenId
 from modelyard.governance.service import Recognition
@@ -13,6 +12,7 @@ from modelyard.kernel.actors import SYSTEM
 from modelyard.kernel.errors import Conflict, NotFound, Unauthenticated
 from modelyard.kernel.operations import Effect
 from modelyard.kernel.refs import Ref
+from tests.governance.yard import Yard
 
 
 def test_the_first_start_makes_one_owner_and_the_second_none(house: Yard) -> None:

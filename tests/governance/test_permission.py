@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.governance.yard import Yard
 
 from modelyard.governance.api import Role
 from modelyard.governance.model.permission import ROLES, Holding, may_hand_out, permitted
@@ -13,6 +12,7 @@ from modelyard.kernel.actors import SYSTEM, Actor
 from modelyard.kernel.errors import AlreadyExists, Conflict, Forbidden
 from modelyard.kernel.ids import ActorId
 from modelyard.kernel.refs import Ref, ref
+from tests.governance.yard import Yard
 
 
 def test_an_actor_without_a_grant_may_nothing_but_ask_who_it_is(house: Yard) -> None:

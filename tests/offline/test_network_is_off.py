@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable
 
 import pytest
+
 from tests.offline.sitecustomize import is_here
 
 # 192.0.2.0/24 is set aside for documentation (RFC 5737): it leads nowhere even if the door were open.

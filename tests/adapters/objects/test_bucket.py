@@ -12,12 +12,12 @@ from pathlib import Path
 
 import obstore
 import pytest
-from tests.engines.s3 import S3Server, s3_server
 
 from modelyard.adapters.objects import open_objects
 from modelyard.adapters.objects.bucket import open_bucket
 from modelyard.kernel.errors import Damaged, InvalidInput, Unavailable
 from modelyard.ports.objects import Digest
+from tests.engines.s3 import S3Server, s3_server
 
 WRITER = """
 import json, sys
