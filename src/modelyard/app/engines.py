@@ -5,9 +5,10 @@ A room's builder takes from here the ports it needs and the services of the slic
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from modelyard.adapters.journal import DatabaseJournal
 from modelyard.kernel.clock import Clock
@@ -30,16 +31,17 @@ class Engines:
         self.journal = DatabaseJournal()
         self.services: dict[str, object] = {}
 
-    def service(self, api: type[A]) -> A:
+    def service(self, api: Callable[..., A]) -> A:
         """The service of a slice that was built before.
 
         Raises:
             Internal: it was not; the order in `app.rooms` is wrong.
         """
-        found = self.services.get(group_of(api))
-        if not isinstance(found, api):
-            raise Internal(f"{api.__name__} is needed before it is built; mend the order in app.rooms")
-        return found
+        kind = cast("type[Any]", api)
+        found = self.services.get(group_of(kind))
+        if not isinstance(found, kind):
+            raise Internal(f"{kind.__name__} is needed before it is built; mend the order in app.rooms")
+        return cast("A", found)
 
     @cached_property
     def database(self) -> Database:

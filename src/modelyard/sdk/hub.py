@@ -8,6 +8,7 @@ The hub holds a transport and nothing else; a slice's api is imported when its a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from modelyard.sdk.proxy import Transport, proxy
@@ -22,7 +23,7 @@ class Yard:
         self._transport = transport
         self._close = close
 
-    def of(self, api: type[A]) -> A:
+    def of(self, api: Callable[..., A]) -> A:
         """The slice behind an api class."""
         return proxy(api, self._transport)
 

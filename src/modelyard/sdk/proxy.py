@@ -39,11 +39,11 @@ class Transport(Protocol):
         ...
 
 
-def proxy(api: type[A], transport: Transport) -> A:
-    """The interface `api`, answered over `transport`."""
-    made = _proxy_class(api)()
+def proxy(api: Callable[..., A], transport: Transport) -> A:
+    """The interface `api` (an abstract class), answered over `transport`."""
+    made = _proxy_class(cast("type[Any]", api))()
     made._transport = transport
-    return cast(A, made)
+    return cast("A", made)
 
 
 _classes: dict[type[Any], type[Any]] = {}
