@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modelyard.kernel.version import VERSION
+
 if TYPE_CHECKING:
     from modelyard.sdk.hub import Yard
 
-__version__ = "0.1.0"
-__all__ = ["connect"]
+__version__ = VERSION
+__all__ = ["__version__", "connect"]
 
 
 def connect(address: str | None = None, *, token: str | None = None) -> Yard:

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from modelyard import __version__
 from modelyard.app.house import House
 from modelyard.edges.http.endpoints import Endpoint, OperationEndpoint, WireEndpoint
 from modelyard.edges.http.house import OPEN, Document, Healthy, Metrics, Ready
@@ -22,6 +21,7 @@ from modelyard.edges.http.router import Router
 from modelyard.edges.http.server import Server, listen
 from modelyard.edges.metrics import Meter
 from modelyard.kernel.errors import InvalidInput, YardError
+from modelyard.kernel.version import VERSION
 from modelyard.ports.wires import WireRoute
 from modelyard.settings import Settings
 
@@ -90,7 +90,7 @@ class Control:
         router.add("GET", "/healthz", Healthy())
         router.add("GET", "/readyz", Ready(self.checks))
         router.add("GET", "/metrics", Metrics(self.meter, house.guard))
-        build = partial(document, house.operations(), version=__version__)
+        build = partial(document, house.operations(), version=VERSION)
         router.add("GET", "/v1/openapi.json", Document(build, house.guard))
         return router
 
