@@ -14,6 +14,8 @@ import pytest
 from modelyard.kernel.clock import FrozenClock
 from tests.offline import sitecustomize as offline
 
+pytest_plugins = ["modelyard.testing.fixtures"]
+
 #: The discard port: whatever asks a proxy for the outside is refused at once.
 CLOSED = "http://127.0.0.1:9"
 HERE = "localhost,127.0.0.1,::1"

@@ -15,12 +15,11 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from modelyard.kernel.events import Entry, Event
 from modelyard.kernel.ids import ActorId, EventId
 from modelyard.kernel.refs import Ref
-from modelyard.ports.database import Migration, Row, Statement, Transaction
+from modelyard.ports.database import Migration, Row, Statement, Transaction, upsert
 from modelyard.ports.journal import AuditFilter, AuditRow, Verification
 
 _NO_HASH = bytes(32)

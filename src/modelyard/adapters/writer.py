@@ -43,7 +43,7 @@ class Engine(Protocol):
         ...
 
     def begin(self) -> None:
-        """Open a transaction that may write."""
+        """Open a transaction that may write; from here to its end no other process writes."""
         ...
 
     def commit(self) -> None:
@@ -64,10 +64,6 @@ class Engine(Protocol):
 
     def undo(self) -> bool:
         """Return to the savepoint and forget it; False if the engine has undone the whole transaction by itself."""
-        ...
-
-    def enter_journal(self) -> None:
-        """Keep other processes from appending to the journal until the commit."""
         ...
 
     def translate(self, error: BaseException) -> BaseException:
@@ -219,7 +215,6 @@ class Writer:
                 engine.release()
             outcomes.append(error)
         if entries and self._journal is not None:
-            engine.enter_journal()
             self._journal.append(engine.tx, entries)
         began = time.perf_counter()
         engine.commit()

@@ -1,7 +1,8 @@
 """The database port: statements defined once in SQLAlchemy Core, compiled once, run on the bare driver.
 
 A store holds `Statement`s and runs them on the `Transaction` it is given; it never opens, commits or rolls back. All
-writes of a process go through one writer, which groups what is waiting into one commit (see `Unit`).
+writes of a process go through one writer, which groups what is waiting into one commit (see `Unit`). For
+`INSERT ... ON CONFLICT` start from `upsert(table)`: the one form that compiles for both engines.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 import msgspec
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from modelyard.kernel.events import Entry
+
+__all__ = [
+    "COMMIT_BOUNDS_S", "GROUP_BOUNDS", "Capabilities", "Database", "Migration", "Params", "Row", "Statement",
+    "Transaction", "Unit", "WriterStats", "upsert",
+]  # fmt: skip
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -50,7 +57,8 @@ class Transaction(Protocol):
     """A running transaction (or a read snapshot); parameters by name, rows as tuples in column order.
 
     Values are str, int, float, bytes, bool (stored as 0/1) and None; times are integer milliseconds, documents are
-    JSON bytes. NaN is stored as NULL, on every engine: a store that must keep it says so in a column of its own.
+    JSON bytes. NaN is stored as NULL, on every engine: a store that must keep it says so in a column of its own. Say
+    `nulls_first()` or `nulls_last()` where NULLs are sorted: engines differ.
     After a statement has raised, the transaction is spent: a unit that swallows the error is undone all the same, so
     ask first (or write `ON CONFLICT`) rather than try and catch.
 

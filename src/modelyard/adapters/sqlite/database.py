@@ -167,9 +167,6 @@ class _Engine:
         self._connection.execute("RELEASE unit")
         return True
 
-    def enter_journal(self) -> None:
-        """BEGIN IMMEDIATE keeps everybody else out already."""
-
     def translate(self, error: BaseException) -> BaseException:
         return translate(error, self._path)
 
