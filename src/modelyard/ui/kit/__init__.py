@@ -1,0 +1,1 @@
+"""What all pages share: tokens, components, drawing, the frame and the way a page is answered; knows no slice."""

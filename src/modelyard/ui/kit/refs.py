@@ -1,0 +1,71 @@
+"""How a ref such as `model:tips@7` is written, drawn and linked on a page; parsing for the eye, never for the domain."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from modelyard.ui.kit.figures import short
+
+_ROADS = {
+    "actor": "/audit?actor={name}",
+    "alert": "/alerts/{name}",
+    "branch": "/tables?branch={name}",
+    "budget": "/cost",
+    "commit": "/tables?commit={name}",
+    "dataset": "/features/sets/{name}",
+    "endpoint": "/endpoints/{name}",
+    "experiment": "/runs?experiment={name}",
+    "flow": "/pipelines/{name}",
+    "model": "/models/{name}",
+    "monitor": "/monitors/{name}",
+    "pipeline": "/pipelines/{name}",
+    "prediction": "/predictions/{name}",
+    "proposal": "/proposals/{name}",
+    "receipt": "/privacy/{name}",
+    "run": "/runs/{name}",
+    "subject": "/privacy?subject={name}",
+    "table": "/tables/{name}",
+    "view": "/features/{name}",
+}
+_ICONS = {
+    "actor": "person", "alert": "bell", "branch": "branch", "budget": "coin", "code": "code", "commit": "commit",
+    "dataset": "layers", "endpoint": "endpoint", "experiment": "flask", "file": "file", "flow": "pipeline",
+    "model": "model", "monitor": "pulse", "pipeline": "pipeline", "prediction": "target", "proposal": "branch",
+    "receipt": "shield", "run": "play", "source": "file", "step": "pipeline", "subject": "person", "table": "table",
+    "trial": "split", "view": "columns",
+}  # fmt: skip
+
+
+class Shown(Struct, frozen=True):
+    """A ref taken apart for the eye; `text` is the whole, as one would paste it."""
+
+    text: str
+    kind: str
+    name: str
+    version: str
+    icon: str
+    href: str
+    brief: str
+
+
+def shown(ref: object) -> Shown:
+    """Take a ref (a `Ref` of the kernel or its text) apart. Unknown kinds link to the lineage walk."""
+    text = str(ref)
+    kind, colon, rest = text.partition(":")
+    if not colon:
+        kind, rest = "", text
+    name, at, version = rest.rpartition("@")
+    if not at:
+        name, version = rest, ""
+    road = _ROADS.get(kind, "/lineage?ref=" + quote(text, safe=":@"))
+    href = road.format(name=quote(name, safe=""))
+    if version and kind in ("table", "model", "view", "dataset"):
+        href += f"?version={quote(version, safe='')}"
+    return Shown(text, kind, name, version, _ICONS.get(kind, "dot"), href, short(name, 8, 6) if len(name) > 34 else name)
+
+
+def walk_url(ref: object) -> str:
+    """The address of the lineage walk that begins at `ref`."""
+    return "/lineage?ref=" + quote(str(ref), safe=":@")
