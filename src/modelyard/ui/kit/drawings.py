@@ -61,7 +61,14 @@ class Forest(Struct, frozen=True):
 
 
 def forest(
-    point: float, low: float, high: float, *, reach: float, lower_is_better: bool = False, guard: float = 0.0, width: int = 128
+    point: float,
+    low: float,
+    high: float,
+    *,
+    reach: float,
+    lower_is_better: bool = False,
+    guard: float = 0.0,
+    width: int = 128,
 ) -> Forest:
     """Place an interval on an axis of ±`reach`.
 
@@ -198,10 +205,14 @@ def timeline(
         for span in lane.spans:
             left, right = x(span.since), x(span.until or now)
             wide = max(3.0, right - left - 1)
-            boxes.append(Box(_r(left), y, _r(wide), span.label, span.href, span.until is None, wide > len(span.label) * 7 + 6))
+            boxes.append(
+                Box(_r(left), y, _r(wide), span.label, span.href, span.until is None, wide > len(span.label) * 7 + 6)
+            )
         drawn.append((lane.name, lane.tone, y, tuple(boxes)))
     step, form = next(((s, f) for s, f in _STEPS if total / s.total_seconds() <= 9), _STEPS[-1])
-    ticks = tuple((_r(x(first + step * i)), f"{first + step * i:{form}}") for i in range(int(total // step.total_seconds()) + 1))
+    ticks = tuple(
+        (_r(x(first + step * i)), f"{first + step * i:{form}}") for i in range(int(total // step.total_seconds()) + 1)
+    )
     lines = tuple((_r(x(at)), tone, label) for at, tone, label in moments)
     return Timeline(width, _TOP + len(drawn) * _LANE + 2, tuple(drawn), ticks, lines)
 
@@ -269,7 +280,8 @@ def plot(
 
     paths = []
     for line in lines:
-        pen, parts, begun = False, [], 0.0
+        parts: list[str] = []
+        pen, begun = False, 0.0
         for at, value in zip(x, line.y, strict=False):
             if value is None or not math.isfinite(value):
                 pen = False

@@ -96,7 +96,7 @@ def money(value: float | None) -> str:
     if value is None:
         return DASH
     size = abs(value)
-    digits = 2 if size == 0 or 0.1 <= size < 100 else 3 if 0.0005 <= size < 0.1 else 0 if size >= 100 else 6
+    digits = 2 if size == 0 or 0.0995 <= size < 99.995 else 3 if 0.0005 <= size < 0.0995 else 0 if size > 1 else 6
     return ("" if value >= 0 else MINUS) + f"${size:,.{digits}f}"
 
 
@@ -107,7 +107,7 @@ def size(count: float | None) -> str:
     value, step = float(count), 0
     while abs(value) >= 999.5 and step < len(_SIZES) - 1:
         value, step = value / 1_000, step + 1
-    digits = 0 if step == 0 or abs(value) >= 99.5 else 1 if abs(value) >= 9.95 or value != round(value) else 0
+    digits = 0 if step == 0 or abs(value) >= 99.5 else int(value != round(value))
     return f"{_minus(f'{value:.{digits}f}')} {_SIZES[step]}"
 
 

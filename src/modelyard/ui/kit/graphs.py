@@ -85,7 +85,13 @@ def columns(keys: Sequence[str], links: Sequence[Link]) -> dict[str, int]:
 
 
 def layout(
-    nodes: Sequence[Node], links: Sequence[Link], *, box_width: int = 188, box_height: int = 40, gap_x: int = 52, gap_y: int = 12
+    nodes: Sequence[Node],
+    links: Sequence[Link],
+    *,
+    box_width: int = 188,
+    box_height: int = 40,
+    gap_x: int = 52,
+    gap_y: int = 12,
 ) -> Drawing:
     """Place nodes in columns from left (sources) to right (what was made of them) and draw the arrows between."""
     known = {node.key: node for node in nodes}
@@ -102,7 +108,8 @@ def layout(
         row = {key: float(i) for shelf in shelves for i, key in enumerate(shelf)}
         for index in order:
             weight = {
-                key: sum(row[n] for n in near[key]) / len(near[key]) if near[key] else row[key] for key in shelves[index]
+                key: sum(row[n] for n in near[key]) / len(near[key]) if near[key] else row[key]
+                for key in shelves[index]
             }
             shelves[index].sort(key=lambda key: (weight[key], row[key]))
             row.update({key: float(i) for i, key in enumerate(shelves[index])})
@@ -114,7 +121,12 @@ def layout(
         for place, key in enumerate(shelf):
             spot[key] = (4 + index * (box_width + gap_x), top + place * (box_height + gap_y))
     arrows = tuple(
-        Arrow(_curve(spot[link.source], spot[link.target], box_width, box_height, gap_x), link.tone, link.source, link.target)
+        Arrow(
+            _curve(spot[link.source], spot[link.target], box_width, box_height, gap_x),
+            link.tone,
+            link.source,
+            link.target,
+        )
         for link in links
         if link.source in spot and link.target in spot
     )

@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from modelyard.kernel import refs
+from modelyard.kernel.errors import InvalidInput
 from modelyard.ui.kit.figures import short
 
 _ROADS = {
@@ -50,22 +52,20 @@ class Shown(Struct, frozen=True):
     brief: str
 
 
-def shown(ref: object) -> Shown:
-    """Take a ref (a `Ref` of the kernel or its text) apart. Unknown kinds link to the lineage walk."""
-    text = str(ref)
-    kind, colon, rest = text.partition(":")
-    if not colon:
-        kind, rest = "", text
-    name, at, version = rest.rpartition("@")
-    if not at:
-        name, version = rest, ""
-    road = _ROADS.get(kind, "/lineage?ref=" + quote(text, safe=":@"))
-    href = road.format(name=quote(name, safe=""))
+def shown(ref: str) -> Shown:
+    """Take a ref apart for the eye. What is no ref, and unknown kinds, link to the lineage walk."""
+    try:
+        kind, name, version = refs.parts(ref)
+    except InvalidInput:
+        kind, name, version = "", ref, None
+    road = _ROADS.get(kind)
+    href = road.format(name=quote(name, safe="")) if road else walk_url(ref)
     if version and kind in ("table", "model", "view", "dataset"):
         href += f"?version={quote(version, safe='')}"
-    return Shown(text, kind, name, version, _ICONS.get(kind, "dot"), href, short(name, 8, 6) if len(name) > 34 else name)
+    brief = short(name, 8, 6) if len(name) > 34 else name
+    return Shown(ref, kind, name, version or "", _ICONS.get(kind, "dot"), href, brief)
 
 
-def walk_url(ref: object) -> str:
+def walk_url(ref: str) -> str:
     """The address of the lineage walk that begins at `ref`."""
-    return "/lineage?ref=" + quote(str(ref), safe=":@")
+    return "/lineage?ref=" + quote(ref, safe=":@")

@@ -1,0 +1,151 @@
+"""How a page becomes an answer: HTML in its frame or its JSON twin, an error as a designed page or a problem document.
+
+Every answer carries the same strict headers: no script or style but our own files, no framing, no guessing of types, no
+address given to others. It knows no page and no slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote, unquote
+
+import msgspec
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from modelyard.kernel.clock import Clock
+from modelyard.kernel.errors import InvalidInput, TooLarge, UnsupportedMedia, YardError
+from modelyard.ui.kit import environment, figures
+from modelyard.ui.kit.assets import Assets
+from modelyard.ui.kit.frame import Frame
+from modelyard.ui.kit.pages import Ask, Done, Page
+
+SESSION = "yard_session"
+SAID = "yard_said"
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+FORM_LIMIT = 256 * 1024
+_WEIGHT = "\ue000weight\ue000"
+
+
+def wants_json(request: Request) -> bool:
+    """True if the address ends in `.json`, or the caller prefers JSON to HTML."""
+    if request.url.path.endswith(".json"):
+        return True
+    accept = request.headers.get("accept", "")
+    return "application/json" in accept and "text/html" not in accept
+
+
+def ask_of(request: Request, clock: Clock, form: Mapping[str, str] | None = None) -> Ask:
+    """Take a request apart for a page."""
+    path = request.url.path.removesuffix(".json")
+    query: dict[str, tuple[str, ...]] = {}
+    for name, value in request.query_params.multi_items():
+        query[name] = (*query.get(name, ()), value)
+    params = {name: str(value) for name, value in request.path_params.items()}
+    return Ask("/" if path == "/home" else path, params, query, form or {}, clock.now())
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """Read a posted form; later fields of one name win.
+
+    Raises:
+        UnsupportedMedia: the body is no form.
+        TooLarge: it is longer than 256 KiB or has more than 500 fields.
+        InvalidInput: it is not UTF-8.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise UnsupportedMedia("a page's form is sent as application/x-www-form-urlencoded")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_LIMIT:
+            raise TooLarge(f"a form holds at most {FORM_LIMIT // 1024} KiB")
+    try:
+        pairs = [pair.partition("=") for pair in body.decode("ascii").split("&") if pair]
+        fields = {_decoded(name): _decoded(value) for name, _, value in pairs[:500]}
+    except UnicodeDecodeError:
+        raise InvalidInput("a form is percent-encoded UTF-8") from None
+    if len(pairs) > 500:
+        raise TooLarge("a form holds at most 500 fields")
+    return fields
+
+
+def _decoded(text: str) -> str:
+    return unquote(text.replace("+", " "), errors="strict")
+
+
+def said_of(request: Request) -> Done | None:
+    """What the form before this page said, kept for one page in a short-lived cookie."""
+    raw = request.cookies.get(SAID)
+    if not raw:
+        return None
+    try:
+        return msgspec.json.decode(unquote(raw), type=Done)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
+
+
+class Answers:
+    """Makes answers; one for the whole site."""
+
+    def __init__(self, assets: Assets, clock: Clock) -> None:
+        self.assets = assets
+        self.clock = clock
+        self.env: Environment = environment.environment()
+        self.env.globals["asset"] = assets.url
+
+    def page(self, page: Page, template: str, *, ask: Ask, frame: Frame, nav: str, began: float) -> Response:
+        """A page in its frame; its foot tells how long it took and what it weighs."""
+        html = environment.render(
+            self.env, template, ask, page=page, data=page.data, frame=frame, csrf=frame.csrf, lit=nav, weight=_WEIGHT
+        )
+        took = figures.duration(self.clock.monotonic() - began)
+        weight = figures.size(len(html.encode("utf-8", "replace")))
+        response = self.html(html.replace(_WEIGHT, f"{took} · {weight}"), page.status)
+        if frame.said is not None:
+            response.delete_cookie(SAID, path="/")
+        return response
+
+    def html(self, html: str, status: int = 200) -> Response:
+        """Finished HTML; pages hold live state and are never stored by caches."""
+        headers = {**HEADERS, "cache-control": "no-store", "vary": "accept, cookie"}
+        return Response(html.encode("utf-8", "replace"), status, headers, "text/html; charset=utf-8")
+
+    def data(self, record: msgspec.Struct | bytes, status: int = 200) -> Response:
+        """The JSON twin of a page, or what a feed gives."""
+        headers = {**HEADERS, "cache-control": "no-store", "vary": "accept, cookie"}
+        if isinstance(record, bytes):
+            return Response(record, status, headers, "application/octet-stream")
+        return Response(msgspec.json.encode(record), status, headers, "application/json")
+
+    def problem(self, error: YardError) -> Response:
+        """An error for a program (RFC 9457)."""
+        body = {
+            "type": f"urn:modelyard:error:{error.code}",
+            "title": error.title,
+            "status": error.status,
+            "code": error.code,
+            "detail": figures.plain(error.detail),
+        }
+        headers = {**HEADERS, "cache-control": "no-store"}
+        return Response(msgspec.json.encode(body), error.status, headers, "application/problem+json")
+
+    def done(self, done: Done) -> Response:
+        """After a form: on to the page that shows what became of it."""
+        response = RedirectResponse(done.to, 303, {**HEADERS, "cache-control": "no-store"})
+        if done.said:
+            text = quote(msgspec.json.encode(done).decode(), safe="")
+            response.set_cookie(SAID, text, max_age=30, path="/", httponly=True, samesite="lax")
+        return response

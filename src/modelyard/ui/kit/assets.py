@@ -1,0 +1,55 @@
+"""The files that browsers fetch: style sheet, scripts, vendored libraries; served for ever under a hash of their content.
+
+The style sheet is the parts of `static/css` in order of their names. All assets share one hash, so that script modules
+can import each other by relative address. Nothing outside `static` can be reached.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from msgspec import Struct
+
+_FOLDER = Path(__file__).parents[1] / "static"
+_MEDIA = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+class Asset(Struct, frozen=True):
+    """A file to send."""
+
+    body: bytes
+    media: str
+
+
+class Assets(Struct, frozen=True):
+    """All files by name, and the hash that stands in their address."""
+
+    files: dict[str, Asset]
+    mark: str
+
+    def url(self, name: str) -> str:
+        """The address of a file.
+
+        Raises:
+            KeyError: there is no such file; a template names it wrongly.
+        """
+        if name not in self.files:
+            raise KeyError(f"no asset {name}")
+        return f"/static/{self.mark}/{name}"
+
+
+def load() -> Assets:
+    """Read all assets once."""
+    files: dict[str, Asset] = {}
+    css = b"\n".join(path.read_bytes() for path in sorted((_FOLDER / "css").glob("*.css")))
+    files["yard.css"] = Asset(css, _MEDIA[".css"])
+    for folder in ("js", "vendor"):
+        for path in sorted((_FOLDER / folder).iterdir()):
+            if path.suffix in _MEDIA:
+                files[f"{folder}/{path.name}"] = Asset(path.read_bytes(), _MEDIA[path.suffix])
+    files["icon.svg"] = Asset((_FOLDER / "icon.svg").read_bytes(), _MEDIA[".svg"])
+    whole = hashlib.sha256()
+    for name, asset in sorted(files.items()):
+        whole.update(name.encode() + b"\0" + hashlib.sha256(asset.body).digest())
+    return Assets(files, whole.hexdigest()[:16])
