@@ -1,4 +1,4 @@
-"""A site with the gallery and nothing behind it: a door that knows one actor, a server on a port of the system's choice."""
+"""A site with the gallery and nothing behind it: a door that knows one actor, a server on a free port."""
 
 from __future__ import annotations
 

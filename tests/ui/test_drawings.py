@@ -78,8 +78,8 @@ def test_every_node_has_its_own_place_even_in_a_circle(pairs: list[tuple[int, in
     drawing = graphs.layout(nodes, [graphs.Link(f"n:{a}", f"n:{b}") for a, b in pairs])
     places = {(p.x, p.y) for p in drawing.nodes}
     assert len(places) == 10
-    assert all(0 <= x and x + drawing.box_width <= drawing.width for x, _ in places)
-    assert all(0 <= y and y + drawing.box_height <= drawing.height for _, y in places)
+    assert all(x >= 0 and x + drawing.box_width <= drawing.width for x, _ in places)
+    assert all(y >= 0 and y + drawing.box_height <= drawing.height for _, y in places)
 
 
 @given(edges)

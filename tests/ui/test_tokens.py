@@ -10,12 +10,12 @@ import pytest
 from modelyard import ui
 
 CSS = Path(ui.__file__).parent / "static" / "css"
-TOKENS = dict(
-    (name, (light, dark))
+TOKENS = {
+    name: (light, dark)
     for name, light, dark in re.findall(
         r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", (CSS / "10-tokens.css").read_text()
     )
-)
+}
 TOKENS["on-fill"] = ("#ffffff", "#ffffff")
 GROUNDS = ("page", "well", "float", "hover")
 PAIRS = [

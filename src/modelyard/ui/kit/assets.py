@@ -1,4 +1,4 @@
-"""The files that browsers fetch: style sheet, scripts, vendored libraries; served for ever under a hash of their content.
+"""The files that browsers fetch: style sheet, scripts, vendored libraries; served for ever under their content's hash.
 
 The style sheet is the parts of `static/css` in order of their names. All assets share one hash, so that script modules
 can import each other by relative address. Nothing outside `static` can be reached.

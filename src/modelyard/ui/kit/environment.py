@@ -23,6 +23,10 @@ from modelyard.ui.kit.tables import Kind
 
 _FOLDER = Path(__file__).parents[1] / "templates"
 _MACROS = ("marks", "parts", "drawings", "table", "states")
+_FIGURES = (
+    *("number", "metric", "signed", "interval", "share", "money", "size", "energy", "duration"),
+    *("iso", "stamp", "short", "plural", "initials"),
+)
 _asked: ContextVar[Ask] = ContextVar("modelyard_asked")
 
 STATE_WORDS = {
@@ -83,9 +87,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    for name in ("number", "metric", "signed", "interval", "share", "money", "size", "energy", "duration", "iso", "stamp",
-                 "short", "plural", "initials"):  # fmt: skip
-        env.filters[name] = getattr(figures, name)
+    env.filters.update({name: getattr(figures, name) for name in _FIGURES})
     env.filters.update(
         ago=lambda at: figures.ago(at, _now()),
         moment=lambda at: figures.moment_text(at, _now()),

@@ -10,9 +10,8 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from modelyard.ui.kit import series
+from modelyard.ui.kit import icons, series
 from modelyard.ui.kit.calls import PageCalls
-from modelyard.ui.kit.icons import ICONS
 from modelyard.ui.kit.pages import Ask, Count, Crumb, Done, Foot, Found, Page, Screens
 from modelyard.ui.kit.tables import (
     NONE,
@@ -84,9 +83,11 @@ def _row(index: int, ask: Ask) -> Row:
         else MarkCell("ok", "4 min 56 s")
     )
     auc = 0.92 + 0.02 * math.sin(index)
-    out: list[Cell] = [SpanCell("exit 137 in step fit: out of memory at 8.0 GiB", 4)] if failed else [
-        BestCell(auc) if index == 0 else auc, 0.23 + 0.01 * math.cos(index), NONE if index % 5 else NULL, TrendCell(_trend(index)),
-    ]  # fmt: skip
+    curve = TrendCell(_trend(index))
+    out: list[Cell] = [BestCell(auc) if index == 0 else auc, 0.23 + 0.01 * math.cos(index)]
+    out += [NONE if index % 5 else NULL, curve]
+    if failed:
+        out = [SpanCell("exit 137 in step fit: out of memory at 8.0 GiB", 4)]
     cells: tuple[Cell, ...] = (
         RefCell(f"run:{name}", bare=True),
         state,
@@ -137,12 +138,24 @@ def _small() -> Table:
         Column("wh", "Energy", Kind.ENERGY),
         Column("state", "State"),
     )
-    rows = (
-        Row((LinkCell("tips@8", "/models/tips?version=8"), AliasCell(("shadow",)), 0.9402, ToneCell(0.0023, "ok"), 412_000, 0.0, 0.9, "in trial")),
-        Row((LinkCell("tips@7", "/models/tips?version=7"), AliasCell(("canary",)), BestCell(0.9418), ToneCell(0.0039, "ok"), 1_900_000, 0.343, 0.4, MarkCell("wait", "proposal 41"))),
-        Row((LinkCell("tips@6", "/models/tips?version=6"), AliasCell(("production", "last-good")), 0.9379, NONE, 1_400_000, 0.0004, 0.4, "serves 90 %")),
-        Row((LinkCell("tips@4", "/models/tips?version=4"), AliasCell(()), 0.9388, ToneCell(-0.0009, "bad"), 6_800_000, NULL, 1.3, MarkCell("bad", "rolled back")), tone="bad"),
-    )  # fmt: skip
+    cells: tuple[tuple[Cell, ...], ...] = (
+        (AliasCell(("shadow",)), 0.9402, ToneCell(0.0023, "ok"), 412_000, 0.0, 0.9, "in trial"),
+        (
+            AliasCell(("canary",)),
+            BestCell(0.9418),
+            ToneCell(0.0039, "ok"),
+            1_900_000,
+            0.343,
+            0.4,
+            MarkCell("wait", "asked"),
+        ),
+        (AliasCell(("production", "last-good")), 0.9379, NONE, 1_400_000, 0.0004, 0.4, "serves 90 %"),
+        (AliasCell(()), 0.9388, ToneCell(-0.0009, "bad"), 6_800_000, NULL, 1.3, MarkCell("bad", "rolled back")),
+    )
+    rows = tuple(
+        Row((LinkCell(f"tips@{version}", f"/models/tips?version={version}"), *rest), tone="bad" if version == 4 else "")
+        for version, rest in zip((8, 7, 6, 4), cells, strict=True)
+    )
     return Table("versions", "Versions of tips", columns, rows)
 
 
@@ -177,7 +190,7 @@ def screens() -> Screens:
     def kit(calls: PageCalls, ask: Ask) -> Page:  # noqa: ARG001 - every page is called alike
         trend = tuple(float(40 + i + 9 * _wave(i)) for i in range(40))
         section = ask.text("part", "parts")
-        data = GalleryData(tuple(ICONS), _big(ask), _small(), _hostile(), trend, TOKENS, section)
+        data = GalleryData(icons.names(), _big(ask), _small(), _hostile(), trend, TOKENS, section)
         foot = Foot(
             "GET /kit", "yard runs list --sort=-started", "yard.runs.list(sort='-started')", ("reference sheet",)
         )

@@ -1,4 +1,4 @@
-"""Where the boxes and arrows of a graph stand: a small layered layout for lineage and pipelines, computed here in Python.
+"""Where the boxes and arrows of a graph stand: a small layered layout for lineage and pipelines.
 
 Longest path gives the column, two sweeps of barycentres order each column. Circles (lineage has none, but data may lie)
 are cut at the edge that closes them. Never draws: the macro does.

@@ -101,7 +101,7 @@ class Ask(Struct, frozen=True):
         return int(raw)
 
     def url(self, **changes: str | None) -> str:
-        """This address with query fields changed; None or an empty text takes a field away."""
+        """The same address with query fields changed; None or an empty text takes a field away."""
         fields = {name: list(values) for name, values in self.query.items()}
         for name, value in changes.items():
             fields[name] = [value] if value else []

@@ -1,4 +1,4 @@
-"""How a ref such as `model:tips@7` is written, drawn and linked on a page; parsing for the eye, never for the domain."""
+"""How a ref such as `model:tips@7` is written, drawn and linked on a page; for the eye, never for the domain."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Curves as bytes: the form in which the server sends points to the charts, little-endian float32 columns.
 
-Layout: uint32 length of a JSON head (UTF-8, padded with spaces to a multiple of four), the head, then float32 columns of
-equal length: x (relative to `x0`), and for each series y, or low, high and y where the points are buckets. NaN breaks a
+Layout: uint32 length of a JSON head (UTF-8, padded with spaces to a multiple of four), the head, then float32 columns
+of equal length: x (relative to `x0`), and for each series y, or low, high and y where points are buckets. NaN breaks a
 line. Float32 keeps seven digits, which is more than a screen has pixels; `x0` keeps times exact.
 """
 

@@ -107,7 +107,7 @@ class Site:
                 return await self._run(work)
             except YardError as error:
                 return await self._trouble(request, error)
-            except Exception:  # the outermost edge of a page: the log keeps the trace, the reader gets a designed page
+            except Exception:  # noqa: BLE001 - the outermost edge of a page: the log keeps the trace
                 _LOG.exception("page %s failed", route.path)
                 return await self._trouble(
                     request, Internal("the page could not be made; the log of the yard tells why")
@@ -245,7 +245,7 @@ class Site:
         caching = "public, max-age=31536000, immutable" if fresh else "no-cache"
         return Response(asset.body, 200, {**HEADERS, "cache-control": caching}, asset.media)
 
-    async def _favicon(self, request: Request) -> Response:
+    async def _favicon(self, _request: Request) -> Response:
         return RedirectResponse(self._answers.assets.url("icon.svg"), 302, HEADERS)
 
     async def _live(self, request: Request) -> Response:

@@ -35,7 +35,7 @@ _RIGHT = {
 
 
 class Column(Struct, frozen=True, omit_defaults=True):
-    """A column: `key` sorts it, `group` is its upper head, `unit` stands in the head, `width` is in pixels (0: by content)."""
+    """A column: `key` sorts it, `group` is its upper head, `unit` stands beside its word."""
 
     key: str
     head: str
@@ -43,7 +43,6 @@ class Column(Struct, frozen=True, omit_defaults=True):
     group: str = ""
     unit: str = ""
     digits: int | None = None
-    width: int = 0
     sortable: bool = False
 
     @property
