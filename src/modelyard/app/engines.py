@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 from modelyard.adapters.journal import DatabaseJournal
+from modelyard.governance.service import Recognition
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.errors import Internal
 from modelyard.kernel.operations import group_of
@@ -30,6 +31,7 @@ class Engines:
         self.home: Path = settings.home_path
         self.journal = DatabaseJournal()
         self.services: dict[str, object] = {}
+        self.recognition: Recognition | None = None
 
     def service(self, api: Callable[..., A]) -> A:
         """The service of a slice that was built before.

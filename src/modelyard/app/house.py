@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from modelyard.adapters.replies import DatabaseReplies
@@ -14,9 +15,9 @@ from modelyard.app.news import Runner
 from modelyard.app.rooms import Room, every_room
 from modelyard.edges.embedded import Embedded
 from modelyard.edges.guard import Guard
-from modelyard.kernel.actors import Actor, ActorKind, Authority, ScopeAuthority
+from modelyard.kernel.actors import Actor, ActorKind, Authority
 from modelyard.kernel.clock import Clock, SystemClock
-from modelyard.kernel.errors import Conflict, InvalidInput
+from modelyard.kernel.errors import Conflict, Internal, InvalidInput
 from modelyard.kernel.ids import ActorId
 from modelyard.kernel.operations import Operation, operations
 from modelyard.ports.identity import Identities
@@ -65,6 +66,15 @@ class House:
             [d for room in self.rooms for d in room.duties(services[room.name])],
         )
 
+    def recover(self) -> list[str]:
+        """Sweep what a crash left; one sentence for each thing swept."""
+        services = self.engines.services
+        swept = self.engines.objects.sweep()
+        said = [f"removed {swept} unfinished objects"] if swept else []
+        for room in self.rooms:
+            said += self.guard.as_system(f"{room.name}.recover", partial(room.recover, services[room.name]))
+        return said
+
     def operations(self) -> list[Operation]:
         """Every operation that this yard serves."""
         return [op for room in self.rooms for api in room.apis for op in operations(api)]
@@ -81,23 +91,10 @@ class House:
         self.engines.database.close()
 
     def _identity(self) -> tuple[Identities, Authority]:
-        return _Nobody(), ScopeAuthority()
-
-
-class _Nobody:
-    """Knows no credential: for a yard without the governance slice."""
-
-    def authenticate(self, token: str) -> Actor | None:  # noqa: ARG002  # the port's signature
-        """None."""
-        return None
-
-    def session(self, cookie: str) -> Actor | None:  # noqa: ARG002  # the port's signature
-        """None."""
-        return None
-
-    def csrf(self, cookie: str) -> str:  # noqa: ARG002  # the port's signature
-        """Empty."""
-        return ""
+        recognition = self.engines.recognition
+        if recognition is None:
+            raise Internal("nobody answers for identity; app.rooms lacks governance")
+        return recognition, recognition
 
 
 def prepare_home(home: Path) -> None:

@@ -84,6 +84,7 @@ class Operation:
         params: a record type of all arguments but the content of an upload.
         path_params, rest_params: the same, split by where they travel.
         private: arguments that are never logged or audited.
+        confidential: the answer holds a secret and is never kept, so an idempotency key is not honoured.
         media: the content type of a download.
     """
 
@@ -107,6 +108,7 @@ class Operation:
     media: str = "application/json"
     command: str | None = None
     audited: bool = True
+    confidential: bool = False
     content: str | None = None
     raises: tuple[tuple[str, str], ...] = ()
     examples: tuple[str, ...] = ()
@@ -140,6 +142,7 @@ class _Mark:
     media: str
     command: str | None
     audited: bool
+    confidential: bool = False
 
 
 def operation(
@@ -152,6 +155,7 @@ def operation(
     private: Iterable[str] = (),
     command: str | None = None,
     audited: bool = True,
+    confidential: bool = False,
 ) -> Callable[[F], F]:
     """Declare an abstract method as an operation.
 
@@ -164,9 +168,12 @@ def operation(
         private: arguments that are never logged or audited.
         command: the name on the command line, by default the method's; `-` hides it.
         audited: False for calls that are too frequent and too small for an entry each.
+        confidential: True if the answer holds a secret that must not be kept anywhere.
     """
     chosen = effect or (Effect.READ if verb == "GET" else Effect.WRITE)
-    mark = _Mark(verb, path, scope, chosen, False, about, frozenset(private), "application/json", command, audited)
+    mark = _Mark(
+        verb, path, scope, chosen, False, about, frozenset(private), "application/json", command, audited, confidential
+    )
     return _marker(mark)
 
 
@@ -256,7 +263,7 @@ def _compile(cls: type[Any], method: str, fn: Callable[..., Any], mark: _Mark) -
         params=_record(f"{cls.__name__}_{method}", plain),
         path_params=_record(f"{cls.__name__}_{method}_path", [p for p in plain if p.place == "path"]),
         rest_params=_record(f"{cls.__name__}_{method}_rest", [p for p in plain if p.place != "path"]),
-        returns=returns, private=mark.private, media=mark.media, command=mark.command, audited=mark.audited,
+        returns=returns, private=mark.private, media=mark.media, command=mark.command, audited=mark.audited, confidential=mark.confidential,
         content=next((p.name for p in parameters if p.place == "content"), None), raises=raises, examples=examples,
         _about=about,
     )  # fmt: skip

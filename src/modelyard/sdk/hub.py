@@ -9,9 +9,13 @@ The hub holds a transport and nothing else; a slice's api is imported when its a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 from modelyard.sdk.proxy import Transport, proxy
+
+if TYPE_CHECKING:
+    from modelyard.governance.api import Governance
 
 A = TypeVar("A")
 
@@ -22,6 +26,13 @@ class Yard:
     def __init__(self, transport: Transport, *, close: object = None) -> None:
         self._transport = transport
         self._close = close
+
+    @cached_property
+    def governance(self) -> Governance:
+        """Who may do what, who did, where things come from, and how somebody is forgotten."""
+        from modelyard.governance.api import Governance
+
+        return self.of(Governance)
 
     def of(self, api: Callable[..., A]) -> A:
         """The slice behind an api class."""

@@ -40,7 +40,7 @@ class HttpTransport:
         """One call; a change carries an idempotency key, so a retry after a broken connection cannot repeat it."""
         path, query, body = _laid_out(op, arguments)
         headers: dict[str, str] = {}
-        if op.changes:
+        if op.changes and not op.confidential:
             headers["idempotency-key"] = REQUEST.new(self._clock)
         content = None
         if body is not None:

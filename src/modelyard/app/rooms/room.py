@@ -26,7 +26,7 @@ class Room:
         build: makes the service from the engines and the slices below.
         migrations: its tables.
         reactions, duties, wires: what the built service does at news, by the clock, and in foreign words.
-        begin: called once when a yard process starts that will serve (not for an embedded connection).
+        recover: sweeps what a crash left, when a yard process starts that will serve; a sentence for each thing.
     """
 
     name: str
@@ -36,3 +36,4 @@ class Room:
     reactions: Callable[[Any], Sequence[Reaction]] = _nothing
     duties: Callable[[Any], Sequence[Duty]] = _nothing
     wires: Callable[[Engines], Sequence[WireRoute]] = _nothing
+    recover: Callable[[Any], Sequence[str]] = _nothing

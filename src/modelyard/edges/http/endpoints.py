@@ -127,7 +127,7 @@ class OperationEndpoint(Endpoint):
             await self._flow(request, arguments, Task(call, op.effect, partial(self._method, **arguments)))
             return
         remember = None
-        if op.changes and (key := request.headers.get(b"idempotency-key")) is not None:
+        if op.changes and not op.confidential and (key := request.headers.get(b"idempotency-key")) is not None:
             over = op.name.encode() + b"\n" + self._encode(arguments)
             remember = guard.idempotency(
                 request.actor,

@@ -1,0 +1,18 @@
+"""Governance, furnished; it also answers who a credential belongs to and what they may do."""
+
+from __future__ import annotations
+
+from modelyard.app.engines import Engines
+from modelyard.app.rooms.room import Room
+from modelyard.governance.api import Governance
+from modelyard.governance.reactions import duties
+from modelyard.governance.service import GovernanceService, Recognition
+from modelyard.governance.store import MIGRATIONS
+
+
+def _build(engines: Engines) -> GovernanceService:
+    engines.recognition = Recognition(database=engines.database, clock=engines.clock)
+    return GovernanceService(recognition=engines.recognition)
+
+
+ROOM = Room(name="governance", apis=(Governance,), build=_build, migrations=MIGRATIONS, duties=duties)
