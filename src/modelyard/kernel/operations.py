@@ -84,7 +84,6 @@ class Operation:
         params: a record type of all arguments but the content of an upload.
         path_params, rest_params: the same, split by where they travel.
         private: arguments that are never logged or audited.
-        confidential: the answer holds a secret and is never kept, so an idempotency key is not honoured.
         media: the content type of a download.
     """
 
@@ -108,11 +107,15 @@ class Operation:
     media: str = "application/json"
     command: str | None = None
     audited: bool = True
-    confidential: bool = False
     content: str | None = None
     raises: tuple[tuple[str, str], ...] = ()
     examples: tuple[str, ...] = ()
     _about: tuple[str, tuple[str, ...]] | None = field(default=None, repr=False)
+
+    @property
+    def confidential(self) -> bool:
+        """True if the answer holds a secret: it is never kept, so an idempotency key is not honoured."""
+        return "return" in self.private
 
     @property
     def changes(self) -> bool:
@@ -142,7 +145,6 @@ class _Mark:
     media: str
     command: str | None
     audited: bool
-    confidential: bool = False
 
 
 def operation(
@@ -155,7 +157,6 @@ def operation(
     private: Iterable[str] = (),
     command: str | None = None,
     audited: bool = True,
-    confidential: bool = False,
 ) -> Callable[[F], F]:
     """Declare an abstract method as an operation.
 
@@ -165,15 +166,12 @@ def operation(
         scope: what a caller needs, `slice:verb`.
         effect: by default READ for GET and WRITE for all else.
         about: the ref it touches, `kind:{argument}` or `kind:{argument}@{argument}`; what grants are matched against.
-        private: arguments that are never logged or audited.
+        private: arguments that are never logged or audited; `return` for an answer that holds a secret.
         command: the name on the command line, by default the method's; `-` hides it.
         audited: False for calls that are too frequent and too small for an entry each.
-        confidential: True if the answer holds a secret that must not be kept anywhere.
     """
     chosen = effect or (Effect.READ if verb == "GET" else Effect.WRITE)
-    mark = _Mark(
-        verb, path, scope, chosen, False, about, frozenset(private), "application/json", command, audited, confidential
-    )
+    mark = _Mark(verb, path, scope, chosen, False, about, frozenset(private), "application/json", command, audited)
     return _marker(mark)
 
 
@@ -263,7 +261,7 @@ def _compile(cls: type[Any], method: str, fn: Callable[..., Any], mark: _Mark) -
         params=_record(f"{cls.__name__}_{method}", plain),
         path_params=_record(f"{cls.__name__}_{method}_path", [p for p in plain if p.place == "path"]),
         rest_params=_record(f"{cls.__name__}_{method}_rest", [p for p in plain if p.place != "path"]),
-        returns=returns, private=mark.private, media=mark.media, command=mark.command, audited=mark.audited, confidential=mark.confidential,
+        returns=returns, private=mark.private, media=mark.media, command=mark.command, audited=mark.audited,
         content=next((p.name for p in parameters if p.place == "content"), None), raises=raises, examples=examples,
         _about=about,
     )  # fmt: skip

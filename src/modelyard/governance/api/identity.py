@@ -284,7 +284,7 @@ class IdentityOperations(ABC):
             NotFound: no such actor.
         """
 
-    @operation("POST", "/tokens", scope="governance:admin", confidential=True)
+    @operation("POST", "/tokens", scope="governance:admin", private=("return",))
     @abstractmethod
     def create_token(
         self,
@@ -367,7 +367,7 @@ class IdentityOperations(ABC):
             Conflict: it is the last grant that makes an active actor owner of everything.
         """
 
-    @operation("POST", "/sign-in-links", scope=ALWAYS, command="sign-in", confidential=True)
+    @operation("POST", "/sign-in-links", scope=ALWAYS, command="sign-in", private=("return",))
     @abstractmethod
     def sign_in_link(self) -> SignInLink:
         """Make a link that signs your browser in: good for ten minutes and one use.
@@ -378,7 +378,7 @@ class IdentityOperations(ABC):
             yard governance sign-in
         """
 
-    @operation("POST", "/actors/{actor}/invite", scope="governance:admin", about="actor:{actor}", confidential=True)
+    @operation("POST", "/actors/{actor}/invite", scope="governance:admin", about="actor:{actor}", private=("return",))
     @abstractmethod
     def invite(self, actor: ActorId) -> SignInLink:
         """Make a sign-in link for somebody else: good for ten minutes and one use.
