@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 pytestmark = pytest.mark.browser
-PARTS = ["parts", "table", "drawings", "states", "hostile", "icons"]
+PARTS = ["parts", "table", "drawings", "states", "hostile", "icons", "drawer"]
 
 AUDIT = Path(__file__).with_name("audit.js").read_text("utf-8")
 
@@ -72,6 +72,7 @@ def test_nothing_scrolls_sideways_on_a_phone_and_the_menu_opens(browser: Browser
         page = reader.ready(f"/kit?part={part}")
         assert page.evaluate("document.documentElement.scrollWidth") == 390, part
         assert page.evaluate("document.querySelector('main').scrollWidth") == 390, part
+    page = reader.ready("/kit")
     assert not page.is_visible("#nav")
     page.click("[data-menu]")
     assert page.is_visible("#nav >> text=Tables")
@@ -190,6 +191,17 @@ def test_a_dangerous_act_waits_for_the_name_and_never_focuses_itself(browser: Br
     page.fill("#roll-back-name", "tips")
     page.click("#roll-back footer .danger-fill")
     page.wait_for_selector("[data-toast] >> text=Done: rolled back")
+    reader.close()
+
+
+def test_a_drawer_steps_with_j_and_k_and_closes_with_escape(browser: Browser, address: str) -> None:
+    reader = Watched(browser, address)
+    page = reader.ready("/kit?part=drawer")
+    page.keyboard.press("j")
+    page.wait_for_url("**n=2")
+    page.wait_for_selector("html[data-ready]", state="attached")
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/kit")
     reader.close()
 
 

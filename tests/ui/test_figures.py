@@ -45,6 +45,8 @@ NOW = datetime(2026, 11, 22, 23, 41, 7, tzinfo=UTC)
         (figures.short("pred_01M82TQ4XH8J86G9"), "pred_0…8J86G9"),
         (figures.plural(1, "row"), "1 row"),
         (figures.plural(2_000, "row"), "2,000 rows"),
+        (figures.sentence("no such thing"), "No such thing."),
+        (figures.sentence("tips@7 is gone."), "tips@7 is gone."),
         (figures.initials("ana kos"), "AK"),
         (figures.initials("<>"), "?"),
     ],

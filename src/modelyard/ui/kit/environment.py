@@ -25,7 +25,7 @@ _FOLDER = Path(__file__).parents[1] / "templates"
 _MACROS = ("marks", "parts", "drawings", "table", "states")
 _FIGURES = (
     *("number", "metric", "signed", "interval", "share", "money", "size", "energy", "duration"),
-    *("iso", "stamp", "short", "plural", "initials"),
+    *("iso", "stamp", "short", "plural", "initials", "sentence"),
 )
 _asked: ContextVar[Ask] = ContextVar("modelyard_asked")
 

@@ -192,6 +192,16 @@ def cut(text: str, limit: int = 120) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def sentence(text: str) -> str:
+    """A detail as a sentence of its own: a capital first where it begins with a plain word, a full stop at the end."""
+    clean = text.strip()
+    if not clean:
+        return ""
+    head = clean.split(" ", 1)[0]
+    begun = clean[0].upper() + clean[1:] if head.isalpha() and head.islower() else clean
+    return begun if begun[-1] in ".?!…" else begun + "."
+
+
 def plural(count: int, one: str, many: str = "") -> str:
     """Write a count with its word: `1 row`, `2,000 rows`."""
     return f"{number(count)} {one if count == 1 else many or one + 's'}"

@@ -88,9 +88,9 @@ def layout(
     nodes: Sequence[Node],
     links: Sequence[Link],
     *,
-    box_width: int = 188,
+    box_width: int = 160,
     box_height: int = 40,
-    gap_x: int = 52,
+    gap_x: int = 40,
     gap_y: int = 12,
 ) -> Drawing:
     """Place nodes in columns from left (sources) to right (what was made of them) and draw the arrows between."""

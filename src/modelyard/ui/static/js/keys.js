@@ -18,6 +18,10 @@ const move = by => {
   next.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
 };
+const step = (link, by) => {
+  if (!document.querySelector(".drawer")) move(by);
+  else document.querySelector(`.drawer ${link}`)?.click();
+};
 const refHere = () => {
   const focus = document.activeElement;
   return (focus?.closest?.("[data-ref]") ?? current()?.querySelector("[data-ref]") ?? document.querySelector("main [data-here-ref]"));
@@ -47,8 +51,8 @@ export const start = () => {
     going = 0;
     const acts = {
       g: () => { going = performance.now(); },
-      j: () => move(1),
-      k: () => move(-1),
+      j: () => step("[data-after]", 1),
+      k: () => step("[data-before]", -1),
       d: toggleTheme,
       "?": () => open(document.querySelector("[data-keys-box]")),
       w: () => { const at = refHere(); if (at) location.assign(`/lineage?ref=${encodeURIComponent(at.dataset.ref ?? at.dataset.hereRef)}`); },
