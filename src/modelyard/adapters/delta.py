@@ -1,0 +1,247 @@
+"""The tables port on Delta Lake in a local folder, read and committed through `deltalake`.
+
+Data files come from outside, so no statistics and no predicate ever reach the log unasked: what the log says of a file
+is exactly its `DataFile`. A commit is refused where another writer was quicker; it is never retried here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from modelyard.kernel.clock import Clock
+from modelyard.kernel.errors import NotFound, StaleVersion
+from modelyard.ports.tables import DataFile
+
+_LOG = "_delta_log"
+_CHECKPOINT_EVERY = 20
+_REMEMBERED = 512
+_PROPERTIES = {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "100000"}
+_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+
+
+class DeltaTables:
+    """Delta tables below one folder.
+
+    Args:
+        root: holds one folder a table; made on first use.
+        locks: where the lock files lie, outside of what readers list.
+    """
+
+    def __init__(self, root: Path, locks: Path, clock: Clock) -> None:
+        self._root = root
+        self._locks = locks
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._known: OrderedDict[tuple[str, int], tuple[DataFile, ...]] = OrderedDict()
+
+    def create(self, location: str, schema: pa.Schema) -> int:
+        """Make an empty table, in place of whatever an unfinished creation left."""
+        self.drop(location)
+        (self._root / location).mkdir(parents=True)
+        DeltaTable.create(self._path(location), schema, configuration=_PROPERTIES)
+        return 0
+
+    def exists(self, location: str) -> bool:
+        """True if the location holds a table's log."""
+        return (self._root / location / _LOG / f"{0:020d}.json").is_file()
+
+    def publish(self, location: str, path: str, source: Path) -> None:
+        """Move a finished local file into the table; it is synced first."""
+        _sync(source)
+        source.rename(self._root / location / path)
+
+    def commit(
+        self,
+        location: str,
+        *,
+        base: int,
+        target: Sequence[DataFile],
+        schema: pa.Schema | None = None,
+        info: Mapping[str, str],
+    ) -> int:
+        """Make the table consist of `target`, on top of version `base`."""
+        table = self._open(location, None)
+        latest = table.version()
+        present = {file.path for file in self._read(table)}
+        wanted = {file.path: file for file in target}
+        adds = [self._add(file) for path, file in wanted.items() if path not in present]
+        shape = schema if schema is not None else pa.schema(table.schema().to_arrow())
+        properties = CommitProperties(custom_metadata={**info, "base": str(base)}, max_commit_retries=0)
+        try:
+            if schema is not None:
+                if present & wanted.keys():
+                    raise StaleVersion(f"{location}: a new schema needs all new files")
+                table.create_write_transaction(
+                    adds, "overwrite", shape, commit_properties=properties, post_commithook_properties=_HOOKS
+                )
+            else:
+                now = self._clock.now_ms()
+                gone = [RemoveAction(p, data_change=True, deletion_timestamp=now) for p in sorted(present - set(wanted))]
+                table.create_write_transaction(
+                    [*adds, *gone], "append", shape, commit_properties=properties, post_commithook_properties=_HOOKS
+                )
+        except CommitFailedError as err:
+            raise StaleVersion(f"{location}: another writer committed meanwhile; look again and repeat") from err
+        version = latest + 1
+        if version % _CHECKPOINT_EVERY == 0:
+            self.checkpoint(location)
+        return version
+
+    def files(self, location: str, version: int) -> tuple[DataFile, ...]:
+        """The files a version consists of, in order of path."""
+        key = (location, version)
+        with self._guard:
+            if (known := self._known.get(key)) is not None:
+                self._known.move_to_end(key)
+                return known
+        found = self._read(self._open(location, version))
+        with self._guard:
+            self._known[key] = found
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return found
+
+    def latest(self, location: str) -> int:
+        """The newest version in the log, seen by anybody or not."""
+        version: int = self._open(location, None).version()
+        return version
+
+    def uri(self, location: str, path: str) -> str:
+        """Where a query engine finds a file of the table."""
+        return str(self.local(location, path))
+
+    def local(self, location: str, path: str) -> Path:
+        """The file as a local path."""
+        return self._root / location / path
+
+    def rewrite(self, location: str, replaced: Mapping[str, tuple[DataFile, Path]]) -> None:
+        """Replace the content of files in every version that holds them, log statistics included."""
+        for path, (_, source) in replaced.items():
+            self.publish(location, path, source)
+        log = self._root / location / _LOG
+        for entry in sorted(log.glob("*.json")):
+            _mend(entry, {path: file for path, (file, _) in replaced.items()})
+        for old in (*log.glob("*.checkpoint*.parquet"), log / "_last_checkpoint"):
+            old.unlink(missing_ok=True)
+        self._forget(location)
+        self.checkpoint(location)
+
+    def expel(self, location: str, paths: Collection[str]) -> int:
+        """Remove files that no wanted version refers to."""
+        found = 0
+        for path in paths:
+            file = self._root / location / path
+            found += file.is_file()
+            file.unlink(missing_ok=True)
+        return found
+
+    def listing(self, location: str) -> list[str]:
+        """Every data file below the location, and what a killed writer left beside them."""
+        root = self._root / location
+        found = (p for p in root.rglob("*") if p.is_file() and _LOG not in p.relative_to(root).parts)
+        return sorted(str(p.relative_to(root)) for p in found)
+
+    def checkpoint(self, location: str) -> None:
+        """Fold the log into a checkpoint."""
+        self._open(location, None).create_checkpoint()
+
+    def drop(self, location: str) -> None:
+        """Remove the table with everything in it."""
+        folder = self._root / location
+        if folder.exists():
+            shutil.rmtree(folder)
+        self._forget(location)
+
+    def locations(self) -> list[str]:
+        """Every location that holds something."""
+        return sorted(p.name for p in self._root.iterdir() if p.is_dir()) if self._root.is_dir() else []
+
+    @contextmanager
+    def locked(self, location: str) -> Iterator[None]:
+        """Hold the table's writer lock, across threads and processes of this machine."""
+        self._locks.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self._locks / f"{location}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _path(self, location: str) -> str:
+        return str(self._root / location)
+
+    def _open(self, location: str, version: int | None) -> Any:
+        try:
+            return DeltaTable(self._path(location), version=version)
+        except TableNotFoundError as err:
+            raise NotFound(f"there is no stored table {location}") from err
+        except DeltaError as err:
+            raise NotFound(f"table {location} has no stored version {version}") from err
+
+    def _read(self, table: Any) -> tuple[DataFile, ...]:
+        """The live files of an opened table, statistics as the log has them."""
+        rows = pa.table(table.get_add_actions(flatten=False)).to_pylist()
+        return tuple(
+            DataFile(path=row["path"], rows=row["num_records"] or 0, size_bytes=row["size_bytes"], stats=_stats(row))
+            for row in sorted(rows, key=lambda row: str(row["path"]))
+        )
+
+    def _add(self, file: DataFile) -> AddAction:
+        return AddAction(file.path, file.size_bytes, {}, self._clock.now_ms(), data_change=True, stats=file.stats)
+
+    def _forget(self, location: str) -> None:
+        with self._guard:
+            for key in [key for key in self._known if key[0] == location]:
+                del self._known[key]
+
+
+def _stats(row: Mapping[str, Any]) -> str:
+    low, high = row.get("min") or {}, row.get("max") or {}
+    kept = {
+        "numRecords": row["num_records"],
+        "minValues": {k: v for k, v in low.items() if isinstance(v, int | float | str)},
+        "maxValues": {k: v for k, v in high.items() if isinstance(v, int | float | str)},
+        "nullCount": {k: v for k, v in (row.get("null_count") or {}).items() if v is not None},
+    }
+    return json.dumps(kept)
+
+
+def _mend(entry: Path, replaced: Mapping[str, DataFile]) -> None:
+    """Rewrite one log entry where it speaks of a replaced file."""
+    lines, changed = [], False
+    for line in entry.read_text(encoding="utf-8").splitlines():
+        action = json.loads(line)
+        body = action.get("add") or action.get("remove")
+        if body is not None and (file := replaced.get(body["path"])) is not None:
+            body["size"] = file.size_bytes
+            if "add" in action:
+                body["stats"] = file.stats
+            changed = True
+        lines.append(json.dumps(action) if changed else line)
+    if changed:
+        fresh = entry.with_name(f".{entry.name}.tmp")
+        fresh.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        _sync(fresh)
+        fresh.replace(entry)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

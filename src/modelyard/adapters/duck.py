@@ -1,0 +1,163 @@
+"""The queries port on DuckDB: one shared engine for the house's own queries, a locked-down one for users' texts.
+
+Loads nothing from outside: extensions stay off, times are UTC. Errors of the engine come out as the house's own.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import duckdb
+import pyarrow as pa
+
+from modelyard.kernel.errors import InvalidInput, TimedOut, TooLarge, YardError
+from modelyard.ports.queries import Scalar
+
+_PATH = re.compile(r"/[^\s'\"]*/")
+
+
+class DuckSession:
+    """A cursor that speaks the port's words."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def reader(self, sql: str, /, *, batch_rows: int = 65_536) -> pa.RecordBatchReader:
+        """The answer of one SELECT as a stream of record batches."""
+        with _translated():
+            answer = self._connection.sql(sql).to_arrow_reader(batch_rows)
+        return pa.RecordBatchReader.from_batches(answer.schema, _guarded(answer))
+
+    def rows(self, sql: str, /) -> list[tuple[Scalar, ...]]:
+        """The whole answer of a small query."""
+        with _translated():
+            return cast("list[tuple[Scalar, ...]]", self._connection.sql(sql).fetchall())
+
+    def run(self, sql: str, /) -> None:
+        """Run a statement for its effect."""
+        with _translated():
+            self._connection.execute(sql)
+
+    def offer(self, name: str, stream: pa.RecordBatchReader | pa.Table, /) -> None:
+        """Let queries read Arrow data as a table of that name."""
+        self._connection.register(name, stream)
+
+
+class DuckQueries:
+    """The query engine of this process.
+
+    Args:
+        spill: a folder for what does not fit into memory; it is made on first use.
+    """
+
+    def __init__(self, spill: Path, *, memory: str = "400MB", threads: int = 2) -> None:
+        self._spill = spill
+        self._config: dict[str, Any] = {
+            "threads": threads,
+            "memory_limit": memory,
+            "temp_directory": str(spill),
+            "autoinstall_known_extensions": False,
+        }
+        self._lock = threading.Lock()
+        self._root: duckdb.DuckDBPyConnection | None = None
+
+    @contextmanager
+    def session(self) -> Iterator[DuckSession]:
+        """A session for the house's own queries."""
+        with self._lock:
+            if self._root is None:
+                self._root = self._open()
+            cursor = self._root.cursor()
+        try:
+            yield DuckSession(cursor)
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def confined(
+        self, *, views: Mapping[str, Sequence[str]], extra: Iterable[str] = (), timeout_s: float = 30.0
+    ) -> Iterator[DuckSession]:
+        """A session for a user's text: it sees the given files and nothing else."""
+        connection = self._open()
+        overtime = threading.Event()
+
+        def stop() -> None:
+            overtime.set()
+            connection.interrupt()
+
+        timer = threading.Timer(timeout_s, stop)
+        try:
+            files = sorted({file for _, *files in views.values() for file in files}.union(extra))
+            connection.execute("SET allowed_paths=" + _list(files))
+            connection.execute("SET enable_external_access=false")
+            connection.execute("SET lock_configuration=true")
+            for name, (text, *_) in views.items():
+                connection.execute(f'CREATE VIEW "{name.replace(chr(34), chr(34) * 2)}" AS {text}')
+            timer.daemon = True
+            timer.start()
+            yield DuckSession(connection)
+        except TimedOut:
+            raise
+        except YardError as err:
+            if overtime.is_set():
+                raise TimedOut(f"the query ran longer than {timeout_s:g} s and was stopped; narrow it") from err
+            raise
+        finally:
+            timer.cancel()
+            connection.close()
+
+    def is_select(self, sql: str) -> bool:
+        """True if the text is exactly one SELECT statement."""
+        with _translated():
+            statements = duckdb.extract_statements(sql)
+        return len(statements) == 1 and statements[0].type == duckdb.StatementType.SELECT
+
+    def close(self) -> None:
+        """Give the engine's memory back."""
+        with self._lock:
+            if self._root is not None:
+                self._root.close()
+                self._root = None
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        self._spill.mkdir(parents=True, exist_ok=True)
+        connection = duckdb.connect(":memory:", config=self._config)
+        connection.execute("SET GLOBAL TimeZone='UTC'")
+        connection.execute("SET GLOBAL enable_progress_bar=false")
+        return connection
+
+
+def _list(texts: Iterable[str]) -> str:
+    return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"
+
+
+def _guarded(answer: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    while True:
+        with _translated():
+            try:
+                batch = answer.read_next_batch()
+            except StopIteration:
+                return
+        yield batch
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.InterruptException as err:
+        raise TimedOut("the query was stopped: its time is over; narrow it") from err
+    except (duckdb.OutOfMemoryException, MemoryError) as err:
+        raise TooLarge("the query needs more memory than it may have; narrow it or read fewer columns") from err
+    except (duckdb.Error, pa.ArrowInvalid, OSError) as err:
+        _refuse(err)
+
+
+def _refuse(err: Exception) -> NoReturn:
+    text = _PATH.sub("", str(err)).strip()
+    raise InvalidInput(f"the query cannot be answered: {text[:600]}") from err

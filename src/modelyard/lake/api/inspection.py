@@ -1,0 +1,53 @@
+"""The question that the lake asks before it takes rows in: are they as they were promised?
+
+Whoever keeps contracts answers it (the quality slice); the lake knows no contract. Rows travel as Parquet files, so
+that neither side holds them in memory.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from modelyard.lake.api.records import Column, LoadId
+
+
+class Inspection(Struct, frozen=True, kw_only=True):
+    """Rows that wait to be taken into a table.
+
+    Attributes:
+        files: local Parquet files with the table's columns and `_row`, the row's place in its source.
+        existing: Parquet files of the rows that will stand beside them; empty where the load replaces all.
+        rejects: a path where the inspector writes Parquet of `_row` (int64) and `reason` (string), several rows for
+            a row that fails several checks.
+    """
+
+    table: str
+    load: LoadId
+    columns: tuple[Column, ...]
+    files: tuple[str, ...]
+    existing: tuple[str, ...]
+    rejects: str
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What the inspector found.
+
+    Attributes:
+        rejected: different rows named in the rejects file; 0 if it was not written.
+        warnings: worth a note, in words.
+        blocks: why nothing of the load may be taken; empty if it may.
+    """
+
+    rejected: int = 0
+    warnings: tuple[str, ...] = ()
+    blocks: tuple[str, ...] = ()
+
+
+class Inspector(Protocol):
+    """Judges rows before they are taken in."""
+
+    def inspect(self, about: Inspection) -> Verdict:
+        """Judge; runs inside the load's call, outside of its transaction."""
+        ...

@@ -1,0 +1,330 @@
+"""What the lake speaks of: tables, columns, versions, loads, quarantined rows. Records only, no behaviour."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, NewType
+
+from msgspec import Meta, Struct
+
+from modelyard.kernel.ids import ActorId, IdKind
+from modelyard.kernel.refs import Ref
+
+CommitId = NewType("CommitId", str)
+LoadId = NewType("LoadId", str)
+COMMIT = IdKind("commit", CommitId)
+LOAD = IdKind("load", LoadId)
+
+TYPE_PATTERN = (
+    r"^(bool|int8|int16|int32|int64|float32|float64|string|binary|date|timestamp|decimal\([0-9]{1,2}, ?[0-9]{1,2}\)"
+    r"|list<(bool|int32|int64|float32|float64|string)>)$"
+)
+TypeName = Annotated[
+    str,
+    Meta(
+        pattern=TYPE_PATTERN,
+        description="bool, int8 to int64, float32, float64, string, binary, date, timestamp (UTC, microseconds), "
+        "decimal(p, s), or list<element>",
+    ),
+]
+ColumnName = Annotated[str, Meta(min_length=1, max_length=200)]
+Cell = bool | int | float | str | None
+"""One value as JSON shows it: times as ISO 8601 text, bytes as hex, lists as JSON text."""
+
+
+class Classification(StrEnum):
+    """How careful one must be with a column; such columns leave no statistics in the table's log."""
+
+    PII = "pii"
+    PHI = "phi"
+    SECRET = "secret"  # noqa: S105 - the word for a class of columns
+
+
+class Column(Struct, frozen=True, kw_only=True):
+    """One column of a table."""
+
+    name: ColumnName
+    type: TypeName
+    nullable: bool = True
+    comment: str = ""
+    classification: Classification | None = None
+
+
+class Mode(StrEnum):
+    """What a load does to the table: make it, add rows, replace all rows, or replace rows of the same key."""
+
+    CREATE = "create"
+    APPEND = "append"
+    OVERWRITE = "overwrite"
+    MERGE = "merge"
+
+
+class Format(StrEnum):
+    """How the rows of a source are written."""
+
+    CSV = "csv"
+    JSON_LINES = "jsonl"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """A table as it stands at its newest version.
+
+    Attributes:
+        ref: `table:trips@12`.
+        keys: the columns that identify a row; empty where none were declared.
+        quarantined: rows of its loads that wait in the quarantine.
+    """
+
+    name: str
+    ref: Ref
+    version: int
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...]
+    rows: int
+    size_bytes: int
+    quarantined: int
+    description: str
+    created_ms: int
+    updated_ms: int
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """One version of a table and the lake commit that made it.
+
+    Attributes:
+        operation: `create`, `load`, `write`, `replay`, `erase`, `restore`.
+        schema_hash: equal for versions with equal columns.
+        run: the run that wrote it, if one did.
+    """
+
+    table: str
+    version: int
+    ref: Ref
+    commit: CommitId
+    operation: str
+    author: ActorId
+    message: str
+    run: str | None
+    at_ms: int
+    rows: int
+    rows_added: int
+    rows_removed: int
+    size_bytes: int
+    schema_hash: str
+    load: LoadId | None
+    reads: tuple[Ref, ...]
+
+
+class LoadState(StrEnum):
+    """How a load ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class Load(Struct, frozen=True, kw_only=True):
+    """One ingestion: from which bytes, into which version, and where each of its rows went.
+
+    `rows_in == rows_loaded + rows_quarantined` holds for every load.
+
+    Attributes:
+        source: the name the caller gave, e.g. the file name.
+        source_ref: `source:<name>@<first 12 of the digest>`.
+        digest: SHA-256 of the bytes; empty once an erasure removed them.
+        version: the table's version that it made; None if it was refused.
+        dialect: what was sniffed: delimiter, header, encoding.
+        notes: what a person should know: renamed columns, warnings of the contract.
+        replays: the load whose quarantined rows were loaded again.
+    """
+
+    id: LoadId
+    table: str
+    version: int | None
+    state: LoadState
+    source: str
+    source_ref: Ref | None
+    digest: str
+    size_bytes: int
+    format: Format
+    mode: Mode
+    rows_in: int
+    rows_loaded: int
+    rows_quarantined: int
+    held: int
+    started_ms: int
+    took_ms: int
+    author: ActorId
+    dialect: dict[str, str]
+    notes: tuple[str, ...]
+    replays: LoadId | None = None
+
+
+class RowState(StrEnum):
+    """What became of a quarantined row."""
+
+    HELD = "held"
+    REPLAYED = "replayed"
+    DROPPED = "dropped"
+
+
+class QuarantinedRow(Struct, frozen=True, kw_only=True):
+    """A row that the table did not take.
+
+    Attributes:
+        row: its place in the source, the first record after the header being 1.
+        reasons: why, in words, e.g. `fare: 'abc' is not float64`.
+        raw: the row as text of its format; bytes that are not UTF-8 are written as `\\xNN`.
+        note: why it was dropped, or the load that took it.
+    """
+
+    load: LoadId
+    table: str
+    source: str
+    row: int
+    reasons: tuple[str, ...]
+    raw: str
+    state: RowState
+    note: str = ""
+
+
+class Mend(Struct, frozen=True, kw_only=True):
+    """A corrected row: its place in the source and its text as it should have been."""
+
+    row: int
+    raw: str
+
+
+class Preview(Struct, frozen=True, kw_only=True):
+    """A window of a table's rows.
+
+    Attributes:
+        total: rows that match the filter, in the whole table.
+        offset: place of the first row given here.
+    """
+
+    table: str
+    version: int
+    columns: tuple[Column, ...]
+    rows: list[list[Cell]]
+    total: int
+    offset: int
+
+
+class Bucket(Struct, frozen=True, kw_only=True):
+    """One bar of a histogram: values from `low` up to `high`."""
+
+    low: float
+    high: float
+    count: int
+
+
+class TopValue(Struct, frozen=True, kw_only=True):
+    """A frequent value and how often it comes."""
+
+    value: Cell
+    count: int
+
+
+class ColumnProfile(Struct, frozen=True, kw_only=True):
+    """What a column holds.
+
+    Attributes:
+        distinct: number of different values, estimated (HyperLogLog) above some thousands.
+        mean, std, histogram: for numbers; None or empty elsewhere.
+        low, high: smallest and largest value; None for classified columns.
+    """
+
+    name: str
+    type: str
+    rows: int
+    nulls: int
+    distinct: int
+    low: Cell
+    high: Cell
+    mean: float | None
+    std: float | None
+    histogram: tuple[Bucket, ...]
+    top: tuple[TopValue, ...]
+
+
+class TableProfile(Struct, frozen=True, kw_only=True):
+    """What all columns of one version hold; computed once a version."""
+
+    table: str
+    version: int
+    ref: Ref
+    rows: int
+    columns: tuple[ColumnProfile, ...]
+
+
+class Erasure(Struct, frozen=True, kw_only=True):
+    """What an erasure removed; it never names the values.
+
+    Attributes:
+        rows: removed from the newest version.
+        versions: versions that held a matching row; they stay readable without it.
+        files: data files that were rewritten, as `table/path`.
+        sources: source files removed whole because they held a value, as refs.
+        quarantined: rows removed from the quarantine.
+        version: the table's version afterwards.
+    """
+
+    table: str
+    column: str
+    rows: int
+    versions: tuple[int, ...]
+    files: tuple[str, ...]
+    sources: tuple[Ref, ...]
+    quarantined: int
+    version: int
+    at_ms: int
+
+
+class Sweep(Struct, frozen=True, kw_only=True):
+    """What a sweep removed: leftovers of writers that died."""
+
+    staged: int
+    files: int
+    tables: tuple[str, ...]
+    undone: tuple[Ref, ...]
+
+
+class Declared(Struct, frozen=True, kw_only=True):
+    """What a table is declared to be; columns may be left to inference.
+
+    Attributes:
+        keys: the columns that identify a row; merges and differences go by them.
+    """
+
+    columns: tuple[Column, ...] = ()
+    keys: tuple[str, ...] = ()
+    description: str = ""
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """How to read a source, where sniffing should not decide.
+
+    Attributes:
+        delimiter: one character between fields of a CSV.
+        header: whether the first record names the columns.
+        encoding: `utf-8`, `utf-16`, `latin-1`, ...
+        null: the unquoted text that stands for no value, beside the empty one.
+    """
+
+    delimiter: str | None = None
+    header: bool | None = None
+    encoding: str | None = None
+    null: tuple[str, ...] = ()
+
+
+class TableFiles(Struct, frozen=True, kw_only=True):
+    """The Parquet files of one version, for a reader in this process; they must not be changed."""
+
+    table: str
+    version: int
+    ref: Ref
+    columns: tuple[Column, ...]
+    paths: tuple[str, ...]
+    rows: int

@@ -1,0 +1,145 @@
+"""SQL that turns the fields of a source into a table's types, value by value, and says which cannot be.
+
+A value is taken only if nothing of it is lost: `12.7` is no integer, a date has no time of day, a decimal keeps all of
+its digits. Text that is empty and not quoted came in as null already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modelyard.lake.api import Column
+from modelyard.lake.model.columns import INTEGERS, LOAD_COLUMN, ROW_COLUMN, decimal_parts, sql_type
+
+BAD = "_bad"
+_CANDIDATES = ("int64", "float64", "bool", "date", "timestamp")
+_TOLERATED = 0.05
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def scan(paths: Sequence[str]) -> str:
+    """The rows of Parquet files."""
+    return "read_parquet([" + ", ".join(literal(path) for path in paths) + "])"
+
+
+def cast(field: str, kind: str) -> str:
+    """An expression: the text `field` as a value of `kind`, null where it is none."""
+    target = sql_type(kind)
+    if kind == "string":
+        return field
+    if kind == "binary":
+        return f"encode({field})"
+    if kind in INTEGERS:
+        return (
+            f"CASE WHEN TRY_CAST({field} AS DOUBLE) = TRY_CAST({field} AS BIGINT) THEN TRY_CAST({field} AS {target}) END"
+        )
+    if kind == "date":
+        day = f"TRY_CAST({field} AS DATE)"
+        return f"CASE WHEN isfinite({day}) AND TRY_CAST({field} AS TIMESTAMP) = {day} THEN {day} END"
+    if kind == "timestamp":
+        number = f"TRY_CAST({field} AS DOUBLE)"
+        moment = (
+            f"coalesce(TRY_CAST({field} AS TIMESTAMPTZ), CASE WHEN abs({number}) < 1e11 THEN to_timestamp({number}) "
+            f"WHEN abs({number}) < 1e14 THEN to_timestamp({number} / 1000) END)"
+        )
+        return f"CASE WHEN isfinite({moment}) THEN {moment} END"
+    if (digits := decimal_parts(kind)) is not None:
+        wide = f"TRY_CAST({field} AS DECIMAL(38, {min(38, max(digits[1], 18))}))"
+        return f"CASE WHEN TRY_CAST({field} AS {target}) = {wide} THEN TRY_CAST({field} AS {target}) END"
+    return f"TRY_CAST({field} AS {target})"
+
+
+def field_of(name: str, given: str | None) -> str:
+    """The text of a source's field; `given` is the type it comes in, None for text."""
+    return quoted(name) if given in (None, "string") else f"CAST({quoted(name)} AS VARCHAR)"
+
+
+def _value(column: Column, given: str | None, *, present: bool) -> str:
+    if not present:
+        return f"CAST(NULL AS {sql_type(column.type)})"
+    if given == column.type:
+        return quoted(column.name)
+    return cast(field_of(column.name, given), column.type)
+
+
+def conversion(columns: Sequence[Column], given: dict[str, str | None], load: str) -> str:
+    """A query over the stream `source`: typed columns, provenance, and `_bad` where the row cannot be taken.
+
+    Args:
+        given: the source's columns and the type each comes in, None for text.
+    """
+    values, wrong = [], []
+    for column in columns:
+        value = _value(column, given.get(column.name), present=column.name in given)
+        values.append(f"{value} AS {quoted(column.name)}")
+        if failure := _failure(column, value, given):
+            wrong.append(failure)
+    return (
+        f"SELECT {', '.join(values)}, {literal(load)} AS {LOAD_COLUMN}, {ROW_COLUMN}, "
+        f"{' OR '.join(wrong) or 'FALSE'} AS {BAD} FROM source"
+    )
+
+
+def _failure(column: Column, value: str, given: dict[str, str | None]) -> str:
+    """A condition that holds where a row's value of `column` cannot be taken; empty if it always can."""
+    name = column.name
+    if not column.nullable:
+        return f"({value}) IS NULL"
+    if name in given and given[name] != column.type and not (column.type == "string" and given[name] is None):
+        return f"({quoted(name)} IS NOT NULL AND ({value}) IS NULL)"
+    return ""
+
+
+def failures(columns: Sequence[Column], given: dict[str, str | None]) -> tuple[str, list[Column]]:
+    """A query over `source` with a true or false for each column that may fail, `_row` first; and those columns."""
+    named = []
+    flags = []
+    for column in columns:
+        value = _value(column, given.get(column.name), present=column.name in given)
+        if failure := _failure(column, value, given):
+            flags.append(f"{failure} AS {quoted(column.name)}")
+            named.append(column)
+    return f"SELECT {', '.join([ROW_COLUMN, *flags])} FROM source", named
+
+
+def inference(names: Sequence[str]) -> str:
+    """One aggregate over the text table `source`: for each column how many values there are, and how many of each type.
+
+    Zeros in front (`007`) make a value no number.
+    """
+    parts = []
+    for name in names:
+        field = quoted(name)
+        parts.append(f"count({field})")
+        parts.append(f"count_if(regexp_matches({field}, '^[+-]?0[0-9]'))")
+        parts.extend(f"count({cast(field, kind)})" for kind in _CANDIDATES)
+    return f"SELECT {', '.join(parts)} FROM source"
+
+
+def inferred(names: Sequence[str], counts: Sequence[int]) -> list[str]:
+    """The type of each column from the counts of `inference`: the first that all but 5 % of the values have."""
+    stride = 2 + len(_CANDIDATES)
+    found = []
+    for place in range(len(names)):
+        total, padded, *fitting = counts[place * stride : (place + 1) * stride]
+        enough = total * (1 - _TOLERATED)
+        by_kind = dict(zip(_CANDIDATES, fitting, strict=True))
+        whole, real = by_kind["int64"], by_kind["float64"]
+        if total == 0 or padded > total * _TOLERATED:
+            found.append("string")
+        elif whole >= enough and whole == real:
+            found.append("int64")
+        elif real >= enough:
+            found.append("float64")
+        else:
+            found.append(next((k for k in _CANDIDATES[2:] if by_kind[k] >= enough), "string"))
+    return found

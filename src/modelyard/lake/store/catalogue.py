@@ -1,0 +1,307 @@
+"""The catalogue: which tables there are, their versions, the lake commits that made them, and the visible head of each.
+
+A head moves by compare-and-swap; a version becomes visible by that and by nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from modelyard.kernel.errors import StaleVersion
+from modelyard.kernel.ids import ActorId
+from modelyard.kernel.refs import Ref, ref
+from modelyard.lake.api import Column, CommitId, LoadId, Version
+from modelyard.lake.model.moments import MAIN
+from modelyard.ports.database import Migration, Row, Statement, Transaction
+
+CATALOGUE = Migration(
+    slice="lake",
+    number=1,
+    name="catalogue",
+    ddl=(
+        "CREATE TABLE lake_table (name {text} PRIMARY KEY, location {text} NOT NULL, keys {bytes} NOT NULL,"
+        " description {text} NOT NULL, created_ms {int} NOT NULL)",
+        "CREATE TABLE lake_schema (hash {text} PRIMARY KEY, columns {bytes} NOT NULL)",
+        "CREATE TABLE lake_commit (seq {serial}, id {text} NOT NULL UNIQUE, at_ms {int} NOT NULL,"
+        " author {text} NOT NULL, message {text} NOT NULL, run {text}, reads {bytes} NOT NULL)",
+        "CREATE TABLE lake_version (table_name {text} NOT NULL, version {int} NOT NULL, commit_id {text} NOT NULL,"
+        " at_ms {int} NOT NULL, operation {text} NOT NULL, schema_hash {text} NOT NULL, row_count {int} NOT NULL,"
+        " rows_added {int} NOT NULL, rows_removed {int} NOT NULL, size_bytes {int} NOT NULL, load_id {text},"
+        " PRIMARY KEY (table_name, version))",
+        "CREATE TABLE lake_head (branch {text} NOT NULL, table_name {text} NOT NULL, version {int} NOT NULL,"
+        " PRIMARY KEY (branch, table_name))",
+        "CREATE TABLE lake_tag (table_name {text} NOT NULL, tag {text} NOT NULL, version {int} NOT NULL,"
+        " PRIMARY KEY (table_name, tag))",
+        "CREATE TABLE lake_profile (table_name {text} NOT NULL, version {int} NOT NULL, body {bytes} NOT NULL,"
+        " PRIMARY KEY (table_name, version))",
+    ),
+)
+
+tables = sa.table("lake_table", *map(sa.column, ("name", "location", "keys", "description", "created_ms")))
+schemas = sa.table("lake_schema", sa.column("hash"), sa.column("columns"))
+commits = sa.table(
+    "lake_commit", *map(sa.column, ("seq", "id", "at_ms", "author", "message", "run", "reads"))
+)  # fmt: skip
+versions = sa.table(
+    "lake_version",
+    *map(
+        sa.column,
+        (
+            "table_name", "version", "commit_id", "at_ms", "operation", "schema_hash", "row_count", "rows_added",
+            "rows_removed", "size_bytes", "load_id",
+        ),
+    ),
+)  # fmt: skip
+heads = sa.table("lake_head", *map(sa.column, ("branch", "table_name", "version")))
+tags = sa.table("lake_tag", *map(sa.column, ("table_name", "tag", "version")))
+profiles = sa.table("lake_profile", *map(sa.column, ("table_name", "version", "body")))
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A table at one of its versions, as the catalogue has it."""
+
+    name: str
+    location: str
+    keys: tuple[str, ...]
+    description: str
+    created_ms: int
+    version: int
+    columns: tuple[Column, ...]
+    rows: int
+    size_bytes: int
+    at_ms: int
+
+
+def _bind(*names: str) -> dict[str, sa.BindParameter[object]]:
+    return {name: sa.bindparam(name) for name in names}
+
+
+_at_version = sa.select(
+    tables.c.name, tables.c.location, tables.c["keys"], tables.c.description, tables.c.created_ms, versions.c.version,
+    schemas.c["columns"], versions.c.row_count, versions.c.size_bytes, versions.c.at_ms,
+).select_from(
+    tables.join(versions, versions.c.table_name == tables.c.name).join(
+        schemas, schemas.c.hash == versions.c.schema_hash
+    )
+)  # fmt: skip
+_at_head = _at_version.join(
+    heads,
+    sa.and_(heads.c.table_name == tables.c.name, heads.c.version == versions.c.version, heads.c.branch == MAIN),
+)
+_ENTRY_AT = Statement(
+    _at_version.where(tables.c.name == sa.bindparam("name"), versions.c.version == sa.bindparam("version"))
+)
+_ENTRY_HEAD = Statement(_at_head.where(tables.c.name == sa.bindparam("name")))
+_ENTRIES = Statement(
+    _at_head.where(tables.c.name > sa.bindparam("after")).order_by(tables.c.name).limit(sa.bindparam("most"))
+)
+_VERSION_BEFORE = Statement(
+    sa.select(sa.func.max(versions.c.version)).where(
+        versions.c.table_name == sa.bindparam("name"), versions.c.at_ms <= sa.bindparam("moment")
+    )
+)
+_TAGGED = Statement(
+    sa.select(tags.c.version).where(tags.c.table_name == sa.bindparam("name"), tags.c.tag == sa.bindparam("tag"))
+)
+_UNTAG = Statement(
+    sa.delete(tags).where(tags.c.table_name == sa.bindparam("name"), tags.c.tag == sa.bindparam("tag"))
+)
+_TAG = Statement(sa.insert(tags).values(**_bind("table_name", "tag", "version")))
+_ADD_TABLE = Statement(
+    sa.insert(tables).values(**_bind("name", "location", "keys", "description", "created_ms"))
+)
+_ADD_HEAD = Statement(sa.insert(heads).values(branch=MAIN, **_bind("table_name", "version")))
+_MOVE_HEAD = Statement(
+    sa.update(heads)
+    .where(
+        heads.c.branch == MAIN, heads.c.table_name == sa.bindparam("name"), heads.c.version == sa.bindparam("base")
+    )
+    .values(version=sa.bindparam("fresh"))
+)
+_HAS_SCHEMA = Statement(sa.select(schemas.c.hash).where(schemas.c.hash == sa.bindparam("hash")))
+_ADD_SCHEMA = Statement(sa.insert(schemas).values(**_bind("hash", "columns")))
+_ADD_COMMIT = Statement(sa.insert(commits).values(**_bind("id", "at_ms", "author", "message", "run", "reads")))
+_ADD_VERSION = Statement(
+    sa.insert(versions).values(
+        **_bind(
+            "table_name", "version", "commit_id", "at_ms", "operation", "schema_hash", "row_count", "rows_added",
+            "rows_removed", "size_bytes", "load_id",
+        )
+    )
+)  # fmt: skip
+_history = sa.select(
+    versions.c.version, versions.c.commit_id, versions.c.operation, commits.c.author, commits.c.message,
+    commits.c.run, versions.c.at_ms, versions.c.row_count, versions.c.rows_added, versions.c.rows_removed,
+    versions.c.size_bytes, versions.c.schema_hash, versions.c.load_id, commits.c.reads,
+).select_from(versions.join(commits, commits.c.id == versions.c.commit_id))  # fmt: skip
+_HISTORY = Statement(
+    _history.where(versions.c.table_name == sa.bindparam("name"), versions.c.version < sa.bindparam("before"))
+    .order_by(versions.c.version.desc())
+    .limit(sa.bindparam("most"))
+)
+_ALL_VERSIONS = Statement(
+    sa.select(versions.c.version)
+    .where(versions.c.table_name == sa.bindparam("name"))
+    .order_by(versions.c.version)
+)
+_RECOUNT = Statement(
+    sa.update(versions)
+    .where(versions.c.table_name == sa.bindparam("name"), versions.c.version == sa.bindparam("at"))
+    .values(row_count=sa.bindparam("fresh_rows"), size_bytes=sa.bindparam("fresh_bytes"))
+)
+_PROFILE = Statement(
+    sa.select(profiles.c.body).where(
+        profiles.c.table_name == sa.bindparam("name"), profiles.c.version == sa.bindparam("version")
+    )
+)
+_ADD_PROFILE = Statement(sa.insert(profiles).values(**_bind("table_name", "version", "body")))
+_DROPS = tuple(
+    Statement(sa.delete(table).where(column == sa.bindparam("name")))
+    for table, column in (
+        (profiles, profiles.c.table_name), (tags, tags.c.table_name), (heads, heads.c.table_name),
+        (versions, versions.c.table_name), (tables, tables.c.name),
+    )
+)  # fmt: skip
+
+
+def entry(tx: Transaction, name: str, version: int | None = None) -> Entry | None:
+    """A table at a version, by default at its head; None if there is none."""
+    if version is None:
+        row = tx.one(_ENTRY_HEAD, {"name": name})
+    else:
+        row = tx.one(_ENTRY_AT, {"name": name, "version": version})
+    return None if row is None else _entry(row)
+
+
+def entries(tx: Transaction, *, after: str = "", most: int = 1_000_000) -> list[Entry]:
+    """Tables at their heads, by name."""
+    return [_entry(row) for row in tx.all(_ENTRIES, {"after": after, "most": most})]
+
+
+def version_before(tx: Transaction, name: str, moment_ms: int) -> int | None:
+    """The version that was the newest at a moment."""
+    row = tx.one(_VERSION_BEFORE, {"name": name, "moment": moment_ms})
+    return None if row is None else row[0]
+
+
+def tagged(tx: Transaction, name: str, tag: str) -> int | None:
+    """The version that a tag names."""
+    row = tx.one(_TAGGED, {"name": name, "tag": tag})
+    return None if row is None else row[0]
+
+
+def set_tag(tx: Transaction, name: str, tag: str, version: int) -> None:
+    """Let a tag name a version."""
+    tx.run(_UNTAG, {"name": name, "tag": tag})
+    tx.run(_TAG, {"table_name": name, "tag": tag, "version": version})
+
+
+def add_table(
+    tx: Transaction, name: str, *, location: str, keys: Sequence[str], description: str, created_ms: int, version: int
+) -> None:
+    """Note a new table and its head.
+
+    Raises:
+        AlreadyExists: the name is taken.
+    """
+    row = {"name": name, "location": location, "keys": msgspec.json.encode(keys), "description": description}
+    tx.run(_ADD_TABLE, {**row, "created_ms": created_ms})
+    tx.run(_ADD_HEAD, {"table_name": name, "version": version})
+
+
+def move_head(tx: Transaction, name: str, *, base: int, fresh: int) -> None:
+    """Make `fresh` the visible version, if `base` still is.
+
+    Raises:
+        StaleVersion: it no longer is.
+    """
+    if tx.run(_MOVE_HEAD, {"name": name, "base": base, "fresh": fresh}) != 1:
+        raise StaleVersion(f"table {name} is no longer at version {base}; look again and repeat")
+
+
+def add_commit(
+    tx: Transaction, *, commit: CommitId, at_ms: int, author: ActorId, message: str, run: str | None,
+    reads: Sequence[Ref],
+) -> None:  # fmt: skip
+    """Note a lake commit."""
+    row = {"id": commit, "at_ms": at_ms, "author": author, "message": message, "run": run}
+    tx.run(_ADD_COMMIT, {**row, "reads": msgspec.json.encode(reads)})
+
+
+def add_version(tx: Transaction, version: Version, columns: Sequence[Column]) -> None:
+    """Note a version of a table and its columns."""
+    if tx.one(_HAS_SCHEMA, {"hash": version.schema_hash}) is None:
+        tx.run(_ADD_SCHEMA, {"hash": version.schema_hash, "columns": msgspec.json.encode(columns)})
+    tx.run(
+        _ADD_VERSION,
+        {
+            "table_name": version.table, "version": version.version, "commit_id": version.commit,
+            "at_ms": version.at_ms, "operation": version.operation, "schema_hash": version.schema_hash,
+            "row_count": version.rows, "rows_added": version.rows_added, "rows_removed": version.rows_removed,
+            "size_bytes": version.size_bytes, "load_id": version.load,
+        },
+    )  # fmt: skip
+
+
+def history(tx: Transaction, name: str, *, before: int, most: int) -> list[Version]:
+    """Versions below `before`, newest first."""
+    return [_version(name, row) for row in tx.all(_HISTORY, {"name": name, "before": before, "most": most})]
+
+
+def all_versions(tx: Transaction, name: str) -> list[int]:
+    """Every version that was ever visible, oldest first."""
+    return [row[0] for row in tx.all(_ALL_VERSIONS, {"name": name})]
+
+
+def recount(tx: Transaction, name: str, version: int, *, rows: int, size_bytes: int) -> None:
+    """Note what an erasure left of a version."""
+    tx.run(_RECOUNT, {"name": name, "at": version, "fresh_rows": rows, "fresh_bytes": size_bytes})
+
+
+def profile(tx: Transaction, name: str, version: int) -> bytes | None:
+    """The stored profile of a version."""
+    row = tx.one(_PROFILE, {"name": name, "version": version})
+    return None if row is None else bytes(row[0])
+
+
+def keep_profile(tx: Transaction, name: str, version: int, body: bytes) -> None:
+    """Store a profile, unless another call was quicker."""
+    if profile(tx, name, version) is None:
+        tx.run(_ADD_PROFILE, {"table_name": name, "version": version, "body": body})
+
+
+def forget_profiles(tx: Transaction, name: str) -> None:
+    """Remove the profiles of all versions of a table."""
+    tx.run(_DROPS[0], {"name": name})
+
+
+def drop(tx: Transaction, name: str) -> None:
+    """Remove a table from the catalogue; its commits stay."""
+    for statement in _DROPS:
+        tx.run(statement, {"name": name})
+
+
+_columns = msgspec.json.Decoder(tuple[Column, ...])
+_texts = msgspec.json.Decoder(tuple[str, ...])
+_refs = msgspec.json.Decoder(tuple[Ref, ...])
+
+
+def _entry(row: Row) -> Entry:
+    name, location, keys, description, created_ms, version, columns, rows, size_bytes, at_ms = row
+    return Entry(
+        name=name, location=location, keys=_texts.decode(keys), description=description, created_ms=created_ms,
+        version=version, columns=_columns.decode(columns), rows=rows, size_bytes=size_bytes, at_ms=at_ms,
+    )  # fmt: skip
+
+
+def _version(name: str, row: Row) -> Version:
+    version, commit, operation, author, message, run, at_ms, rows, added, removed, size, schema, load, reads = row
+    return Version(
+        table=name, version=version, ref=ref("table", name, version), commit=CommitId(commit), operation=operation,
+        author=ActorId(author), message=message, run=run, at_ms=at_ms, rows=rows, rows_added=added,
+        rows_removed=removed, size_bytes=size, schema_hash=schema, load=None if load is None else LoadId(load),
+        reads=_refs.decode(reads),
+    )  # fmt: skip

@@ -1,0 +1,123 @@
+"""The tables port: versioned tables of Parquet files, whose log (Delta Lake) any foreign engine can read.
+
+A location is a plain name below the store's root. Data files are written elsewhere first, moved in, then made visible
+by one commit that says which files the table consists of from then on. Which version people see and what the rows mean
+is the lake's business: versions above the one it names are leftovers of a crash, and the next commit undoes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class DataFile(Struct, frozen=True, kw_only=True):
+    """One Parquet file of a table.
+
+    Attributes:
+        path: its name below the table's location.
+        stats: the log's statistics as Delta JSON; holds no value of a column that may name a person.
+    """
+
+    path: str
+    rows: int
+    size_bytes: int
+    stats: str
+
+
+class Tables(Protocol):
+    """One home's tables."""
+
+    def create(self, location: str, schema: pa.Schema) -> int:
+        """Make an empty table, in place of whatever an unfinished creation left; its first version, 0."""
+        ...
+
+    def exists(self, location: str) -> bool:
+        """True if the location holds a table's log."""
+        ...
+
+    def publish(self, location: str, path: str, source: Path) -> None:
+        """Move a finished local file into the table under `path`; no version refers to it yet."""
+        ...
+
+    def commit(
+        self,
+        location: str,
+        *,
+        base: int,
+        target: Sequence[DataFile],
+        schema: pa.Schema | None = None,
+        info: Mapping[str, str],
+    ) -> int:
+        """Make the table consist of `target`, on top of version `base`; the new version.
+
+        Versions above `base` are undone by the same commit. `schema` replaces the table's where it is given, and then
+        no file of the base may stay.
+
+        Raises:
+            StaleVersion: another writer committed meanwhile; look again and repeat.
+        """
+        ...
+
+    def files(self, location: str, version: int) -> tuple[DataFile, ...]:
+        """The files a version consists of, in order of path.
+
+        Raises:
+            NotFound: no such table or version.
+        """
+        ...
+
+    def latest(self, location: str) -> int:
+        """The newest version in the log, seen by anybody or not.
+
+        Raises:
+            NotFound: no such table.
+        """
+        ...
+
+    def uri(self, location: str, path: str) -> str:
+        """Where a query engine finds a file of the table."""
+        ...
+
+    def local(self, location: str, path: str) -> Path:
+        """The file as a local path to read from; never write to it."""
+        ...
+
+    def rewrite(self, location: str, replaced: Mapping[str, tuple[DataFile, Path]]) -> None:
+        """Replace the content of files in every version that holds them, log statistics included: for erasure.
+
+        The one exception to files being immutable. Each file is replaced atomically and the log is mended after it;
+        repeat the call if it was cut off.
+        """
+        ...
+
+    def expel(self, location: str, paths: Collection[str]) -> int:
+        """Remove files that no wanted version refers to; how many there were."""
+        ...
+
+    def listing(self, location: str) -> list[str]:
+        """Every data file below the location, referred to or not, in order of path."""
+        ...
+
+    def checkpoint(self, location: str) -> None:
+        """Fold the log into a checkpoint, so that opening stays quick."""
+        ...
+
+    def drop(self, location: str) -> None:
+        """Remove the table with everything in it; nothing happens where there is none."""
+        ...
+
+    def locations(self) -> list[str]:
+        """Every location that holds something."""
+        ...
+
+    def locked(self, location: str) -> AbstractContextManager[None]:
+        """Hold the table's writer lock: one writer on this machine at a time, in whatever process."""
+        ...
