@@ -64,36 +64,32 @@ class DeltaTables:
         _sync(source)
         source.rename(self._root / location / path)
 
-    def commit(
-        self,
-        location: str,
-        *,
-        base: int,
-        target: Sequence[DataFile],
-        schema: pa.Schema | None = None,
-        info: Mapping[str, str],
+    def advance(
+        self, location: str, *, base: int, target: Sequence[DataFile], schema: pa.Schema, info: Mapping[str, str]
     ) -> int:
         """Make the table consist of `target`, on top of version `base`."""
         table = self._open(location, None)
-        latest = table.version()
+        latest: int = table.version()
         present = {file.path for file in self._read(table)}
-        wanted = {file.path: file for file in target}
-        adds = [self._add(file) for path, file in wanted.items() if path not in present]
-        shape = schema if schema is not None else pa.schema(table.schema().to_arrow())
-        properties = CommitProperties(custom_metadata={**info, "base": str(base)}, max_commit_retries=0)
+        wanted = {file.path for file in target}
+        actions: list[AddAction | RemoveAction] = [self._add(file) for file in target if file.path not in present]
+        mode = "append"
+        if pa.schema(table.schema().to_arrow()) != schema:
+            mode = "overwrite"
+            if present & wanted:
+                raise StaleVersion(f"{location}: its columns changed meanwhile; look again and repeat")
+        else:
+            now = self._clock.now_ms()
+            gone = sorted(present - wanted)
+            actions += [RemoveAction(path, data_change=True, deletion_timestamp=now) for path in gone]
         try:
-            if schema is not None:
-                if present & wanted.keys():
-                    raise StaleVersion(f"{location}: a new schema needs all new files")
-                table.create_write_transaction(
-                    adds, "overwrite", shape, commit_properties=properties, post_commithook_properties=_HOOKS
-                )
-            else:
-                now = self._clock.now_ms()
-                gone = [RemoveAction(p, data_change=True, deletion_timestamp=now) for p in sorted(present - set(wanted))]
-                table.create_write_transaction(
-                    [*adds, *gone], "append", shape, commit_properties=properties, post_commithook_properties=_HOOKS
-                )
+            table.create_write_transaction(
+                actions,
+                mode,
+                schema,
+                commit_properties=CommitProperties(custom_metadata={**info, "base": str(base)}, max_commit_retries=0),
+                post_commithook_properties=_HOOKS,
+            )
         except CommitFailedError as err:
             raise StaleVersion(f"{location}: another writer committed meanwhile; look again and repeat") from err
         version = latest + 1

@@ -128,7 +128,6 @@ class DuckQueries:
         self._spill.mkdir(parents=True, exist_ok=True)
         connection = duckdb.connect(":memory:", config=self._config)
         connection.execute("SET GLOBAL TimeZone='UTC'")
-        connection.execute("SET GLOBAL enable_progress_bar=false")
         return connection
 
 

@@ -47,19 +47,19 @@ class Tables(Protocol):
         """Move a finished local file into the table under `path`; no version refers to it yet."""
         ...
 
-    def commit(
+    def advance(
         self,
         location: str,
         *,
         base: int,
         target: Sequence[DataFile],
-        schema: pa.Schema | None = None,
+        schema: pa.Schema,
         info: Mapping[str, str],
     ) -> int:
         """Make the table consist of `target`, on top of version `base`; the new version.
 
-        Versions above `base` are undone by the same commit. `schema` replaces the table's where it is given, and then
-        no file of the base may stay.
+        Versions above `base` are undone by the same commit. Where `schema` is another than the table's, it replaces
+        it, and then no file may stay.
 
         Raises:
             StaleVersion: another writer committed meanwhile; look again and repeat.

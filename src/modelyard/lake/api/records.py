@@ -51,12 +51,11 @@ class Column(Struct, frozen=True, kw_only=True):
 
 
 class Mode(StrEnum):
-    """What a load does to the table: make it, add rows, replace all rows, or replace rows of the same key."""
+    """What a load does to the table: make it, add rows, or replace all rows."""
 
     CREATE = "create"
     APPEND = "append"
     OVERWRITE = "overwrite"
-    MERGE = "merge"
 
 
 class Format(StrEnum):
@@ -170,12 +169,12 @@ class RowState(StrEnum):
 
 
 class QuarantinedRow(Struct, frozen=True, kw_only=True):
-    """A row that the table did not take.
+    r"""A row that the table did not take.
 
     Attributes:
         row: its place in the source, the first record after the header being 1.
         reasons: why, in words, e.g. `fare: 'abc' is not float64`.
-        raw: the row as text of its format; bytes that are not UTF-8 are written as `\\xNN`.
+        raw: the row as text of its format; bytes that are not UTF-8 are written as `\xNN`.
         note: why it was dropped, or the load that took it.
     """
 

@@ -1,4 +1,4 @@
-"""Columns: their types in our words, Arrow's and the query engine's; names made unique; what a declaration must obey."""
+"""Columns: their types in our words, Arrow's and the query engine's; unique names; what a declaration must obey."""
 
 from __future__ import annotations
 
@@ -144,7 +144,9 @@ def check_declared(declared: Declared) -> None:
         if column.name in RESERVED:
             raise InvalidInput(f"{column.name!r} is the lake's own column; call it something else")
         if (digits := decimal_parts(column.type)) is not None and not (0 < digits[0] <= 38 and digits[1] <= digits[0]):
-            raise InvalidInput(f"{column.name}: {column.type} has more than 38 digits, or more after the point than all")
+            raise InvalidInput(
+                f"{column.name}: {column.type} has more than 38 digits, or more after the point than all"
+            )
         seen.add(column.name.lower())
     if declared.columns:
         check_keys(declared.keys, declared.columns)

@@ -39,9 +39,8 @@ def cast(field: str, kind: str) -> str:
     if kind == "binary":
         return f"encode({field})"
     if kind in INTEGERS:
-        return (
-            f"CASE WHEN TRY_CAST({field} AS DOUBLE) = TRY_CAST({field} AS BIGINT) THEN TRY_CAST({field} AS {target}) END"
-        )
+        whole = f"TRY_CAST({field} AS DOUBLE) = TRY_CAST({field} AS BIGINT)"
+        return f"CASE WHEN {whole} THEN TRY_CAST({field} AS {target}) END"
     if kind == "date":
         day = f"TRY_CAST({field} AS DATE)"
         return f"CASE WHEN isfinite({day}) AND TRY_CAST({field} AS TIMESTAMP) = {day} THEN {day} END"
@@ -121,7 +120,9 @@ def inference(names: Sequence[str]) -> str:
         field = quoted(name)
         parts.append(f"count({field})")
         parts.append(f"count_if(regexp_matches({field}, '^[+-]?0[0-9]'))")
-        parts.extend(f"count({cast(field, kind)})" for kind in _CANDIDATES)
+        for kind in _CANDIDATES:
+            short = f"CASE WHEN length({field}) <= 10 THEN {field} END" if kind == "date" else field
+            parts.append(f"count({cast(short, kind)})")
     return f"SELECT {', '.join(parts)} FROM source"
 
 

@@ -22,21 +22,33 @@ CATALOGUE = Migration(
     number=1,
     name="catalogue",
     ddl=(
-        "CREATE TABLE lake_table (name {text} PRIMARY KEY, location {text} NOT NULL, keys {bytes} NOT NULL,"
-        " description {text} NOT NULL, created_ms {int} NOT NULL)",
+        (
+            "CREATE TABLE lake_table (name {text} PRIMARY KEY, location {text} NOT NULL, keys {bytes} NOT NULL,"
+            " description {text} NOT NULL, created_ms {int} NOT NULL)"
+        ),
         "CREATE TABLE lake_schema (hash {text} PRIMARY KEY, columns {bytes} NOT NULL)",
-        "CREATE TABLE lake_commit (seq {serial}, id {text} NOT NULL UNIQUE, at_ms {int} NOT NULL,"
-        " author {text} NOT NULL, message {text} NOT NULL, run {text}, reads {bytes} NOT NULL)",
-        "CREATE TABLE lake_version (table_name {text} NOT NULL, version {int} NOT NULL, commit_id {text} NOT NULL,"
-        " at_ms {int} NOT NULL, operation {text} NOT NULL, schema_hash {text} NOT NULL, row_count {int} NOT NULL,"
-        " rows_added {int} NOT NULL, rows_removed {int} NOT NULL, size_bytes {int} NOT NULL, load_id {text},"
-        " PRIMARY KEY (table_name, version))",
-        "CREATE TABLE lake_head (branch {text} NOT NULL, table_name {text} NOT NULL, version {int} NOT NULL,"
-        " PRIMARY KEY (branch, table_name))",
-        "CREATE TABLE lake_tag (table_name {text} NOT NULL, tag {text} NOT NULL, version {int} NOT NULL,"
-        " PRIMARY KEY (table_name, tag))",
-        "CREATE TABLE lake_profile (table_name {text} NOT NULL, version {int} NOT NULL, body {bytes} NOT NULL,"
-        " PRIMARY KEY (table_name, version))",
+        (
+            "CREATE TABLE lake_commit (seq {serial}, id {text} NOT NULL UNIQUE, at_ms {int} NOT NULL,"
+            " author {text} NOT NULL, message {text} NOT NULL, run {text}, reads {bytes} NOT NULL)"
+        ),
+        (
+            "CREATE TABLE lake_version (table_name {text} NOT NULL, version {int} NOT NULL, commit_id {text} NOT NULL,"
+            " at_ms {int} NOT NULL, operation {text} NOT NULL, schema_hash {text} NOT NULL, row_count {int} NOT NULL,"
+            " rows_added {int} NOT NULL, rows_removed {int} NOT NULL, size_bytes {int} NOT NULL, load_id {text},"
+            " PRIMARY KEY (table_name, version))"
+        ),
+        (
+            "CREATE TABLE lake_head (branch {text} NOT NULL, table_name {text} NOT NULL, version {int} NOT NULL,"
+            " PRIMARY KEY (branch, table_name))"
+        ),
+        (
+            "CREATE TABLE lake_tag (table_name {text} NOT NULL, tag {text} NOT NULL, version {int} NOT NULL,"
+            " PRIMARY KEY (table_name, tag))"
+        ),
+        (
+            "CREATE TABLE lake_profile (table_name {text} NOT NULL, version {int} NOT NULL, body {bytes} NOT NULL,"
+            " PRIMARY KEY (table_name, version))"
+        ),
     ),
 )
 
@@ -106,19 +118,13 @@ _VERSION_BEFORE = Statement(
 _TAGGED = Statement(
     sa.select(tags.c.version).where(tags.c.table_name == sa.bindparam("name"), tags.c.tag == sa.bindparam("tag"))
 )
-_UNTAG = Statement(
-    sa.delete(tags).where(tags.c.table_name == sa.bindparam("name"), tags.c.tag == sa.bindparam("tag"))
-)
+_UNTAG = Statement(sa.delete(tags).where(tags.c.table_name == sa.bindparam("name"), tags.c.tag == sa.bindparam("tag")))
 _TAG = Statement(sa.insert(tags).values(**_bind("table_name", "tag", "version")))
-_ADD_TABLE = Statement(
-    sa.insert(tables).values(**_bind("name", "location", "keys", "description", "created_ms"))
-)
+_ADD_TABLE = Statement(sa.insert(tables).values(**_bind("name", "location", "keys", "description", "created_ms")))
 _ADD_HEAD = Statement(sa.insert(heads).values(branch=MAIN, **_bind("table_name", "version")))
 _MOVE_HEAD = Statement(
     sa.update(heads)
-    .where(
-        heads.c.branch == MAIN, heads.c.table_name == sa.bindparam("name"), heads.c.version == sa.bindparam("base")
-    )
+    .where(heads.c.branch == MAIN, heads.c.table_name == sa.bindparam("name"), heads.c.version == sa.bindparam("base"))
     .values(version=sa.bindparam("fresh"))
 )
 _HAS_SCHEMA = Statement(sa.select(schemas.c.hash).where(schemas.c.hash == sa.bindparam("hash")))
@@ -143,9 +149,7 @@ _HISTORY = Statement(
     .limit(sa.bindparam("most"))
 )
 _ALL_VERSIONS = Statement(
-    sa.select(versions.c.version)
-    .where(versions.c.table_name == sa.bindparam("name"))
-    .order_by(versions.c.version)
+    sa.select(versions.c.version).where(versions.c.table_name == sa.bindparam("name")).order_by(versions.c.version)
 )
 _RECOUNT = Statement(
     sa.update(versions)

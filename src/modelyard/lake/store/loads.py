@@ -17,15 +17,21 @@ LOADS = Migration(
     number=2,
     name="loads",
     ddl=(
-        "CREATE TABLE lake_load (id {text} PRIMARY KEY, table_name {text} NOT NULL, version {int}, state {text} NOT NULL,"
-        " source {text} NOT NULL, digest {text} NOT NULL, size_bytes {int} NOT NULL, format {text} NOT NULL,"
-        " mode {text} NOT NULL, rows_in {int} NOT NULL, rows_loaded {int} NOT NULL, rows_quarantined {int} NOT NULL,"
-        " held {int} NOT NULL, started_ms {int} NOT NULL, took_ms {int} NOT NULL, author {text} NOT NULL,"
-        " dialect {bytes} NOT NULL, notes {bytes} NOT NULL, replays {text}, source_ref {text} NOT NULL)",
+        (
+            "CREATE TABLE lake_load (id {text} PRIMARY KEY, table_name {text} NOT NULL, version {int},"
+            " state {text} NOT NULL,"
+            " source {text} NOT NULL, digest {text} NOT NULL, size_bytes {int} NOT NULL, format {text} NOT NULL,"
+            " mode {text} NOT NULL, rows_in {int} NOT NULL, rows_loaded {int} NOT NULL,"
+            " rows_quarantined {int} NOT NULL,"
+            " held {int} NOT NULL, started_ms {int} NOT NULL, took_ms {int} NOT NULL, author {text} NOT NULL,"
+            " dialect {bytes} NOT NULL, notes {bytes} NOT NULL, replays {text}, source_ref {text} NOT NULL)"
+        ),
         "CREATE INDEX lake_load_by_table ON lake_load (table_name, id)",
         "CREATE INDEX lake_load_by_digest ON lake_load (digest)",
-        "CREATE TABLE lake_resolution (load_id {text} NOT NULL, row_no {int} NOT NULL, state {text} NOT NULL,"
-        " note {text} NOT NULL, at_ms {int} NOT NULL, author {text} NOT NULL, PRIMARY KEY (load_id, row_no))",
+        (
+            "CREATE TABLE lake_resolution (load_id {text} NOT NULL, row_no {int} NOT NULL, state {text} NOT NULL,"
+            " note {text} NOT NULL, at_ms {int} NOT NULL, author {text} NOT NULL, PRIMARY KEY (load_id, row_no))"
+        ),
     ),
 )
 
@@ -35,9 +41,7 @@ _FIELDS = (
     "source_ref",
 )  # fmt: skip
 loads = sa.table("lake_load", *map(sa.column, _FIELDS))
-resolutions = sa.table(
-    "lake_resolution", *map(sa.column, ("load_id", "row_no", "state", "note", "at_ms", "author"))
-)
+resolutions = sa.table("lake_resolution", *map(sa.column, ("load_id", "row_no", "state", "note", "at_ms", "author")))
 
 _ADD = Statement(sa.insert(loads).values(**{name: sa.bindparam(name) for name in _FIELDS}))
 _GET = Statement(sa.select(*loads.c).where(loads.c.id == sa.bindparam("id")))
@@ -53,9 +57,7 @@ _OF_TABLE = Statement(
     .order_by(loads.c.id.desc())
     .limit(sa.bindparam("most"))
 )
-_HELD = Statement(
-    sa.select(loads.c.table_name, sa.func.sum(loads.c.held)).group_by(loads.c.table_name)
-)
+_HELD = Statement(sa.select(loads.c.table_name, sa.func.sum(loads.c.held)).group_by(loads.c.table_name))
 _HELD_OF = Statement(
     sa.select(sa.func.coalesce(sa.func.sum(loads.c.held), 0)).where(loads.c.table_name == sa.bindparam("name"))
 )

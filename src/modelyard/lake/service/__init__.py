@@ -1,0 +1,208 @@
+"""The lake's operations. What reads, writes or computes stands in the modules beside, imported at first use: an idle
+yard holds no Arrow, no Delta and no query engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from modelyard.kernel.errors import NotFound
+from modelyard.kernel.pages import Limit, Page, decode_cursor, page_of
+from modelyard.kernel.refs import Name, Ref, ref
+from modelyard.lake.api import (
+    Declared,
+    Format,
+    Inspector,
+    Lake,
+    Load,
+    LoadId,
+    Mode,
+    Preview,
+    QuarantinedRow,
+    Reading,
+    RowState,
+    Table,
+    TableFiles,
+    Version,
+)
+from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.store import catalogue, loads
+from modelyard.ports import calls
+from modelyard.ports.objects import Objects
+from modelyard.ports.queries import Queries
+from modelyard.ports.tables import Tables
+
+
+class LakeService(Lake):
+    """Tables on Delta Lake.
+
+    Args:
+        tables, queries: give the engines when they are first needed.
+        folder: the lake's own folder, for what is staged and what is quarantined.
+        inspector: judges rows before they are taken in.
+    """
+
+    def __init__(
+        self,
+        *,
+        tables: Callable[[], Tables],
+        queries: Callable[[], Queries],
+        objects: Objects,
+        folder: Path,
+        inspector: Inspector | None = None,
+    ) -> None:
+        self._desk = Desk(
+            tables=tables, queries=queries, objects=objects, staging=folder / "staging",
+            vault=folder / "quarantine", inspector=inspector,
+        )  # fmt: skip
+
+    def load(
+        self,
+        name: Name,
+        content: Iterable[bytes],
+        *,
+        source: str = "upload",
+        mode: Mode = Mode.APPEND,
+        format: Format | None = None,  # noqa: A002 - the word that a user expects
+        schema: Declared | None = None,
+        reading: Reading | None = None,
+        message: str = "",
+    ) -> Load:
+        """Load rows from a source."""
+        from modelyard.lake.service.loading import Order, load
+
+        order = Order(
+            table=name, mode=mode, declared=schema or Declared(), source=source, form=format,
+            reading=reading or Reading(), message=message or f"load {source}", operation="load", keeps_source=True,
+        )  # fmt: skip
+        return load(self._desk, order, content)[0]
+
+    def write(
+        self,
+        name: Name,
+        content: Iterable[bytes],
+        *,
+        mode: Mode = Mode.APPEND,
+        schema: Declared | None = None,
+        reads: tuple[str, ...] = (),
+        run: str | None = None,
+        message: str = "",
+    ) -> Version:
+        """Write rows that a program made."""
+        from modelyard.lake.service.loading import Order, load
+
+        order = Order(
+            table=name, mode=mode, declared=schema or Declared(), source="write", form=Format.ARROW,
+            reading=Reading(), message=message or "write", operation="write", keeps_source=False,
+            reads=tuple(Ref(each) for each in reads), run=run,
+        )  # fmt: skip
+        return load(self._desk, order, content)[1]
+
+    def tables(self, *, cursor: str | None = None, limit: Limit = 100) -> Page[Table]:
+        """List the tables, by name."""
+        tx = calls.current().tx
+        after = str(decode_cursor(cursor, 1)[0]) if cursor else ""
+        found = catalogue.entries(tx, after=after, most=limit + 1)
+        held = loads.held_by_table(tx)
+        return page_of([_table(each, held.get(each.name, 0)) for each in found], limit, lambda t: (t.name,))
+
+    def table(self, name: Name, *, at: str | None = None) -> Table:
+        """Show one table."""
+        entry = resolve(name, at)
+        return _table(entry, loads.held(calls.current().tx, name))
+
+    def history(self, name: Name, *, cursor: str | None = None, limit: Limit = 50) -> Page[Version]:
+        """List a table's versions, newest first."""
+        resolve(name, None)
+        before = int(str(decode_cursor(cursor, 1)[0])) if cursor else 1 << 62
+        found = catalogue.history(calls.current().tx, name, before=before, most=limit + 1)
+        return page_of(found, limit, lambda v: (v.version,))
+
+    def tag(self, name: Name, tag: Name, *, version: int | None = None) -> Version:
+        """Name a version."""
+        tx = calls.current().tx
+        entry = resolve(name, None if version is None else str(version))
+        catalogue.set_tag(tx, name, tag, entry.version)
+        return catalogue.history(tx, name, before=entry.version + 1, most=1)[0]
+
+    def rows(
+        self,
+        name: Name,
+        *,
+        at: str | None = None,
+        columns: tuple[str, ...] = (),
+        where: str | None = None,
+        limit: int | None = None,
+        provenance: bool = False,
+    ) -> Iterator[bytes]:
+        """Read rows as an Arrow IPC stream."""
+        from modelyard.lake.service import reading
+
+        entry = resolve(name, at)
+        return reading.stream(self._desk, entry, columns=columns, where=where, limit=limit, provenance=provenance)
+
+    def preview(
+        self,
+        name: Name,
+        *,
+        at: str | None = None,
+        offset: int = 0,
+        limit: Limit = 60,
+        sort: str | None = None,
+        descending: bool = False,
+        where: str | None = None,
+    ) -> Preview:
+        """Show a window of rows."""
+        from modelyard.lake.service import reading
+
+        return reading.preview(
+            self._desk, resolve(name, at), offset=offset, limit=limit, sort=sort, descending=descending, where=where
+        )
+
+    def loads(self, *, table: Name | None = None, cursor: str | None = None, limit: Limit = 50) -> Page[Load]:
+        """List loads, newest first."""
+        before = str(decode_cursor(cursor, 1)[0]) if cursor else None
+        found = loads.listed(calls.current().tx, table=table, before=before, most=limit + 1)
+        return page_of(found, limit, lambda each: (each.id,))
+
+    def load_record(self, load: LoadId) -> Load:
+        """Show one load."""
+        return _load(load)
+
+    def quarantine(
+        self, load: LoadId, *, state: RowState | None = RowState.HELD, cursor: str | None = None, limit: Limit = 100
+    ) -> Page[QuarantinedRow]:
+        """List a load's quarantined rows."""
+        from modelyard.lake.service import quarantine
+
+        after = int(str(decode_cursor(cursor, 1)[0])) if cursor else 0
+        return quarantine.listed(self._desk, _load(load), state=state, after=after, limit=limit)
+
+    def sql(self, query: str, *, timeout_s: float = 30.0) -> Iterator[bytes]:
+        """Ask one SELECT over the lake."""
+        from modelyard.lake.service import reading
+
+        return reading.sql(self._desk, query, timeout_s=timeout_s)
+
+    def files(self, name: str, *, at: str | None = None) -> TableFiles:
+        """The Parquet files of a version, for a reader in this process."""
+        entry = resolve(name, at)
+        return TableFiles(
+            table=name, version=entry.version, ref=ref("table", name, entry.version), columns=entry.columns,
+            paths=tuple(self._desk.uris(entry)), rows=entry.rows,
+        )  # fmt: skip
+
+
+def _load(load: LoadId) -> Load:
+    if (found := loads.get(calls.current().tx, load)) is None:
+        raise NotFound(f"there is no load {load}; list them: yard lake loads")
+    return found
+
+
+def _table(entry: catalogue.Entry, held: int) -> Table:
+    return Table(
+        name=entry.name, ref=ref("table", entry.name, entry.version), version=entry.version, columns=entry.columns,
+        keys=entry.keys, rows=entry.rows, size_bytes=entry.size_bytes, quarantined=held,
+        description=entry.description, created_ms=entry.created_ms, updated_ms=entry.at_ms,
+    )  # fmt: skip

@@ -1,0 +1,81 @@
+"""What every part of the lake's service works with: ports, folders, the inspector; and a folder for each job."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelyard.kernel.errors import NotFound
+from modelyard.lake.api import Inspector, LoadId
+from modelyard.lake.model.moments import parse_at
+from modelyard.lake.store import catalogue
+from modelyard.ports import calls
+from modelyard.ports.objects import Objects
+from modelyard.ports.queries import Queries
+from modelyard.ports.tables import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The lake's means.
+
+    Attributes:
+        tables, queries: made on first use, because their libraries are heavy.
+        staging: holds a folder for each job that is under way.
+        vault: holds the quarantined rows, one Parquet file a load.
+    """
+
+    tables: Callable[[], Tables]
+    queries: Callable[[], Queries]
+    objects: Objects
+    staging: Path
+    vault: Path
+    inspector: Inspector | None = None
+
+    @contextmanager
+    def bench(self, job: str) -> Iterator[Path]:
+        """A folder for one job, on the same file system as the tables; gone afterwards."""
+        folder = self.staging / job
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def quarantine_of(self, load: LoadId) -> Path:
+        """Where a load's quarantined rows lie."""
+        return self.vault / f"{load}.parquet"
+
+    def uris(self, entry: catalogue.Entry) -> list[str]:
+        """Where a query finds the rows of a table's version."""
+        tables = self.tables()
+        return [tables.uri(entry.location, file.path) for file in tables.files(entry.location, entry.version)]
+
+
+def resolve(name: str, at: str | None) -> catalogue.Entry:
+    """The table at what stands behind its `@`.
+
+    Raises:
+        NotFound: no such table, version or tag.
+        InvalidInput: the text is neither a version, a tag nor a moment.
+    """
+    tx = calls.current().tx
+    wanted = parse_at(at)
+    version: int | None = None
+    if wanted.version is not None:
+        version = wanted.version
+    elif wanted.moment_ms is not None:
+        version = catalogue.version_before(tx, name, wanted.moment_ms)
+    elif wanted.tag is not None:
+        version = catalogue.tagged(tx, name, wanted.tag)
+    if at not in (None, "", "main") and version is None and catalogue.entry(tx, name) is not None:
+        raise NotFound(f"table {name} has nothing at {at}; list its versions: yard lake history {name}")
+    found = catalogue.entry(tx, name, version)
+    if found is None:
+        if version is not None and (head := catalogue.entry(tx, name)) is not None:
+            raise NotFound(f"table {name} has no version {version}; its newest is {head.version}")
+        raise NotFound(f"there is no table {name}; list them: yard lake tables")
+    return found

@@ -1,0 +1,289 @@
+"""From a source to data files and quarantine, before anybody sees a row: read, convert, inspect, split, count.
+
+Two passes at most: the first writes the rows that fit as Parquet and notes the places of those that do not; the second,
+only where there are such, picks them from the source again to keep their text and reasons. Memory is bounded by a
+batch, and by the places of the rows that are refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from modelyard.kernel.errors import Internal, YardError
+from modelyard.lake.api import Column, Inspection, LoadId, Verdict
+from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN, arrow_schema
+from modelyard.lake.service.desk import Desk
+from modelyard.lake.service.sources import Source
+from modelyard.lake.store import casts
+from modelyard.ports.tables import DataFile
+
+ROWS_PER_FILE = 1_000_000
+_FLUSH_ROWS = 5_000
+VAULT = pa.schema([("row", pa.int64()), ("raw", pa.string()), ("reasons", pa.list_(pa.string()))])
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Intake:
+    """What became of a source's rows.
+
+    Attributes:
+        files: data files with their local paths, not yet in the table.
+        quarantine: Parquet of the refused rows; None if none was refused.
+        samples: some refusals in words.
+    """
+
+    rows_in: int = 0
+    rows_loaded: int = 0
+    rows_quarantined: int = 0
+    files: list[tuple[DataFile, Path]] = field(default_factory=list)
+    quarantine: Path | None = None
+    verdict: Verdict = field(default_factory=Verdict)
+    samples: list[str] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+
+
+def take_in(
+    desk: Desk, source: Source, *, table: str, load: LoadId, columns: Sequence[Column], existing: Sequence[str],
+    folder: Path,
+) -> Intake:  # fmt: skip
+    """Turn a source into data files and a quarantine file in `folder`.
+
+    Args:
+        existing: Parquet files of the rows that will stay beside the new ones.
+
+    Raises:
+        InvalidInput: the source cannot be read as rows; nothing is taken.
+    """
+    done = Intake()
+    vault = _Vault(folder / "quarantine.parquet", source)
+    bad, files = _convert(desk, source, vault, load=load, columns=columns, folder=folder)
+    done.rows_in = source.rows
+    if desk.inspector is not None and files:
+        rejects = folder / "rejects.parquet"
+        done.verdict = desk.inspector.inspect(
+            Inspection(
+                table=table, load=load, columns=tuple(columns), files=tuple(map(str, files)),
+                existing=tuple(existing), rejects=str(rejects),
+            )
+        )  # fmt: skip
+    reasons: dict[int, list[str]] = {}
+    if done.verdict.rejected and not done.verdict.blocks:
+        reasons = _reasons(folder / "rejects.parquet")
+        files = _without(files, np.array(sorted(reasons), np.int64), columns, folder)
+    if reasons or bad.size:
+        _pick(desk, source, vault, bad=bad, reasons=reasons, columns=columns)
+    done.files = [_described(path, n, load) for n, path in enumerate(files)]
+    done.rows_loaded = sum(file.rows for file, _ in done.files)
+    done.rows_quarantined = vault.close()
+    done.quarantine = vault.path if vault.rows else None
+    done.samples, done.refused = vault.samples, vault.places
+    if done.rows_in != done.rows_loaded + done.rows_quarantined:
+        raise Internal(
+            f"load {load}: of {done.rows_in} rows read, {done.rows_loaded} were taken and {done.rows_quarantined} "
+            "quarantined; nothing was loaded"
+        )
+    return done
+
+
+def _convert(
+    desk: Desk, source: Source, vault: _Vault, *, load: LoadId, columns: Sequence[Column], folder: Path
+) -> tuple[Places, list[Path]]:
+    """First pass: typed rows into files; the places of rows that a cast refuses."""
+    bad: list[Places] = []
+    writer = FileWriter(folder / "data", columns)
+    failure: list[YardError] = []
+
+    def flow() -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in source.batches():
+                vault.put_wrong()
+                yield batch
+            vault.put_wrong()
+        except YardError as err:
+            failure.append(err)
+            raise
+
+    try:
+        with desk.queries().session() as session:
+            session.offer("source", pa.RecordBatchReader.from_batches(_flow_schema(source), flow()))
+            for batch in session.reader(casts.conversion(columns, source.types, load)):
+                wrong = batch.column(casts.BAD)
+                good = batch.drop_columns([casts.BAD])
+                if wrong.true_count:
+                    places = good.column(ROW_COLUMN).filter(wrong)
+                    bad.append(places.to_numpy(zero_copy_only=False))
+                    good = good.filter(_inverse(wrong))
+                writer.write(good)
+    except YardError as err:
+        raise (failure[0] if failure else err) from err
+    finally:
+        writer.close()
+    found = np.sort(np.concatenate(bad)) if bad else np.empty(0, np.int64)
+    return found, writer.paths
+
+
+def _flow_schema(source: Source) -> pa.Schema:
+    columns = [Column(name=name, type=kind or "string") for name, kind in source.types.items()]
+    fields = list(arrow_schema(columns, provenance=False))
+    return pa.schema([*fields, pa.field(ROW_COLUMN, pa.int64())])
+
+
+def _inverse(mask: pa.BooleanArray) -> pa.BooleanArray:
+    import pyarrow.compute as pc
+
+    return pc.invert(mask)
+
+
+def _reasons(rejects: Path) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    with pq.ParquetFile(rejects) as file:
+        for batch in file.iter_batches(columns=[ROW_COLUMN, "reason"]):
+            for row, reason in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
+                found.setdefault(row, []).append(reason)
+    return found
+
+
+def _without(files: list[Path], rejected: Places, columns: Sequence[Column], folder: Path) -> list[Path]:
+    """The files without the rejected rows; the old ones are removed."""
+    writer = FileWriter(folder / "kept", columns)
+    for path in files:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                keep = ~np.isin(batch.column(ROW_COLUMN).to_numpy(), rejected)
+                writer.write(batch.filter(pa.array(keep)))
+        path.unlink()
+    writer.close()
+    return writer.paths
+
+
+def _pick(
+    desk: Desk, source: Source, vault: _Vault, *, bad: Places, reasons: dict[int, list[str]], columns: Sequence[Column]
+) -> None:
+    """Second pass: text and reasons of the rows that were refused."""
+    wanted = np.union1d(bad, np.array(list(reasons), np.int64))
+    query, named = casts.failures(columns, source.types)
+    with desk.queries().session() as session:
+        for batch in source.batches():
+            places = batch.column(ROW_COLUMN).to_numpy()
+            chosen = batch.filter(pa.array(np.isin(places, wanted)))
+            if chosen.num_rows == 0:
+                continue
+            session.offer("source", pa.Table.from_batches([chosen]))
+            flags = {row[ROW_COLUMN]: row for row in session.reader(query).read_all().to_pylist()}
+            for row, raw in zip(chosen.to_pylist(), source.raw(chosen), strict=True):
+                place = row[ROW_COLUMN]
+                failed = [_why(c, row.get(c.name)) for c in named if flags[place][c.name]]
+                vault.put(place, raw, failed + reasons.get(place, []))
+    source.take_wrong()
+
+
+def _why(column: Column, value: object) -> str:
+    if value is None:
+        return f"{column.name}: a value is missing"
+    return f"{column.name}: {str(value)[:80]!r} is not {column.type}"
+
+
+class FileWriter:
+    """Writes rows as Parquet files of at most `ROWS_PER_FILE`; classified columns leave no statistics."""
+
+    def __init__(self, stem: Path, columns: Sequence[Column]) -> None:
+        self._stem = stem
+        self._schema = arrow_schema(columns)
+        self._measured = [c.name for c in columns if c.classification is None] + [LOAD_COLUMN, ROW_COLUMN]
+        self._writer: pq.ParquetWriter | None = None
+        self._rows = 0
+        self.paths: list[Path] = []
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows."""
+        if batch.num_rows == 0:
+            return
+        if self._writer is None:
+            path = self._stem.with_name(f"{self._stem.name}-{len(self.paths):03d}.parquet")
+            self.paths.append(path)
+            self._rows = 0
+            self._writer = pq.ParquetWriter(
+                path, self._schema, compression="zstd", compression_level=1, write_statistics=self._measured
+            )
+        self._writer.write_batch(batch.cast(self._schema))
+        self._rows += batch.num_rows
+        if self._rows >= ROWS_PER_FILE:
+            self.close()
+
+    def close(self) -> None:
+        """Finish the file under way."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+class _Vault:
+    """Writes refused rows: place, text, reasons."""
+
+    def __init__(self, path: Path, source: Source) -> None:
+        self.path = path
+        self.rows = 0
+        self.samples: list[str] = []
+        self.places: list[int] = []
+        self._source = source
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[dict[str, object]] = []
+
+    def put(self, place: int, raw: str, reasons: list[str]) -> None:
+        """Keep one row."""
+        self._waiting.append({"row": place, "raw": raw, "reasons": reasons})
+        self.places.append(place)
+        self.rows += 1
+        if len(self.samples) < 20:
+            self.samples.append(f"row {place}: {'; '.join(reasons)}")
+        if len(self._waiting) >= _FLUSH_ROWS:
+            self._flush()
+
+    def put_wrong(self) -> None:
+        """Keep the rows that the source could not read as rows."""
+        for wrong in self._source.take_wrong():
+            self.put(wrong.row, wrong.raw, [wrong.reason])
+
+    def close(self) -> int:
+        """Finish the file; the number of rows in it."""
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+        return self.rows
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        if self._writer is None:
+            told = {"names": json.dumps(self._source.names), **self._source.describe()}
+            schema = VAULT.with_metadata({key.encode(): value.encode() for key, value in told.items()})
+            self._writer = pq.ParquetWriter(self.path, schema, compression="zstd", write_statistics=["row"])
+        self._writer.write_table(pa.Table.from_pylist(self._waiting, schema=VAULT))
+        self._waiting = []
+
+
+def _described(path: Path, number: int, load: LoadId) -> tuple[DataFile, Path]:
+    return describe(path, f"{load}-{number:03d}.parquet"), path
+
+
+def describe(path: Path, name: str) -> DataFile:
+    """A data file as the table's log will have it: only the provenance columns have statistics there."""
+    with pq.ParquetFile(path) as file:
+        meta = file.metadata
+        place = meta.num_columns - 1
+        bounds = [meta.row_group(n).column(place).statistics for n in range(meta.num_row_groups)]
+        known = [b for b in bounds if b is not None and b.has_min_max]
+        stats: dict[str, object] = {"numRecords": meta.num_rows}
+        if known and len(known) == len(bounds):
+            stats["minValues"] = {ROW_COLUMN: min(b.min for b in known)}
+            stats["maxValues"] = {ROW_COLUMN: max(b.max for b in known)}
+    return DataFile(path=name, rows=meta.num_rows, size_bytes=path.stat().st_size, stats=json.dumps(stats))

@@ -1,0 +1,260 @@
+"""Loads and writes: bytes come in, rows end in the table or in the quarantine, and the record says how many where."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from modelyard.kernel.errors import AlreadyExists, InvalidInput
+from modelyard.kernel.refs import Ref, parts, ref
+from modelyard.lake.api import (
+    LOAD,
+    Column,
+    Declared,
+    Format,
+    Load,
+    LoadId,
+    LoadRefused,
+    LoadState,
+    Mode,
+    Reading,
+    RowsQuarantined,
+    Version,
+)
+from modelyard.lake.model.columns import check_declared, check_keys
+from modelyard.lake.model.dialect import encoding_of, format_of
+from modelyard.lake.service.commits import Change, commit
+from modelyard.lake.service.desk import Desk
+from modelyard.lake.service.intake import Intake, take_in
+from modelyard.lake.service.sources import Source, open_source
+from modelyard.lake.store import casts, catalogue, loads
+from modelyard.ports import calls
+from modelyard.ports.objects import Digest
+
+_CHUNK = 1 << 20
+_HEAD_BYTES = 64
+_SAMPLE_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody asked to be loaded.
+
+    Attributes:
+        keeps_source: True to keep the bytes as an object, so that lineage reaches them.
+        reads: what a program made the rows from.
+    """
+
+    table: str
+    mode: Mode
+    declared: Declared
+    source: str
+    form: Format | None
+    reading: Reading
+    message: str
+    operation: str
+    keeps_source: bool
+    reads: tuple[Ref, ...] = ()
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """The bytes of a source, on disk: as they came, and as UTF-8 if they came in another encoding."""
+
+    path: Path
+    text: Path
+    digest: str
+    size_bytes: int
+    form: Format
+
+
+def load(desk: Desk, order: Order, content: Iterable[bytes]) -> tuple[Load, Version]:
+    """Carry out a load; see `Lake.load`."""
+    call = calls.current()
+    load_id = LOAD.new(call.clock)
+    began = call.clock.monotonic()
+    check_declared(order.declared)
+    for each in order.reads:
+        parts(each)
+    before = catalogue.entry(call.tx, order.table)
+    if order.mode is Mode.CREATE and before is not None:
+        raise AlreadyExists(f"table {order.table} exists, at version {before.version}; append to it or overwrite it")
+    with desk.bench(load_id) as folder:
+        spooled = _spool(folder, content, order)
+        expected = _expected(order, before)
+        source = open_source(spooled.text, spooled.form, order.reading, expected=[c.name for c in expected])
+        columns = _columns(desk, order, before, source)
+        stays = before is not None and order.mode is Mode.APPEND
+        existing = desk.uris(before) if stays and before is not None else []
+        intake = take_in(
+            desk, source, table=order.table, load=load_id, columns=columns, existing=existing, folder=folder
+        )
+        took_ms = int((call.clock.monotonic() - began) * 1000)
+        record = _record(order, spooled, source, intake, load_id=load_id, took_ms=took_ms)
+        if intake.verdict.blocks:
+            _refuse(record, intake)
+        return _publish(desk, order, spooled, intake, record=record, columns=columns, before=before)
+
+
+def _spool(folder: Path, content: Iterable[bytes], order: Order) -> Spooled:
+    """Write the bytes down as they come, and hash them."""
+    path, seen, size, head = folder / "source", sha256(), 0, b""
+    with path.open("wb") as file:
+        for chunk in content:
+            head = head or bytes(chunk[:_HEAD_BYTES])
+            seen.update(chunk)
+            size += file.write(chunk)
+    if size == 0:
+        raise InvalidInput("the source is empty: it has neither a header nor a row")
+    form = order.form or format_of(order.source, head)
+    text = path
+    if form in (Format.CSV, Format.JSON_LINES):
+        encoding = encoding_of(head, order.reading.encoding)
+        if codecs.lookup(encoding).name != "utf-8":
+            text = folder / "text"
+            _transcode(path, text, encoding)
+    return Spooled(path=path, text=text, digest=seen.hexdigest(), size_bytes=size, form=form)
+
+
+def _transcode(path: Path, target: Path, encoding: str) -> None:
+    decoder = codecs.getincrementaldecoder(encoding)(errors="backslashreplace")
+    with path.open("rb") as given, target.open("wb") as made:
+        while chunk := given.read(_CHUNK):
+            made.write(decoder.decode(chunk).encode("utf-8", errors="backslashreplace"))
+        made.write(decoder.decode(b"", final=True).encode("utf-8", errors="backslashreplace"))
+
+
+def _expected(order: Order, before: catalogue.Entry | None) -> tuple[Column, ...]:
+    if order.mode is Mode.OVERWRITE and order.declared.columns:
+        return order.declared.columns
+    return before.columns if before is not None else order.declared.columns
+
+
+def _columns(desk: Desk, order: Order, before: catalogue.Entry | None, source: Source) -> tuple[Column, ...]:
+    """The table's columns after the load; refuses a source that has others."""
+    columns = _expected(order, before)
+    if before is not None and order.mode is Mode.APPEND and order.declared.columns not in ((), before.columns):
+        raise InvalidInput(f"table {order.table} has other columns than declared; leave them out, or overwrite it")
+    if not columns:
+        columns = _inferred(desk, source)
+    known = {c.name for c in columns}
+    if extra := [name for name in source.names if name not in known]:
+        raise InvalidInput(
+            f"table {order.table} has no column {extra[0]!r}; the source has {len(extra)} such. Declare them by "
+            "overwriting the table, or leave them out of the source"
+        )
+    if not known.intersection(source.names):
+        raise InvalidInput(f"the source has none of the columns of {order.table}: {', '.join(sorted(known))[:300]}")
+    check_keys(order.declared.keys or (before.keys if before else ()), columns)
+    return columns
+
+
+def _inferred(desk: Desk, source: Source) -> tuple[Column, ...]:
+    """Columns with the types that the first rows show."""
+    import pyarrow as pa
+
+    kinds = dict(source.types)
+    texts = [name for name, kind in kinds.items() if kind is None]
+    if texts:
+        sample, rows = [], 0
+        for batch in source.batches():
+            sample.append(batch.select(texts))
+            rows += batch.num_rows
+            if rows >= _SAMPLE_ROWS:
+                break
+        source.take_wrong()
+        found = ["string"] * len(texts)
+        if rows:
+            with desk.queries().session() as session:
+                session.offer("source", pa.Table.from_batches(sample))
+                counts = [int(n or 0) for n in session.rows(casts.inference(texts))[0]]
+            found = casts.inferred(texts, counts)
+        kinds.update(zip(texts, found, strict=True))
+    return tuple(Column(name=name, type=str(kind)) for name, kind in kinds.items())
+
+
+def _record(order: Order, spooled: Spooled, source: Source, intake: Intake, *, load_id: LoadId, took_ms: int) -> Load:
+    call = calls.current()
+    blocked = bool(intake.verdict.blocks)
+    return Load(
+        id=load_id, table=order.table, version=None, state=LoadState.REFUSED if blocked else LoadState.DONE,
+        source=order.source,
+        source_ref=ref("source", order.source, spooled.digest[:12]) if order.keeps_source else None,
+        digest=spooled.digest if order.keeps_source and not blocked else "", size_bytes=spooled.size_bytes,
+        format=spooled.form, mode=order.mode, rows_in=intake.rows_in,
+        rows_loaded=0 if blocked else intake.rows_loaded,
+        rows_quarantined=0 if blocked else intake.rows_quarantined,
+        held=0 if blocked else intake.rows_quarantined, started_ms=call.now_ms, took_ms=took_ms,
+        author=call.actor.id, dialect=source.describe(),
+        notes=(*source.notes, *intake.verdict.warnings, *intake.verdict.blocks),
+    )  # fmt: skip
+
+
+def _refuse(record: Load, intake: Intake) -> None:
+    """Note a load that the contract blocks, and say so."""
+
+    def note() -> None:
+        call = calls.current()
+        loads.add(call.tx, record)
+        call.emit(LoadRefused(table=record.table, load=record.id, reasons=intake.verdict.blocks))
+
+    calls.current().unit(note)
+    raise InvalidInput(
+        f"the contract of {record.table} blocks the load: {'; '.join(intake.verdict.blocks)}. Nothing was taken; "
+        f"see yard lake load-record {record.id}"
+    )
+
+
+def _publish(
+    desk: Desk, order: Order, spooled: Spooled, intake: Intake, *, record: Load, columns: tuple[Column, ...],
+    before: catalogue.Entry | None,
+) -> tuple[Load, Version]:  # fmt: skip
+    reads = order.reads
+    if order.keeps_source:
+        desk.objects.put(_chunks(spooled.path), expect=Digest(spooled.digest))
+        reads = (*reads, ref("source", order.source, spooled.digest[:12]))
+    if intake.quarantine is not None:
+        keep_quarantine(desk, intake.quarantine, record.id)
+
+    def beside(version: int) -> None:
+        call = calls.current()
+        loads.add(call.tx, _at(record, version))
+        if intake.rows_quarantined:
+            call.emit(
+                RowsQuarantined(table=order.table, load=record.id, rows=intake.rows_quarantined, rows_in=intake.rows_in)
+            )
+
+    made = commit(
+        desk,
+        Change(
+            table=order.table, operation=order.operation, mode=order.mode, columns=columns, added=intake.files,
+            keys=order.declared.keys or (before.keys if before else ()), description=order.declared.description,
+            message=order.message, run=order.run, reads=reads, load=record.id, beside=beside,
+        ),
+    )  # fmt: skip
+    return _at(record, made.version), made
+
+
+def _at(record: Load, version: int) -> Load:
+    import msgspec
+
+    return msgspec.structs.replace(record, version=version)
+
+
+def keep_quarantine(desk: Desk, path: Path, load_id: LoadId) -> None:
+    """Put a load's refused rows where they stay; synced before it is renamed."""
+    desk.vault.mkdir(parents=True, exist_ok=True)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    path.rename(desk.quarantine_of(load_id))
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk

@@ -1,0 +1,45 @@
+"""The quarantine: rows that a table did not take, looked at, mended and loaded again, or given up with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import nsmallest
+
+import pyarrow.parquet as pq
+
+from modelyard.kernel.pages import Page, page_of
+from modelyard.lake.api import Load, QuarantinedRow, RowState
+from modelyard.lake.service.desk import Desk
+from modelyard.lake.store import loads
+from modelyard.ports import calls
+
+_BATCH = 10_000
+
+
+def listed(desk: Desk, load: Load, *, state: RowState | None, after: int, limit: int) -> Page[QuarantinedRow]:
+    """A load's rows after a place, in order."""
+    resolved = loads.resolved(calls.current().tx, load.id)
+
+    def wanted() -> Iterator[QuarantinedRow]:
+        for row, raw, reasons in kept(desk, load, after=after):
+            became, note = resolved.get(row, (RowState.HELD, ""))
+            if state in (None, became):
+                yield QuarantinedRow(
+                    load=load.id, table=load.table, source=load.source, row=row, reasons=tuple(reasons), raw=raw,
+                    state=became, note=note,
+                )  # fmt: skip
+
+    first = nsmallest(limit + 1, wanted(), key=lambda each: each.row)
+    return page_of(first, limit, lambda each: (each.row,))
+
+
+def kept(desk: Desk, load: Load, *, after: int = 0) -> Iterator[tuple[int, str, list[str]]]:
+    """Every row that was refused: place, text, reasons; in the order they were found."""
+    path = desk.quarantine_of(load.id)
+    if load.replays is not None or not path.is_file():
+        return
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(_BATCH):
+            for row in batch.to_pylist():
+                if row["row"] > after:
+                    yield row["row"], row["raw"], row["reasons"]
