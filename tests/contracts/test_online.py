@@ -8,11 +8,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.engines.redis import redis_server
 
 from modelyard.adapters.online import open_online
 from modelyard.ports.online import Online
 from modelyard.testing.online_contract import OnlineContract, Opener
+from tests.engines.redis import redis_server
 
 _number = count(1)
 
