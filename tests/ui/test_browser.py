@@ -177,7 +177,10 @@ def test_curves_are_drawn_from_bytes(browser: Browser, address: str) -> None:
 def test_live_says_so_and_old_parts_of_a_page_are_renewed(browser: Browser, address: str) -> None:
     reader = Watched(browser, address)
     page = reader.ready("/kit")
+    page.evaluate("document.querySelector('#gates h2').textContent = 'Old'")
     page.wait_for_selector("[data-live-mark] >> text=live")
+    page.wait_for_selector("#gates h2 >> text=Gates")
+    assert page.locator("#gates").count() == 1 and page.locator("#gates li").count() == 7
     reader.close()
 
 

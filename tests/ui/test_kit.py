@@ -106,3 +106,14 @@ def test_our_scripts_import_only_each_other() -> None:
         for name in re.findall(r'from "\./([\w.]+)"|import "\./([\w.]+)"', text):
             assert f"js/{name[0] or name[1]}" in known
         assert "innerHTML" not in text and "eval(" not in text and "document.write" not in text
+
+
+def test_declaring_screens_loads_neither_templates_nor_a_server() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, modelyard.ui.kit.pages, modelyard.ui.kit.tables, modelyard.ui.kit.gallery;"
+        "sys.exit(any(m in sys.modules for m in ('jinja2', 'starlette', 'anyio', 'numpy')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
