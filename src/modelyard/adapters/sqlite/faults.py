@@ -41,7 +41,10 @@ def _by_code(code: int | None, path: Path) -> _YardError:
         case sqlite3.SQLITE_CANTOPEN:
             return Unavailable(f"{path.name} cannot be opened; check that its folder exists and may be written")
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_NOLFS:
-            return Unavailable(f"the disk that holds {path.name} gave an error; nothing was changed. Check the disk")
+            return Unavailable(
+                f"the disk that holds {path.name} refused: it is full, over a quota or failing; nothing was changed. "
+                f"Check it, then repeat"
+            )
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return Damaged(f"{path.name} is damaged or is no database; restore it: yard restore BACKUP")
         case sqlite3.SQLITE_TOOBIG:
