@@ -20,7 +20,7 @@ class Yard:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self.recognition = Recognition(database=bench.database, clock=bench.clock)
-        self.service = GovernanceService(recognition=self.recognition)
+        self.service = GovernanceService(recognition=self.recognition, database=bench.database, journal=bench.journal)
         self.api: Governance = bench.open(Governance, self.service)
         bench.actor = SYSTEM
         made = bench.call(self.service.bootstrap_owner, Effect.WORK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelyard.governance.store.identity import IDENTITY_MIGRATIONS
+from modelyard.governance.store.lineage import LINEAGE_MIGRATIONS
 from modelyard.ports.database import Migration
 
-MIGRATIONS: tuple[Migration, ...] = IDENTITY_MIGRATIONS
+MIGRATIONS: tuple[Migration, ...] = (*IDENTITY_MIGRATIONS, *LINEAGE_MIGRATIONS)

@@ -6,6 +6,8 @@ it is old. Nothing here decides who may.
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 import msgspec
 import sqlalchemy as sa
 
@@ -190,3 +192,9 @@ def drop_grant(tx: Transaction, id_: GrantId) -> None:
 def owners(tx: Transaction) -> list[Grant]:
     """Grants that make active actors owner of everything; two at most."""
     return [_granted(row) for row in tx.all(_OWNERS, {"role_": str(Role.OWNER), "everything": as_text(())})]
+
+
+def names(tx: Transaction, ids: AbstractSet[ActorId]) -> dict[ActorId, str]:
+    """What actors are called; the yard itself and unknown ones are left out."""
+    found = {id_: actor(tx, id_) for id_ in ids}
+    return {id_: member.name for id_, member in found.items() if member is not None}

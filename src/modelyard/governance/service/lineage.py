@@ -1,0 +1,252 @@
+"""Answers from the graph, and its projection from events.
+
+The projection runs a little behind; a question reads what is not projected yet from the log itself, so whoever made a
+change sees it in the graph at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import MsgspecError
+
+from modelyard.governance.api import (
+    LineageEdge,
+    LineageGraph,
+    LineageNode,
+    LineageOperations,
+    PredictionSource,
+    PredictionTrace,
+    Reach,
+    Reached,
+    RowSource,
+    Stage,
+    Walk,
+    WalkStep,
+)
+from modelyard.governance.model.lineage import Spread, Touch, bare, kind_of, span, spread, stage_of
+from modelyard.governance.store import identity
+from modelyard.governance.store import lineage as rows_of
+from modelyard.kernel.errors import NotFound
+from modelyard.kernel.events import Event, News
+from modelyard.kernel.ids import ActorId
+from modelyard.kernel.pages import Page, decode_cursor, page_of
+from modelyard.kernel.refs import Ref, parts, ref
+from modelyard.ports import calls
+from modelyard.ports.database import Transaction
+from modelyard.ports.journal import Journal
+
+CONSUMER = "governance.project"
+_BATCH = 500
+_TAIL = 2000
+_FAR = 5000
+_MANY = 2000
+_ENDLESS = 2**62
+APPROVALS = frozenset({"registry.proposal_approved", "registry.version_approved"})
+
+
+class _Code(News, frozen=True, kw_only=True):
+    """What an event about a run may say of its code."""
+
+    kind = "governance.code"
+    commit: str | None = None
+
+
+class _View:
+    """The graph as of now: what is projected, and the tail of the log that is not."""
+
+    def __init__(self, tx: Transaction, journal: Journal) -> None:
+        self._tx = tx
+        self._journal = journal
+        tail = journal.events(tx, after=journal.cursor(tx, CONSUMER), limit=_TAIL)
+        self._tail = [span(event) for event in reversed(tail)]
+
+    def sources(self, target: Ref) -> list[LineageEdge]:
+        """Edges that end in a ref."""
+        return [e for s in self._tail for e in s.edges if e.target == target] + rows_of.sources(self._tx, target)
+
+    def targets(self, source: Ref) -> list[LineageEdge]:
+        """Edges that begin in a ref."""
+        return [e for s in self._tail for e in s.edges if e.source == source] + rows_of.targets(self._tx, source)
+
+    def resolved(self, about: Ref) -> Ref:
+        """A ref with the version that was written last, if it has versions and names none; a source is only read."""
+        if parts(about).version is not None:
+            return about
+        recent = [t for t in self._touches() if t.ref != about and bare(t.ref) == about]
+        known = rows_of.latest(self._tx, about)
+        found = [(t.ref, t.wrote) for t in recent] + ([] if known is None else [known])
+        return next((at for at, wrote in found if wrote), found[0][0] if found else about)
+
+    def made(self, about: Ref) -> Touch | None:
+        """How a ref was written last."""
+        return next((t for t in self._touches() if t.wrote and t.ref == about), None) or rows_of.made(self._tx, about)
+
+    def history(self, about: Ref, *, before: int, limit: int) -> list[Event]:
+        """Events that met a ref, newest first."""
+        whole = "@" in about
+        tail = {t.seq for t in self._touches() if (t.ref if whole else bare(t.ref)) == about and t.seq < before}
+        kept = rows_of.history(self._tx, about, before=before, limit=limit)
+        places = sorted(tail.union(kept), reverse=True)[:limit]
+        return [e for place in places for e in self._journal.events(self._tx, after=place - 1, limit=1)]
+
+    def graph(self, root: Ref, spreads: Sequence[tuple[Spread, int]]) -> LineageGraph:
+        """A graph for an answer; each spread with the sign of its depths."""
+        depth: dict[Ref, int] = {}
+        edges: dict[tuple[Ref, Ref, str], LineageEdge] = {}
+        for found, sign in spreads:
+            depth |= {about: sign * steps for about, steps in found.depth.items() if about not in depth}
+            edges |= {(e.source, e.target, e.operation): e for e in found.edges}
+        made = {about: self.made(about) for about in depth}
+        names = identity.names(self._tx, {m.actor for m in made.values() if m is not None})
+        nodes = [self._node(about, steps, made[about], names) for about, steps in depth.items()]
+        return LineageGraph(root=root, nodes=nodes, edges=list(edges.values()), cut=any(s.cut for s, _ in spreads))
+
+    def _node(self, about: Ref, depth: int, made: Touch | None, names: dict[ActorId, str]) -> LineageNode:
+        if made is None:
+            return LineageNode(ref=about, kind=kind_of(about), depth=depth)
+        return LineageNode(
+            ref=about, kind=kind_of(about), depth=depth, at_ms=made.at_ms, actor=made.actor,
+            actor_name=names.get(made.actor, made.actor), operation=made.operation,
+        )  # fmt: skip
+
+    def _touches(self) -> list[Touch]:
+        return [touch for each in self._tail for touch in each.touches]
+
+
+class LineageService(LineageOperations):
+    """Where from, and where to."""
+
+    def __init__(
+        self, journal: Journal, *, predictions: PredictionSource | None, rows: RowSource | None
+    ) -> None:  # fmt: skip
+        self._journal = journal
+        self._predictions = predictions
+        self._rows = rows
+
+    def upstream(self, ref: Ref, depth: int = 20, limit: int = 500) -> LineageGraph:
+        """What a thing was made from."""
+        view = self._view()
+        root = view.resolved(ref)
+        return view.graph(root, [(spread([root], view.sources, up=True, depth=depth, limit=limit), -1)])
+
+    def downstream(self, ref: Ref, depth: int = 20, limit: int = 500) -> LineageGraph:
+        """What was made from a thing."""
+        view = self._view()
+        root = view.resolved(ref)
+        return view.graph(root, [(spread([root], view.targets, up=False, depth=depth, limit=limit), 1)])
+
+    def graph(self, ref: Ref, depth: int = 3, limit: int = 200) -> LineageGraph:
+        """The graph around a thing."""
+        view = self._view()
+        root = view.resolved(ref)
+        back = spread([root], view.sources, up=True, depth=depth, limit=limit)
+        forth = spread([root], view.targets, up=False, depth=depth, limit=limit)
+        return view.graph(root, [(back, -1), (forth, 1)])
+
+    def history(self, ref: Ref, limit: int = 50, cursor: str | None = None) -> Page[Event]:
+        """What happened to a thing."""
+        parts(ref)
+        before = _ENDLESS if cursor is None else int(decode_cursor(cursor, 1)[0] or 0)
+        events = self._view().history(ref, before=before, limit=limit + 1)
+        return page_of(events, limit, lambda e: (e.seq,))
+
+    def walk(self, prediction: str) -> Walk:
+        """Back from a prediction."""
+        traced = None if self._predictions is None else self._predictions.trace(prediction)
+        if traced is None:
+            raise NotFound(f"there is no logged prediction {prediction[:60]}; look at an endpoint's predictions")
+        view = self._view()
+        roots = list(dict.fromkeys((traced.endpoint, *traced.made_from)))
+        found = spread(roots, view.sources, up=True, depth=_FAR, limit=_MANY)
+        graph = view.graph(traced.ref, [(found, -1)])
+        steps = [WalkStep(stage=Stage.PREDICTION, ref=traced.ref, text=traced.output, at_ms=traced.at_ms)]
+        steps += [_step(node) for node in graph.nodes if node.kind != "event"]
+        steps += self._spoken(view, [node.ref for node in graph.nodes])
+        steps += self._row_steps(traced, graph)
+        order = list(Stage)
+        steps.sort(key=lambda s: order.index(s.stage))  # stable: nearest first within a stage
+        return Walk(prediction=traced, steps=steps, cut=graph.cut)
+
+    def reach(self, row: Ref, limit: int = 100) -> Reach:
+        """Forward from a row."""
+        traced = None if self._rows is None else self._rows.row(row)
+        if traced is None:
+            raise NotFound(f"there is no row {row[:80]}; a row is named row:LOAD/NUMBER as the lake shows it")
+        view = self._view()
+        found = spread(list(traced.tables), view.targets, up=False, depth=_FAR, limit=_MANY)
+        graph = view.graph(traced.ref, [(found, 1)])
+        models = tuple(n.ref for n in graph.nodes if stage_of(n.ref) is Stage.MODEL)
+        endpoints = tuple(n.ref for n in graph.nodes if stage_of(n.ref) is Stage.ENDPOINT)
+        predictions = Reached(total=0, about=0, some=())
+        if self._predictions is not None:
+            predictions = self._predictions.reached([*endpoints, *models], traced.keys, limit=limit)
+        return Reach(row=traced, graph=graph, models=models, endpoints=endpoints, predictions=predictions)
+
+    def project(self) -> None:
+        """Bring the graph to the end of the log, in batches, each in one commit with its place; for a duty."""
+        while calls.current().unit(self._project_some) == _BATCH:
+            pass
+
+    def _project_some(self) -> int:
+        tx = calls.current().tx
+        events = self._journal.events(tx, after=self._journal.cursor(tx, CONSUMER), limit=_BATCH)
+        if events:
+            rows_of.add(tx, map(span, events))
+            self._journal.advance(tx, CONSUMER, events[-1].seq)
+        return len(events)
+
+    def _view(self) -> _View:
+        return _View(calls.current().tx, self._journal)
+
+    def _spoken(self, view: _View, about: Sequence[Ref]) -> list[WalkStep]:
+        """What events say beside their edges: who approved a model, and which code a run ran."""
+        steps: list[WalkStep] = []
+        names: dict[ActorId, str] = {}
+        for each in about:
+            stage = stage_of(each)
+            if stage not in (Stage.MODEL, Stage.RUN):
+                continue
+            for event in view.history(each, before=_ENDLESS, limit=50):
+                if stage is Stage.MODEL and event.kind in APPROVALS:
+                    names |= identity.names(calls.current().tx, {event.actor} - names.keys())
+                    steps.append(
+                        WalkStep(
+                            stage=Stage.APPROVAL, ref=each, text=f"{each} approved", at_ms=event.at_ms,
+                            actor=event.actor, actor_name=names.get(event.actor, event.actor),
+                        )
+                    )  # fmt: skip
+                elif stage is Stage.RUN and (commit := _commit(event)) is not None:
+                    steps.append(WalkStep(stage=Stage.CODE, ref=ref("code", commit), text=commit, at_ms=event.at_ms))
+                    break
+        return steps
+
+    def _row_steps(self, traced: PredictionTrace, graph: LineageGraph) -> list[WalkStep]:
+        """The rows about the prediction's entity in the tables that it came from."""
+        if self._rows is None or not traced.keys:
+            return []
+        steps: list[WalkStep] = []
+        tables: dict[Ref, Ref] = {}
+        for node in graph.nodes:
+            if stage_of(node.ref) is Stage.TABLE:
+                tables.setdefault(bare(node.ref), node.ref)
+        for table in tables.values():
+            for row in self._rows.about(table, traced.keys, limit=20):
+                place = "" if row.line is None else f", line {row.line}"
+                text = f"{row.source}{place}" if row.source is not None else str(table)
+                steps.append(WalkStep(stage=Stage.ROW, ref=row.ref, text=text))
+        return steps
+
+
+def _step(node: LineageNode) -> WalkStep:
+    return WalkStep(
+        stage=stage_of(node.ref), ref=node.ref, text=node.operation, at_ms=node.at_ms, actor=node.actor,
+        actor_name=node.actor_name,
+    )  # fmt: skip
+
+
+def _commit(event: Event) -> str | None:
+    try:
+        return event.decode(_Code).commit
+    except MsgspecError:
+        return None
