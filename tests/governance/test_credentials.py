@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelyard.governance.api import Role, TokenId
+from modelyard.governance.api import OWNER, Role, TokenId
 from modelyard.governance.service import Recognition
 from modelyard.kernel.actors import SYSTEM
 from modelyard.kernel.errors import Conflict, NotFound, Unauthenticated
@@ -19,6 +19,11 @@ def test_the_first_start_makes_one_owner_and_the_second_none(house: Yard) -> Non
     house.bench.actor = SYSTEM
     assert house.bench.call(house.service.bootstrap_owner, Effect.WORK) is None
     assert house.recognition.may(house.owner, "lake:write", Ref("table:trips"))
+
+
+def test_the_owner_stands_from_the_first_moment_and_keeps_its_id(house: Yard) -> None:
+    assert house.owner.id == OWNER
+    assert [m.id for m in house.api.actors().items] == [OWNER]
 
 
 def test_no_secret_stands_anywhere_in_the_home(house: Yard) -> None:
@@ -204,7 +209,7 @@ def test_a_session_ends_with_the_token_it_came_from(house: Yard) -> None:
 def test_a_lost_owner_token_is_replaced_and_the_old_one_stops(house: Yard) -> None:
     house.bench.actor = SYSTEM
     made = house.bench.call(house.service.reissue_owner_token, Effect.WORK)
-    assert made is not None and made.secret != house.secret
+    assert made.secret != house.secret
     assert house.recognition.authenticate(house.secret) is None
     assert house.known(made.secret).id == house.owner.id
 

@@ -12,7 +12,7 @@ from modelyard.governance.store import MIGRATIONS
 
 def _build(engines: Engines) -> GovernanceService:
     engines.recognition = Recognition(database=engines.database, clock=engines.clock)
-    return GovernanceService(recognition=engines.recognition)
+    return GovernanceService(recognition=engines.recognition, database=engines.database, journal=engines.journal)
 
 
 ROOM = Room(name="governance", apis=(Governance,), build=_build, migrations=MIGRATIONS, duties=duties)

@@ -8,6 +8,7 @@ from modelyard.governance.api.audit import AuditEntry, AuditOperations, AuditVer
 from modelyard.governance.api.identity import (
     ALWAYS,
     GRANT,
+    OWNER,
     SESSION,
     TOKEN,
     ActorCreated,
@@ -56,6 +57,7 @@ class Governance(IdentityOperations, AuditOperations, LineageOperations, ABC):
 __all__ = [
     "ALWAYS",
     "GRANT",
+    "OWNER",
     "SESSION",
     "TOKEN",
     "ActorCreated",

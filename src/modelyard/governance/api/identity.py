@@ -28,6 +28,9 @@ TOKEN = IdKind("tok", TokenId)
 GRANT = IdKind("grant", GrantId)
 SESSION = IdKind("sess", SessionId)
 
+OWNER = ActorId("owner")
+"""The actor that every home begins with, owner of everything: whoever may read and write the home's files."""
+
 ALWAYS = "governance:self"
 """The scope that every actor has: to ask who it is and to end its own sessions."""
 

@@ -154,5 +154,8 @@ class Recognition:
 
 
 def holdings_of(tx: Transaction, actor: ActorId) -> tuple[Holding, ...]:
-    """What an actor was granted, read within a call."""
+    """What an actor was granted, read within a call; nothing while it is disabled."""
+    member = identity.actor(tx, actor)
+    if member is None or member.disabled_ms is not None:
+        return ()
     return tuple(Holding(ROLES[g.role], g.resources) for g in identity.grants(tx, of=actor))

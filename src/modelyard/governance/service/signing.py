@@ -8,14 +8,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from modelyard.governance.api import (
-    GRANT,
+    OWNER,
     SESSION,
     TOKEN,
-    ActorCreated,
-    Grant,
-    Member,
-    Role,
-    RoleGranted,
     Session,
     SessionBegan,
     Token,
@@ -33,9 +28,8 @@ from modelyard.governance.model.credentials import (
 )
 from modelyard.governance.service.recognition import Recognition
 from modelyard.governance.store import credentials, identity
-from modelyard.kernel.actors import ActorKind
 from modelyard.kernel.errors import Unauthenticated
-from modelyard.kernel.ids import ACTOR, ActorId
+from modelyard.kernel.ids import ActorId
 from modelyard.kernel.refs import ref
 from modelyard.ports import calls
 
@@ -70,11 +64,11 @@ class Signing:
         self._recognition = recognition
 
     def bootstrap_owner(self) -> OwnerToken | None:
-        """Make the owner and its token if this yard has no owner yet; None if it has one."""
+        """Make the owner's first token; None if it was made before."""
         return calls.current().unit(self._bootstrap)
 
-    def reissue_owner_token(self) -> OwnerToken | None:
-        """Replace the token of the first start, for a home whose token file was lost; None if there is no owner.
+    def reissue_owner_token(self) -> OwnerToken:
+        """Replace the token of the first start, for a home whose token file was lost.
 
         Whoever can call this can read and write the home itself, and so holds every right already.
         """
@@ -94,29 +88,12 @@ class Signing:
 
     def _bootstrap(self) -> OwnerToken | None:
         call = calls.current()
-        if identity.owners(call.tx):
-            return None
-        owner = Member(
-            id=ACTOR.new(call.clock), name="owner", kind=ActorKind.PERSON, created_ms=call.now_ms
-        )  # fmt: skip
-        identity.add_actor(call.tx, owner)
-        given = Grant(
-            id=GRANT.new(call.clock), actor=owner.id, role=Role.OWNER, resources=(), at_ms=call.now_ms,
-            by=call.actor.id,
-        )  # fmt: skip
-        identity.add_grant(call.tx, given)
-        who = (ref("actor", owner.id),)
-        call.emit(ActorCreated(actor=owner.id, name=owner.name), writes=who)
-        call.emit(RoleGranted(grant=given.id, actor=owner.id, role=given.role, resources=()), writes=who)
-        return self._issue(owner.id)
+        return None if credentials.ever_named(call.tx, OWNER, _FIRST) else self._issue(OWNER)
 
-    def _reissue(self) -> OwnerToken | None:
+    def _reissue(self) -> OwnerToken:
         call = calls.current()
-        owners = identity.owners(call.tx)
-        if not owners:
-            return None
-        credentials.revoke_named(call.tx, owners[0].actor, _FIRST, call.now_ms)
-        return self._issue(owners[0].actor)
+        credentials.revoke_named(call.tx, OWNER, _FIRST, call.now_ms)
+        return self._issue(OWNER)
 
     def _issue(self, owner: ActorId) -> OwnerToken:
         call = calls.current()

@@ -6,4 +6,4 @@ from modelyard.governance.store.identity import IDENTITY_MIGRATIONS
 from modelyard.governance.store.lineage import LINEAGE_MIGRATIONS
 from modelyard.ports.database import Migration
 
-MIGRATIONS: tuple[Migration, ...] = (*IDENTITY_MIGRATIONS, *LINEAGE_MIGRATIONS)
+MIGRATIONS: tuple[Migration, ...] = tuple(sorted((*IDENTITY_MIGRATIONS, *LINEAGE_MIGRATIONS), key=lambda m: m.number))

@@ -49,6 +49,9 @@ _REVOKE_NAMED = Statement(
     .where(_token.c.actor == p("actor_"), _token.c.name == p("name_"), _token.c.revoked_ms.is_(None))
     .values(revoked_ms=p("now"))
 )
+_EVER_NAMED = Statement(
+    sa.select(_token.c.id).where(_token.c.actor == p("actor_"), _token.c.name == p("name_")).limit(1)
+)
 _USED = Statement(sa.update(_token).where(_token.c.id == p("id_")).values(used_ms=p("at")))
 _BEHIND_TOKEN = Statement(
     sa.select(
@@ -174,6 +177,11 @@ def revoke(tx: Transaction, id_: TokenId, now_ms: int) -> None:
 def revoke_named(tx: Transaction, actor: ActorId, name: str, now_ms: int) -> None:
     """Stop an actor's tokens of one name."""
     tx.run(_REVOKE_NAMED, {"actor_": actor, "name_": name, "now": now_ms})
+
+
+def ever_named(tx: Transaction, actor: ActorId, name: str) -> bool:
+    """True if an actor has or had a token of that name."""
+    return tx.one(_EVER_NAMED, {"actor_": actor, "name_": name}) is not None
 
 
 def behind_token(tx: Transaction, digest: str) -> Standing | None:

@@ -53,6 +53,18 @@ IDENTITY_MIGRATIONS: tuple[Migration, ...] = (
             "INSERT INTO governance_rights (id, version) VALUES (1, 1)",
         ),
     ),
+    Migration(
+        slice="governance",
+        number=3,
+        name="owner",
+        ddl=(
+            "INSERT INTO governance_actor (id, name, kind, created_ms) VALUES ('owner', 'owner', 'person', 0)",
+            (
+                "INSERT INTO governance_grant (id, actor, role, resources, at_ms, granted_by)"
+                " VALUES ('grant_owner', 'owner', 'owner', '[]', 0, 'system')"
+            ),
+        ),
+    ),
 )
 
 _actor = sa.table("governance_actor", *map(sa.column, ("id", "name", "kind", "created_ms", "disabled_ms")))
