@@ -7,39 +7,40 @@ stop.
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from modelyard.app.binding import LOOPBACK, address_of, refuse_open_bind
 from modelyard.app.house import House
 from modelyard.edges.http.endpoints import Endpoint, OperationEndpoint, WireEndpoint
 from modelyard.edges.http.house import OPEN, Document, Healthy, Metrics, Ready
+from modelyard.edges.http.listening import listen
 from modelyard.edges.http.messages import App
 from modelyard.edges.http.openapi import document
 from modelyard.edges.http.outer import HostRule, Outer
 from modelyard.edges.http.router import Router
-from modelyard.edges.http.server import Server, listen
+from modelyard.edges.http.server import Server
 from modelyard.edges.metrics import Meter
-from modelyard.kernel.errors import InvalidInput, YardError
+from modelyard.kernel.errors import YardError
 from modelyard.kernel.version import VERSION
 from modelyard.ports.wires import WireRoute
-from modelyard.settings import Settings
 
 _log = logging.getLogger("modelyard.control")
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
 class Control:
     """One home's HTTP face, built and ready to run."""
 
-    def __init__(self, house: House, *, pages: App | None = None) -> None:
+    def __init__(self, house: House, *, pages: App | None = None, listener: socket.socket | None = None) -> None:
         settings = house.settings
         refuse_open_bind(settings)
         self.house = house
         self.meter = Meter()
-        self.listener = listen(settings.host, settings.port)
+        self.listener = listener or listen(settings.host, settings.port)
         self.address = address_of(settings, self.listener.getsockname()[1])
-        hosts = [*_LOOPBACK, settings.host, *settings.allow_host]
+        hosts = [*LOOPBACK, settings.host, *settings.allow_host]
         self.outer = Outer(
             guard=house.guard, endpoints=self._endpoints(), hosts=HostRule(hosts), meter=self.meter, pages=pages,
             open_names=(*OPEN, *(w.name for w in self._wires() if w.scope is None)),
@@ -93,24 +94,3 @@ class Control:
         build = partial(document, house.operations(), version=VERSION)
         router.add("GET", "/v1/openapi.json", Document(build, house.guard))
         return router
-
-
-def address_of(settings: Settings, port: int) -> str:
-    """The address to give to people."""
-    scheme = "https" if settings.tls_cert else "http"
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"{scheme}://{host}:{port}"
-
-
-def refuse_open_bind(settings: Settings) -> None:
-    """Refuse to listen beyond this machine without TLS.
-
-    Raises:
-        InvalidInput: the host is not loopback, there is no certificate, and nobody said --insecure.
-    """
-    if settings.host in _LOOPBACK or settings.insecure or (settings.tls_cert and settings.tls_key):
-        return
-    raise InvalidInput(
-        f"{settings.host} can be reached from other machines and tokens would travel in the clear; "
-        "give --tls-cert and --tls-key, or --insecure if a proxy in front adds TLS"
-    )

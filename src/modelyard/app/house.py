@@ -15,10 +15,10 @@ from modelyard.app.news import Runner
 from modelyard.app.rooms import Room, every_room
 from modelyard.edges.embedded import Embedded
 from modelyard.edges.guard import Guard
-from modelyard.kernel.actors import Actor, ActorKind, Authority
+from modelyard.governance.service import GovernanceService
+from modelyard.kernel.actors import Actor, Authority
 from modelyard.kernel.clock import Clock, SystemClock
 from modelyard.kernel.errors import Conflict, Internal, InvalidInput
-from modelyard.kernel.ids import ActorId
 from modelyard.kernel.operations import Operation, operations
 from modelyard.ports.identity import Identities
 from modelyard.sdk.hub import Yard
@@ -26,8 +26,6 @@ from modelyard.settings import Settings
 
 LAYOUT = 1
 _FOLDERS = ("state", "objects", "lake", "logs", "run")
-LOCAL_OWNER = Actor(id=ActorId("owner"), name="owner", kind=ActorKind.PERSON, scopes=frozenset({"*"}))
-"""Whoever may read and write the home's files is its owner."""
 
 
 class House:
@@ -79,10 +77,37 @@ class House:
         """Every operation that this yard serves."""
         return [op for room in self.rooms for api in room.apis for op in operations(api)]
 
-    def yard(self, actor: Actor = LOCAL_OWNER, *, closes: bool = False) -> Yard:
-        """The typed client of this house, acting as `actor`."""
+    def yard(self, actor: Actor | None = None, *, closes: bool = False) -> Yard:
+        """The typed client of this house, acting as `actor`; by default as its owner."""
+        actor = actor or self.owner()
         transport = Embedded(self.guard, self.engines.services, actor)
         return Yard(transport, close=self.close if closes else None)
+
+    def owner(self) -> Actor:
+        """The owner, for whoever may read and write the home's files; made at the first start.
+
+        The owner's token is kept in `state/owner.token`, mode 0600; if the file is lost a new token replaces it.
+
+        Raises:
+            Internal: the home's owner was disabled.
+        """
+        file = self.settings.home_path / "state" / "owner.token"
+        identities = self.guard.identities
+        known = identities.authenticate(file.read_text().strip()) if file.exists() else None
+        if known is not None:
+            return known
+        governance = self.engines.services["governance"]
+        if not isinstance(governance, GovernanceService):
+            raise Internal("nobody answers for identity; app.rooms lacks governance")
+        made = self.guard.as_system("governance.bootstrap_owner", governance.bootstrap_owner)
+        if made is None:
+            made = self.guard.as_system("governance.reissue_owner_token", governance.reissue_owner_token)
+        if made is not None:
+            write_private(file, made.secret.encode())
+            known = identities.authenticate(made.secret)
+        if known is None:
+            raise Internal("this home has no owner who may act; enable one with a token of another owner")
+        return known
 
     def close(self) -> None:
         """Stop the runner, drain the writer, let go of the home."""
@@ -120,3 +145,14 @@ def prepare_home(home: Path) -> None:
             f"the home {home} has layout {found[:20]!r}; this version knows {LAYOUT}. "
             "Use a newer modelyard, or another --home"
         )
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Put a file of mode 0600 in place, whole and on the disk, or not at all."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)

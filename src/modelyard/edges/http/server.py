@@ -16,7 +16,6 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from modelyard.edges.http.messages import App
-from modelyard.kernel.errors import Conflict, InvalidInput
 
 MAX_HEAD_BYTES = 64 * 1024
 HEAD_TIMEOUT_S = 10.0
@@ -117,32 +116,6 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write(_REFUSAL % (status, len(body), body))
             self.transport.close()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 lets the machine choose.
-
-    Raises:
-        Conflict: the port is in use.
-        InvalidInput: the host is no address of this machine.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(2048)
-    except socket.gaierror as err:
-        listener.close()
-        raise InvalidInput(f"{host} is no address of this machine; take 127.0.0.1") from err
-    except OSError as err:
-        listener.close()
-        raise Conflict(
-            f"port {port} on {host} cannot be taken ({err.strerror}); another program may hold it: "
-            f"choose one with --port, or --port 0 for any"
-        ) from err
-    listener.setblocking(False)
-    return listener
 
 
 class Server:

@@ -1,0 +1,105 @@
+"""The command `yard`: the house's own commands, and a group of derived ones for each slice.
+
+It talks to the yard that serves the home, if one does, and opens the home itself otherwise; `--address` names another.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from modelyard.app import housekeeping
+from modelyard.app.session import session
+from modelyard.edges.cli.derived import DerivedGroup
+from modelyard.edges.cli.output import fail
+from modelyard.kernel.errors import YardError
+from modelyard.kernel.operations import Operation
+from modelyard.kernel.version import VERSION
+
+SLICES: dict[str, tuple[str, str]] = {
+    "governance": ("Governance", "Who may do what, who did, where from, and forgetting somebody."),
+}
+"""Each slice: the name of its interface, and what its commands are about."""
+
+
+def _call(op: Operation, arguments: dict[str, Any]) -> Any:
+    api = _api(op.group)
+    return getattr(session().yard.of(api), op.method)(**arguments)
+
+
+def _api(name: str) -> type[Any]:
+    found: type[Any] = getattr(import_module(f"modelyard.{name}.api"), SLICES[name][0])
+    return found
+
+
+class _Main(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The house's commands first, then the slices in the order of the lifecycle."""
+        return [*super().list_commands(ctx), *SLICES]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command of the house, or the group of a slice."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in SLICES:
+            return own
+        return DerivedGroup(cmd_name, SLICES[cmd_name][1], lambda: (_api(cmd_name),), _call)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
+        """Two lists: the yard itself, and what is in it."""
+        own = [(name, c) for name, c in sorted(self.commands.items()) if not c.hidden]
+        with formatter.section("The yard"):
+            formatter.write_dl([(n, c.get_short_help_str()) for n, c in own])
+        with formatter.section("What is in it"):
+            formatter.write_dl([(n, text) for n, (_, text) in SLICES.items()])
+
+
+_HELP = """Modelyard: the whole ML lifecycle in one command.
+
+\b
+yard up            start everything, here
+yard status        what is running
+"""
+
+
+@click.group(cls=_Main, help=_HELP, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="yard")
+@click.option("--home", help="Folder that holds the yard.  [YARD_HOME; default: .yard]")
+@click.option("--host", help="Address to listen on.  [YARD_HOST; default: 127.0.0.1]")
+@click.option("--port", type=int, help="Port to listen on; 0: any free one.  [YARD_PORT; default: 8470]")
+@click.option("--address", help="Speak to the yard at this address.  [YARD_ADDRESS]")
+@click.option("--token", help="Token to speak with.  [YARD_TOKEN]")
+def main_group(home: str | None, host: str | None, port: int | None, address: str | None, token: str | None) -> None:
+    """Keep what the flags said for the command that follows."""
+    session().flags |= {k: v for k, v in {"home": home, "host": host, "port": port}.items() if v is not None}
+    session().address = address or session().address
+    session().token = token or session().token
+
+
+housekeeping.register(main_group)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code. Errors have codes of their own, see `kernel.errors`."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    try:
+        ended: object = main_group.main(given, prog_name="yard", standalone_mode=False)
+    except YardError as err:
+        return fail(err, as_json="--json" in given)
+    except click.exceptions.Exit as err:
+        return err.exit_code
+    except click.Abort:
+        return 130
+    except click.ClickException as err:
+        err.show()
+        return err.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    finally:
+        session().close()
+    return ended if isinstance(ended, int) else 0

@@ -1,0 +1,109 @@
+"""The commands of the yard itself: up, status, doctor, env, sign-in, backup, restore, settings, completion."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+import msgspec
+
+from modelyard.app.session import session
+from modelyard.kernel.errors import InvalidInput, Unavailable
+from modelyard.settings import Settings
+
+
+def register(group: click.Group) -> None:
+    """Put the commands into `group`."""
+    for command in (up, status, env, sign_in, settings, serve_control, completion):
+        group.add_command(command)
+
+
+@click.command()
+@click.option("--home", help="Folder that holds the yard.")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on; 0: any free one.")
+@click.option("--allow-host", multiple=True, help="A further name this yard may be called by.")
+@click.option("--tls-cert", help="PEM file of the certificate chain.")
+@click.option("--tls-key", help="PEM file of the private key.")
+@click.option("--insecure", is_flag=True, default=None, help="Listen beyond loopback without TLS.")
+def up(**flags: object) -> None:
+    """Start the yard and keep it up until Ctrl-C."""
+    from modelyard.app.upkeep import run_up
+
+    given = {k: v for k, v in flags.items() if v not in (None, ())}
+    session().flags |= given
+    raise click.exceptions.Exit(run_up(session().settings))
+
+
+@click.command("_control", hidden=True)
+@click.argument("settings_json")
+@click.argument("handle", type=int)
+def serve_control(settings_json: str, handle: int) -> None:
+    """The control process; started by the supervisor, which holds the listening socket."""
+    from modelyard.app.serve import serve
+    from modelyard.edges.http.listening import inherited
+
+    serve(msgspec.json.decode(settings_json, type=Settings), inherited(handle))
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(*, as_json: bool) -> None:
+    """Say what is running, and how it fares."""
+    from modelyard.app.upkeep import state_of
+
+    state = state_of(session().settings)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(state), indent=2))
+    elif state.address is None:
+        click.echo(f"no yard serves {state.home}; start one: yard up")
+    else:
+        click.echo(f"{state.address} serves {state.home} · process {state.pid} · {state.memory_mb:.0f} MB in all")
+        for child in state.children:
+            words = f"pid {child.pid}" if child.pid else f"down, exit {child.last_exit}: {child.last_words}"
+            click.echo(f"  {child.name}: {words}" + (f" · restarted {child.restarts} times" if child.restarts else ""))
+    if state.address is None:
+        raise click.exceptions.Exit(Unavailable.exit_code)
+
+
+@click.command()
+def env() -> None:
+    """Print what other programs need to find this yard: eval "$(yard env)"."""
+    from modelyard.app.upkeep import environment_of
+
+    for name, value in environment_of(session().settings).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@click.command("sign-in")
+def sign_in() -> None:
+    """Print a link that signs a browser in, once."""
+    from modelyard.app.upkeep import sign_in_link
+
+    click.echo(sign_in_link(session().settings))
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def settings(*, as_json: bool) -> None:
+    """List every setting, its value and what it is for."""
+    now = session().settings
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(now), indent=2))
+        return
+    for field in msgspec.inspect.type_info(Settings).fields:  # type: ignore[attr-defined]  # a struct's info has fields
+        value = getattr(now, field.name)
+        note = getattr(field.type, "extra_json_schema", None) or {}
+        click.echo(f"{field.name} = {value!r}\n    YARD_{field.name.upper()}  {note.get('description', '')}")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell: eval "$(yard completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise InvalidInput(f"{shell} has no completion here")
+    click.echo(kind(click.get_current_context().find_root().command, {}, "yard", "_YARD_COMPLETE").source())

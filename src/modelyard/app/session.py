@@ -1,0 +1,46 @@
+"""What a command knows: the flags it was given, the settings they make, and the yard that it speaks to."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from modelyard.settings import Settings, load
+
+if TYPE_CHECKING:
+    from modelyard.sdk.hub import Yard
+
+
+class Session:
+    """What the flags said, and the yard that commands speak to."""
+
+    def __init__(self) -> None:
+        self.flags: dict[str, Any] = {}
+        self.address: str | None = None
+        self.token: str | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return load(self.flags, os.environ)
+
+    @cached_property
+    def yard(self) -> Yard:
+        """The yard: named by address, else served at the home, else the home opened here."""
+        from modelyard.app.reach import reach
+
+        return reach(self.settings, self.address or os.environ.get("YARD_ADDRESS"), self.token)
+
+    def close(self) -> None:
+        """Let go of the yard, if it was used."""
+        if "yard" in vars(self):
+            self.yard.close()
+
+
+_session = Session()
+
+
+def session() -> Session:
+    """The session of this command."""
+    return _session

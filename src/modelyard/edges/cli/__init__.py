@@ -1,0 +1,1 @@
+"""The command line edge: every operation as a command, derived from its declaration."""

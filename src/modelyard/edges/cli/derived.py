@@ -1,0 +1,189 @@
+"""Commands derived from operations: arguments, options, help and examples come from the declaration alone.
+
+A required argument is positional, the others are options; what an upload sends is a file; a record is given as JSON.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import msgspec
+
+from modelyard.edges.cli.output import Output
+from modelyard.kernel.errors import InvalidInput
+from modelyard.kernel.operations import Form, Operation, Parameter, operations
+
+_CHUNK = 1 << 20
+Caller = Callable[[Operation, dict[str, Any]], Any]
+"""Carries a call out: the operation and its arguments."""
+
+
+class DerivedGroup(click.Group):
+    """The commands of one slice; its api is imported when the group is first used."""
+
+    def __init__(self, name: str, help_: str, load: Callable[[], Sequence[type[Any]]], call: Caller) -> None:
+        super().__init__(name, help=help_, no_args_is_help=True)
+        self._load = load
+        self._call = call
+        self._made: dict[str, click.Command] | None = None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in order of declaration."""
+        return [*self._derived(), *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        return self._derived().get(cmd_name) or super().get_command(ctx, cmd_name)
+
+    def _derived(self) -> dict[str, click.Command]:
+        if self._made is None:
+            found = [op for api in self._load() for op in operations(api) if op.command != "-"]
+            self._made = {name_of(op): command(op, self._call) for op in found}
+        return self._made
+
+
+def name_of(op: Operation) -> str:
+    """What the command of an operation is called."""
+    return op.command or op.method.replace("_", "-")
+
+
+def command(op: Operation, call: Caller) -> click.Command:
+    """The command of one operation."""
+    params = [
+        _content(p) if p.place == "content" else _argument(p) if p.required else _option(p) for p in op.parameters
+    ]
+    if op.form is Form.DOWNLOAD:
+        params.append(
+            click.Option(["--output", "-o"], type=click.Path(dir_okay=False), help="File to write; else stdout.")
+        )
+    params.append(click.Option(["--json", "as_json"], is_flag=True, help="Print JSON."))
+
+    def run(*, as_json: bool, output: str | None = None, **given: Any) -> None:
+        arguments = {p.name: _value(p, given[p.name]) for p in op.parameters if given.get(p.name) is not None}
+        _show(op, call(op, arguments), Output(as_json=as_json), output)
+
+    return click.Command(name_of(op), params=params, callback=run, help=_help(op), short_help=op.summary)
+
+
+def _help(op: Operation) -> str:
+    """The docstring as click shows it: prose as it stands, examples unwrapped, other sections left to the options."""
+    prose: list[str] = []
+    for line in op.doc.splitlines():
+        if line in ("Args:", "Raises:", "Example:", "Examples:"):
+            break
+        prose.append(line)
+    text = "\n".join(prose).strip()
+    if op.examples:
+        text += "\n\n\b\nExample:\n" + "\n".join("  " + e for e in op.examples)
+    return text
+
+
+def _content(p: Parameter) -> click.Parameter:
+    return click.Argument([p.name], type=click.File("rb"), metavar="FILE")
+
+
+def _argument(p: Parameter) -> click.Parameter:
+    many = p.many
+    return click.Argument([p.name], nargs=-1 if many else 1, required=True, type=_type(p), metavar=p.name.upper())
+
+
+def _option(p: Parameter) -> click.Parameter:
+    flag = "--" + p.name.replace("_", "-")
+    default = msgspec.to_builtins(p.default) if p.default not in (None, (), [], {}, "") else None
+    text = p.doc + (f"  [default: {default}]" if default is not None and not isinstance(default, bool) else "")
+    if _plain(p.type) is bool:
+        return click.Option([f"{flag}/--no-{flag[2:]}", p.name], default=None, help=text)
+    return click.Option([flag, p.name], type=_type(p), multiple=p.many, default=None, help=text)
+
+
+def _plain(hint: Any) -> Any:
+    """The type under Annotated, optional and list."""
+    while True:
+        origin, args = typing.get_origin(hint), [a for a in typing.get_args(hint) if a is not type(None)]
+        if origin is typing.Annotated or (args and origin is not None and origin is not dict):
+            hint = args[0]
+        else:
+            return getattr(hint, "__supertype__", hint)
+
+
+def _type(p: Parameter) -> click.ParamType[Any]:
+    if p.composite:
+        return _JSON
+    plain = _plain(p.type)
+    if plain is int:
+        return click.INT
+    if plain is float:
+        return click.FLOAT
+    if isinstance(plain, type) and issubclass(plain, Enum):
+        return click.Choice([str(m.value) for m in plain])
+    return click.STRING
+
+
+class _JsonType(click.ParamType[Any]):
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value behind JSON text, or behind `@file`."""
+        if not isinstance(value, str):
+            return value
+        try:
+            raw = Path(value[1:]).read_bytes() if value.startswith("@") else value.encode()
+            return msgspec.json.decode(raw)
+        except OSError as err:
+            self.fail(f"{value[1:]} cannot be read: {err.strerror}", param, ctx)
+        except msgspec.DecodeError as err:
+            self.fail(f"this is no JSON: {err}; write JSON, or @FILE", param, ctx)
+
+
+_JSON = _JsonType()
+
+
+def _value(p: Parameter, given: Any) -> Any:
+    """What came from the shell, as the operation's type."""
+    if p.place == "content":
+        return _chunks(given)
+    if p.many:
+        given = list(given)
+        if not given and not p.required:
+            return p.default
+    try:
+        return msgspec.convert(given, p.type, strict=False)
+    except msgspec.ValidationError as err:
+        raise InvalidInput(f"{p.name}: {err}") from err
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        yield chunk
+
+
+def _show(op: Operation, result: Any, out: Output, file: str | None) -> None:
+    if op.form is Form.DOWNLOAD:
+        _save(result, file)
+    elif op.form is Form.LIVE:
+        for item in result:
+            out.line(item)
+    elif result is None:
+        out.done(op.summary)
+    else:
+        out.record(result)
+
+
+def _save(chunks: Iterable[bytes], file: str | None) -> None:
+    if file is None:
+        stream = sys.stdout.buffer
+        for chunk in chunks:
+            stream.write(chunk)
+        return
+    target = Path(file)
+    fresh = target.with_name(f".{target.name}.part")
+    with fresh.open("wb") as out:
+        for chunk in chunks:
+            out.write(chunk)
+    fresh.replace(target)
