@@ -1,0 +1,1 @@
+"""Serving: endpoints, revisions, routes and predictions. Entered by `modelyard.serving.api` alone."""

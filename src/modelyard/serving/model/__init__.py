@@ -1,0 +1,1 @@
+"""Decisions of serving: pure, shared by the control plane and the data plane."""
