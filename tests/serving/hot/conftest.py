@@ -6,6 +6,7 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,75 +19,80 @@ LABEL = OutputSpec(name="label", datatype=Datatype.INT64, source="label")
 PROBABILITY = OutputSpec(name="probability", datatype=Datatype.FP64, source="probabilities", width=2)
 
 
+MATRIX = tuple(InputSpec(name=name, datatype=Datatype.FP64) for name in "abcd")
+NATIVE = (
+    OutputSpec(name="label", datatype=Datatype.INT64, source="predict"),
+    OutputSpec(name="probability", datatype=Datatype.FP64, source="predict_proba", width=2),
+)
+COLUMNS = (
+    InputSpec(name="miles", datatype=Datatype.FP64),
+    InputSpec(name="payment", datatype=Datatype.BYTES, optional=True),
+)
+EXAMPLES = ((1.5, "cash"), (0.25, "card"))
+
+
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of model folders: `linear`, `opposite`, `native`, `table`, `slow`, `broken`, `forged`."""
+    """Model folders: `linear`, `opposite`, `native`, `slow`, `table`, `frame`, `broken` and `forged`."""
+    root = tmp_path_factory.mktemp("models")
+    x = np.random.default_rng(7).normal(size=(200, 4))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _make_matrix_models(root, x, (x[:, 0] > 0).astype(int))
+        _make_table_models(root, x)
+    _put(root / "broken", Signature(inputs=MATRIX, outputs=(LABEL, PROBABILITY)), onnx=b"no model")
+    shutil.copytree(root / "slow", root / "forged")
+    return root
+
+
+def _put(folder: Path, signature: Signature, *, onnx: bytes | None = None, native: object = None) -> None:
+    import skops.io
+
+    folder.mkdir()
+    write_signature(folder, signature)
+    if onnx is not None:
+        (folder / "model.onnx").write_bytes(onnx)
+    else:
+        skops.io.dump(native, folder / "model.skops")
+
+
+def _make_matrix_models(root: Path, x: Any, y: Any) -> None:
+    import skl2onnx
+    from skl2onnx.common.data_types import FloatTensorType
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    compiled = Signature(inputs=MATRIX, outputs=(LABEL, PROBABILITY))
+    for name, target in (("linear", y), ("opposite", 1 - y)):
+        fitted = LogisticRegression().fit(x, target)
+        made = skl2onnx.convert_sklearn(
+            fitted, initial_types=[("X", FloatTensorType([None, 4]))], options={id(fitted): {"zipmap": False}}
+        )
+        _put(root / name, compiled, onnx=made.SerializeToString())
+    native = Signature(inputs=MATRIX, outputs=NATIVE)
+    _put(root / "native", native, native=LogisticRegression().fit(x, y))
+    _put(root / "slow", native, native=RandomForestClassifier(60, random_state=0).fit(x, y))
+
+
+def _make_table_models(root: Path, x: Any) -> None:
     import pandas as pd
     import skl2onnx
-    import skops.io
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
     from sklearn.compose import ColumnTransformer
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import LinearRegression, LogisticRegression
+    from sklearn.linear_model import LinearRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder
 
-    root = tmp_path_factory.mktemp("models")
-    names = ("linear", "opposite", "native", "table", "frame", "slow", "broken", "forged")
-    folders = {name: root / name for name in names}
-    for folder in folders.values():
-        folder.mkdir()
-    draw = np.random.default_rng(7)
-    x = draw.normal(size=(200, 4))
-    y = (x[:, 0] > 0).astype(int)
-    matrix = tuple(InputSpec(name=n, datatype=Datatype.FP64) for n in "abcd")
-    outputs = (LABEL, PROBABILITY)
-    native = (
-        OutputSpec(name="label", datatype=Datatype.INT64, source="predict"),
-        OutputSpec(name="probability", datatype=Datatype.FP64, source="predict_proba", width=2),
-    )
-    model = LogisticRegression().fit(x, y)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name, target in (("linear", y), ("opposite", 1 - y)):
-            fitted = LogisticRegression().fit(x, target)
-            made = skl2onnx.convert_sklearn(
-                fitted, initial_types=[("X", FloatTensorType([None, 4]))], options={id(fitted): {"zipmap": False}}
-            )
-            (folders[name] / "model.onnx").write_bytes(made.SerializeToString())
-            write_signature(folders[name], Signature(inputs=matrix, outputs=outputs))
-        skops.io.dump(model, folders["native"] / "model.skops")
-        write_signature(folders["native"], Signature(inputs=matrix, outputs=native))
-
-        table = pd.DataFrame({"miles": x[:, 0], "payment": np.where(x[:, 1] > 0, "cash", "card")})
-        pipeline = make_pipeline(
-            ColumnTransformer([("kind", OneHotEncoder(handle_unknown="ignore"), ["payment"])], remainder="passthrough"),
-            LinearRegression(),
-        ).fit(table, 2.0 * x[:, 0] + (x[:, 1] > 0))
-        made = skl2onnx.convert_sklearn(
-            pipeline,
-            initial_types=[("miles", FloatTensorType([None, 1])), ("payment", StringTensorType([None, 1]))],
-        )
-        columns = (
-            InputSpec(name="miles", datatype=Datatype.FP64),
-            InputSpec(name="payment", datatype=Datatype.BYTES, optional=True),
-        )
-        tip = OutputSpec(name="tip", datatype=Datatype.FP64, source="variable")
-        examples = ((1.5, "cash"), (0.25, "card"))
-        (folders["table"] / "model.onnx").write_bytes(made.SerializeToString())
-        write_signature(folders["table"], Signature(inputs=columns, outputs=(tip,), examples=examples))
-        skops.io.dump(pipeline, folders["frame"] / "model.skops")
-        predict = OutputSpec(name="tip", datatype=Datatype.FP64, source="predict")
-        frame = Signature(inputs=columns, outputs=(predict,), feed=Feed.FRAME, examples=examples)
-        write_signature(folders["frame"], frame)
-
-        forest = RandomForestClassifier(60, random_state=0).fit(x, y)
-        skops.io.dump(forest, folders["slow"] / "model.skops")
-        write_signature(folders["slow"], Signature(inputs=matrix, outputs=native))
-    (folders["broken"] / "model.onnx").write_bytes(b"no model")
-    write_signature(folders["broken"], Signature(inputs=matrix, outputs=outputs))
-    shutil.copytree(folders["slow"], folders["forged"], dirs_exist_ok=True)
-    return root
+    table = pd.DataFrame({"miles": x[:, 0], "payment": np.where(x[:, 1] > 0, "cash", "card")})
+    kinds = ColumnTransformer([("kind", OneHotEncoder(handle_unknown="ignore"), ["payment"])], remainder="passthrough")
+    pipeline = make_pipeline(kinds, LinearRegression()).fit(table, 2.0 * x[:, 0] + (x[:, 1] > 0))
+    types = [("miles", FloatTensorType([None, 1])), ("payment", StringTensorType([None, 1]))]
+    made = skl2onnx.convert_sklearn(pipeline, initial_types=types)
+    tip = OutputSpec(name="tip", datatype=Datatype.FP64, source="variable")
+    _put(root / "table", Signature(inputs=COLUMNS, outputs=(tip,), examples=EXAMPLES), onnx=made.SerializeToString())
+    predict = OutputSpec(name="tip", datatype=Datatype.FP64, source="predict")
+    frame = Signature(inputs=COLUMNS, outputs=(predict,), feed=Feed.FRAME, examples=EXAMPLES)
+    _put(root / "frame", frame, native=pipeline)
 
 
 @pytest.fixture
