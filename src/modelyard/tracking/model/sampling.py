@@ -1,0 +1,82 @@
+"""Choosing which points of a series to show: evenly many of them, or the extremes of each bucket.
+
+Both keep the ends. Neither reads or stores anything.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from array import array
+
+from modelyard.tracking.model.series import Series
+
+_BLOCK = struct.Struct("<IId")
+
+
+def evenly(series: Series, limit: int) -> Series:
+    """At most `limit` points of a sorted series: the first of each of `limit` equal groups, and the last point.
+
+    Groups are as SQL's NTILE makes them: the first ones are larger by one where the count does not divide.
+    """
+    count = len(series)
+    if count <= limit:
+        return series
+    size, larger = divmod(count, limit)
+    places = [i * size + min(i, larger) for i in range(limit)]
+    places[-1] = count - 1
+    return series.chosen(places)
+
+
+def extremes(xs: array[float], ys: array[float], buckets: int) -> tuple[array[float], array[float]]:
+    """The lowest and the highest point of each of `buckets` equal stretches of x, in x order; x must be sorted.
+
+    Points whose y is not a number are left out. The first and the last point stay.
+    """
+    if any(map(math.isnan, ys)):
+        kept = [i for i, y in enumerate(ys) if not math.isnan(y)]
+        xs, ys = array("d", [xs[i] for i in kept]), array("d", [ys[i] for i in kept])
+    count = len(xs)
+    if count <= 2 * buckets:
+        return xs, ys
+    first, width = xs[0], (xs[-1] - xs[0]) or 1.0
+    places: list[int] = []
+    start = 0
+    for bucket in range(buckets):
+        bound = first + width * (bucket + 1) / buckets
+        stop = _after(xs, bound, start) if bucket < buckets - 1 else count
+        if stop > start:
+            part = ys[start:stop]
+            low, high = start + part.index(min(part)), start + part.index(max(part))
+            places += (low, high)
+        start = stop
+    places = sorted({0, count - 1, *places})
+    return array("d", [xs[i] for i in places]), array("d", [ys[i] for i in places])
+
+
+def _after(xs: array[float], bound: float, start: int) -> int:
+    low, high = start, len(xs)
+    while low < high:
+        middle = (low + high) // 2
+        if xs[middle] < bound:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def block(xs: array[float], ys: array[float]) -> bytes:
+    """One series of a chart: count, zero, where x begins (float64), then x after that and y, both float32."""
+    origin = xs[0] if xs else 0.0
+    return (
+        _BLOCK.pack(len(xs), 0, origin)
+        + array("f", [x - origin for x in xs]).tobytes()
+        + array("f", [_narrow(y) for y in ys]).tobytes()
+    )
+
+
+def _narrow(value: float) -> float:
+    try:
+        return struct.unpack("f", struct.pack("f", value))[0]  # type: ignore[no-any-return]  # a float by its format
+    except OverflowError:
+        return math.copysign(math.inf, value)

@@ -1,0 +1,38 @@
+"""The service of tracking: the operations of `Tracking`, each part in its own file.
+
+service = TrackingService(objects=objects)
+service.hot_log  # the short way in for the wires
+"""
+
+from __future__ import annotations
+
+from modelyard.ports.objects import Objects
+from modelyard.tracking.api import Log, Tracking
+from modelyard.tracking.hot import HotLog
+from modelyard.tracking.service.artifacts import Artifacts
+from modelyard.tracking.service.experiments import Experiments
+from modelyard.tracking.service.folding import Folding
+from modelyard.tracking.service.metrics import Metrics
+from modelyard.tracking.service.models import Models
+from modelyard.tracking.service.runs import Runs
+
+
+class TrackingService(Experiments, Runs, Metrics, Models, Artifacts, Tracking):
+    """Tracking over a database and objects.
+
+    Args:
+        objects: where the bytes of artifacts lie.
+    """
+
+    def __init__(self, *, objects: Objects) -> None:
+        self._log = HotLog()
+        self._objects = objects
+        self.folding = Folding(self._log)
+
+    @property
+    def hot_log(self) -> Log:
+        """Where wires hand batches that they have checked and packed already."""
+        return self._log
+
+
+__all__ = ["TrackingService"]

@@ -1,0 +1,101 @@
+"""Artifacts: files in and out, streamed; their bytes lie in objects under their hash, their paths in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from modelyard.kernel.errors import Conflict, NotFound
+from modelyard.kernel.pages import Page, decode_cursor, encode_cursor
+from modelyard.kernel.refs import Ref, ref
+from modelyard.ports import calls
+from modelyard.ports.database import Transaction
+from modelyard.ports.objects import Digest, Objects
+from modelyard.tracking.api import Artifact, ArtifactsDeleted
+from modelyard.tracking.api.artifacts import ArtifactOperations
+from modelyard.tracking.api.limits import safe_path
+from modelyard.tracking.model import names
+from modelyard.tracking.store import artifacts as store
+from modelyard.tracking.store import models, runs
+
+
+class Artifacts(ArtifactOperations):
+    """The operations on artifacts."""
+
+    _objects: Objects
+
+    def artifacts(
+        self, owner: str, folder: str = "", *, limit: int = 1000, cursor: str | None = None
+    ) -> Page[Artifact]:
+        """List the files and folders directly below a folder."""
+        tx = calls.current().tx
+        path = safe_path(folder, folder=True) if folder else ""
+        _about(tx, owner)
+        beyond = str(decode_cursor(cursor, 1)[0]) if cursor else ""
+        rows = store.entries(tx, owner, path, beyond=beyond, limit=limit + 1)
+        if len(rows) <= limit:
+            return Page(rows)
+        last = rows[limit - 1]
+        return Page(rows[:limit], encode_cursor(last.path + "/" if last.is_folder else last.path))
+
+    def artifact(self, owner: str, path: str) -> Artifact:
+        """Show one file's size, digest and time."""
+        return _file(calls.current().tx, owner, safe_path(path))
+
+    def upload(self, owner: str, path: str, content: Iterable[bytes]) -> Artifact:
+        """Store a file."""
+        call = calls.current()
+        place = safe_path(path)
+        call.touch(_about(call.tx, owner))
+        _check_place(call.tx, owner, place)
+        stored = self._objects.put(content)
+
+        def note() -> Artifact:
+            tx = calls.current().tx
+            _about(tx, owner)
+            _check_place(tx, owner, place)
+            store.put(tx, owner, place, digest=stored.digest, size_bytes=stored.size_bytes, now_ms=call.now_ms)
+            return _file(tx, owner, place)
+
+        return call.unit(note)
+
+    def download(self, owner: str, path: str) -> Iterator[bytes]:
+        """Give a file's bytes."""
+        found = _file(calls.current().tx, owner, safe_path(path))
+        return self._objects.read(Digest(found.digest or ""))
+
+    def delete_artifacts(self, owner: str, path: str) -> int:
+        """Remove a file, or a folder with all below it."""
+        call = calls.current()
+        place = safe_path(path)
+        about = _about(call.tx, owner)
+        files = store.drop(call.tx, owner, place)
+        if not files:
+            raise NotFound(f"{owner} has nothing at {place[:200]!r}")
+        call.touch(about)
+        call.emit(ArtifactsDeleted(owner=owner, path=place, files=files), writes=[about])
+        return files
+
+
+def _about(tx: Transaction, owner: str) -> Ref:
+    if names.is_run_id(owner) and runs.head(tx, owner) is not None:
+        return ref("run", owner)
+    if names.is_model_id(owner) and models.one(tx, owner) is not None:
+        return ref("logged_model", owner)
+    raise NotFound(f"there is no run or logged model {owner[:80]!r} that could own a file")
+
+
+def _file(tx: Transaction, owner: str, path: str) -> Artifact:
+    found = store.one(tx, owner, path)
+    if found is None:
+        raise NotFound(f"{owner[:80]} has no file at {path[:200]!r}")
+    return found
+
+
+def _check_place(tx: Transaction, owner: str, path: str) -> None:
+    if store.is_folder(tx, owner, path):
+        raise Conflict(f"{path[:200]!r} is a folder; choose another name for the file")
+    parts = path.split("/")
+    for end in range(1, len(parts)):
+        above = "/".join(parts[:end])
+        if store.one(tx, owner, above) is not None:
+            raise Conflict(f"{above[:200]!r} is a file, so nothing can lie below it")

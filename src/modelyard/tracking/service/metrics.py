@@ -1,0 +1,85 @@
+"""Metric series, read: history, samples, charts."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+
+from modelyard.kernel.errors import InvalidInput, NotFound
+from modelyard.kernel.pages import Page
+from modelyard.ports import calls
+from modelyard.ports.database import Transaction
+from modelyard.tracking.api import Axis, Point, real
+from modelyard.tracking.api.batches import key_number
+from modelyard.tracking.api.metrics import MetricOperations
+from modelyard.tracking.model import sampling
+from modelyard.tracking.model.pages import offset_of, page_from
+from modelyard.tracking.model.series import Series
+from modelyard.tracking.store import runs, series
+
+_MOST_RUNS = 100
+
+
+class Metrics(MetricOperations):
+    """The operations that read metric series."""
+
+    def history(self, run: str, key: str, limit: int = 10_000, *, cursor: str | None = None) -> Page[Point]:
+        """List the points of one metric."""
+        tx = calls.current().tx
+        offset = offset_of(cursor)
+        whole = series.read(tx, _number(tx, run), key_number(key)).by_time()
+        part = whole.slice(offset, offset + limit)
+        return page_from(_points(key, part), more=offset + limit < len(whole), offset=offset)
+
+    def sample(
+        self,
+        key: str,
+        runs: list[str],
+        limit: int = 320,
+        *,
+        first_step: int | None = None,
+        last_step: int | None = None,
+    ) -> list[Point]:
+        """Give evenly chosen points of one metric in several runs."""
+        tx = calls.current().tx
+        steps = None
+        if first_step is not None or last_step is not None:
+            steps = (-(2**63) if first_step is None else first_step, 2**63 - 1 if last_step is None else last_step)
+        found: list[Point] = []
+        for run, number in _numbers(tx, runs):
+            chosen = sampling.evenly(series.read(tx, number, key_number(key), steps=steps).by_step(), limit)
+            found += _points(key, chosen, run)
+        return found
+
+    def chart(self, key: str, runs: list[str], buckets: int = 700, *, axis: Axis = Axis.STEP) -> Iterator[bytes]:
+        """Draw one metric of several runs."""
+        tx = calls.current().tx
+        blocks = []
+        for _, number in _numbers(tx, runs):
+            whole = series.read(tx, number, key_number(key))
+            whole = whole.by_step() if axis is Axis.STEP else whole.by_time()
+            xs = array("d", whole.steps if axis is Axis.STEP else whole.times)
+            if axis is Axis.RELATIVE and xs:
+                xs = array("d", [x - xs[0] for x in xs])
+            blocks.append(sampling.block(*sampling.extremes(xs, whole.values, buckets)))
+        return iter(blocks)
+
+
+def _number(tx: Transaction, run: str) -> int:
+    head = runs.head(tx, run)
+    if head is None:
+        raise NotFound(f"Run with id={run[:80]} not found")
+    return head.id
+
+
+def _numbers(tx: Transaction, given: list[str]) -> list[tuple[str, int]]:
+    if len(given) > _MOST_RUNS:
+        raise InvalidInput(f"at most {_MOST_RUNS} runs in one call, not {len(given)}; ask in parts")
+    return [(run, _number(tx, run)) for run in given]
+
+
+def _points(key: str, part: Series, run: str | None = None) -> list[Point]:
+    return [
+        Point(key=key, value=real(value), at_ms=at, step=step, run=run)
+        for step, at, value in zip(part.steps, part.times, part.values, strict=True)
+    ]

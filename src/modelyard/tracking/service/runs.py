@@ -1,0 +1,243 @@
+"""Runs: begun, logged to, ended, found, set aside."""
+
+from __future__ import annotations
+
+from modelyard.kernel.errors import InvalidInput, NotFound
+from modelyard.kernel.pages import Page
+from modelyard.kernel.refs import ref
+from modelyard.ports import calls
+from modelyard.ports.database import Transaction
+from modelyard.tracking.api import (
+    Batch,
+    DatasetInput,
+    InputsLogged,
+    ModelOutput,
+    Point,
+    Run,
+    RunDeleted,
+    RunFinished,
+    RunRestored,
+    RunStarted,
+    RunStatus,
+    Stage,
+    View,
+)
+from modelyard.tracking.api import limits as rules
+from modelyard.tracking.api.batches import RUN_NAME_TAG
+from modelyard.tracking.api.runs import RunOperations
+from modelyard.tracking.hot import HotLog, active, note
+from modelyard.tracking.model import filters, lineage, names
+from modelyard.tracking.model.pages import offset_of, page_from, stages_of
+from modelyard.tracking.service import experiments
+from modelyard.tracking.store import runs as store
+from modelyard.tracking.store.search import RUN_ATTRIBUTES, Query, Target
+
+_TARGET = Target(
+    source="tracking_run r JOIN tracking_document d ON d.run = r.id",
+    columns=store.COLUMNS,
+    attributes=RUN_ATTRIBUTES,
+    owner="r.id",
+    tags=("tracking_tag", "run"),
+    params=("tracking_param", "run"),
+    natural=("r.start_ms", "DESC"),
+    tie="r.run",
+)
+
+
+class Runs(RunOperations):
+    """The operations on runs."""
+
+    _log: HotLog
+
+    def start_run(
+        self,
+        experiment: str = "0",
+        name: str = "",
+        tags: dict[str, str] | None = None,
+        *,
+        user: str | None = None,
+        start_ms: int | None = None,
+    ) -> Run:
+        """Begin a run."""
+        call = calls.current()
+        home = experiments.active(call.tx, experiment)
+        checked = rules.check_tags(tags or {})
+        identity = names.new_run_id(call.clock)
+        spoken = _name(name, checked.get(RUN_NAME_TAG, "")) or names.spoken(identity)
+        checked[RUN_NAME_TAG] = rules.cut(spoken, rules.MAX_TAG_VALUE, "run_name")
+        who = call.actor.name if user is None else rules.check_length(user, 256, "user_id")
+        store.add(
+            call.tx, identity, experiment=int(home.id), name=spoken, user=who,
+            start_ms=call.now_ms if start_ms is None else rules.check_time(start_ms, "start_time"),
+            location=f"{home.artifact_location.rstrip('/')}/{identity}/artifacts", tags=checked,
+        )  # fmt: skip
+        about = ref("run", identity)
+        call.touch(about)
+        parent = checked.get("mlflow.parentRunId")
+        call.emit(
+            RunStarted(run=identity, experiment=home.id, name=spoken, user=who, parent=parent),
+            reads=lineage.reads_of(checked, []),
+            writes=[about],
+        )
+        return found(call.tx, identity)
+
+    def run(self, run: str) -> Run:
+        """Show one run."""
+        return found(calls.current().tx, run)
+
+    def runs(
+        self,
+        experiments: list[str] | None = None,
+        where: str = "",
+        order_by: list[str] | None = None,
+        *,
+        view: View = View.ACTIVE,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Run]:
+        """Find runs."""
+        tx = calls.current().tx
+        offset = offset_of(cursor)
+        query = Query(_TARGET)
+        if experiments is not None:
+            query.within("r.experiment", _numbers(experiments))
+        query.within("r.stage", stages_of(view))
+        for condition in filters.parse(where, filters.RUNS):
+            query.keep(condition)
+        for order in filters.parse_orders(order_by or (), filters.RUNS):
+            query.sort(order)
+        rows = query.rows(tx, limit=limit + 1, offset=offset)
+        return page_from(store.hydrate(tx, rows[:limit]), more=len(rows) > limit, offset=offset)
+
+    def update_run(
+        self, run: str, status: RunStatus | None = None, end_ms: int | None = None, *, name: str | None = None
+    ) -> Run:
+        """Change a run's status, end or name."""
+        call = calls.current()
+        head = active(call.tx, run)
+        state = status or head.status
+        end = rules.check_time(end_ms, "end_time") if end_ms is not None else store.end_of(call.tx, head.id)
+        if end is None and status is not None and status.is_over:
+            end = call.now_ms
+        if name:
+            note(call.tx, head, params={}, tags=rules.check_tags({RUN_NAME_TAG: name}))
+        store.update(call.tx, head.id, status=state, end_ms=end, name=name or head.name)
+        one = found(call.tx, run)
+        if state.is_over and not head.status.is_over:
+            self._log.hint(head.id, now_ms=call.now_ms, is_over=True)
+            took = max((one.end_ms or call.now_ms) - one.start_ms, 0)
+            finished = RunFinished(
+                run=run, experiment=one.experiment, name=one.name, status=state.value, duration_ms=took,
+                commit=one.commit,
+            )  # fmt: skip
+            call.emit(finished, reads=one.reads, writes=[ref("run", run)])
+        return one
+
+    def delete_run(self, run: str) -> None:
+        """Set a run aside."""
+        call = calls.current()
+        store.set_stage(call.tx, _head(call.tx, run).id, stage=Stage.DELETED, now_ms=call.now_ms)
+        call.emit(RunDeleted(run=run), writes=[ref("run", run)])
+
+    def restore_run(self, run: str) -> None:
+        """Bring a deleted run back."""
+        call = calls.current()
+        store.set_stage(call.tx, _head(call.tx, run).id, stage=Stage.ACTIVE, now_ms=call.now_ms)
+        call.emit(RunRestored(run=run), writes=[ref("run", run)])
+
+    def log(
+        self,
+        run: str,
+        metrics: list[Point] | None = None,
+        params: dict[str, str] | None = None,
+        *,
+        tags: dict[str, str] | None = None,
+    ) -> None:
+        """Note metrics, params and tags."""
+        self._log.write(Batch.of(run, points=metrics or (), params=params, tags=tags))
+
+    def untag_run(self, run: str, key: str) -> None:
+        """Remove a tag from a run."""
+        tx = calls.current().tx
+        head = active(tx, run)
+        body = store.document(tx, head.id)
+        if body.tags.pop(key, None) is None:
+            raise NotFound(f"No tag with name: {key[:250]} in run with id {run}")
+        store.drop_tag(tx, head.id, key)
+        store.put_document(tx, head.id, body)
+
+    def log_inputs(self, run: str, datasets: list[DatasetInput] | None = None, models: list[str] | None = None) -> None:
+        """Say what a run reads."""
+        call = calls.current()
+        inputs = [_checked(one, i) for i, one in enumerate(datasets or ())]
+        rules.check_counts(metrics=0, params=0, tags=0)
+        if len(inputs) > rules.MAX_METRICS:
+            raise InvalidInput(f"at most {rules.MAX_METRICS} datasets in one call, not {len(inputs)}; split them")
+        head = active(call.tx, run)
+        if inputs:
+            store.add_inputs(call.tx, head, inputs)
+            reads = lineage.reads_of({}, [one.dataset for one in inputs])
+            if reads:
+                said = InputsLogged(run=run, datasets=[one.dataset.name for one in inputs])
+                call.emit(said, reads=reads, writes=[ref("run", run)])
+        if models:
+            head = active(call.tx, run)
+            store.add_models(call.tx, head, "input", [ModelOutput(model=m) for m in models])
+
+    def log_outputs(self, run: str, models: list[ModelOutput]) -> None:
+        """Say which logged models a run made."""
+        tx = calls.current().tx
+        head = active(tx, run)
+        if models:
+            store.add_models(tx, head, "output", models)
+
+
+def found(tx: Transaction, run: str) -> Run:
+    """The run of that id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    one = store.one(tx, run)
+    if one is None:
+        raise NotFound(f"Run with id={run[:80]} not found")
+    return one
+
+
+def _head(tx: Transaction, run: str) -> store.Head:
+    head = store.head(tx, run)
+    if head is None:
+        raise NotFound(f"Run with id={run[:80]} not found")
+    return head
+
+
+def _numbers(given: list[str]) -> list[int]:
+    return [experiments.number_of(e) for e in given]
+
+
+def _name(given: str, tagged: str) -> str:
+    if given and tagged and given != tagged:
+        raise InvalidInput(
+            "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values "
+            f"(run_name={given[:80]!r}, mlflow.runName={tagged[:80]!r})."
+        )
+    return given or tagged
+
+
+def _checked(one: DatasetInput, place: int) -> DatasetInput:
+    data, path = one.dataset, f"datasets[{place}]"
+    for text, limit, name in (
+        (data.name, rules.MAX_DATASET_NAME, "name"),
+        (data.digest, rules.MAX_DATASET_DIGEST, "digest"),
+        (data.source, rules.MAX_DATASET_SOURCE, "source"),
+        (data.source_type, rules.MAX_KEY, "source_type"),
+        (data.schema or "", rules.MAX_DATASET_SCHEMA, "schema"),
+        (data.profile or "", rules.MAX_DATASET_PROFILE, "profile"),
+    ):
+        rules.check_length(text, limit, f"{path}.dataset.{name}")
+    if not data.name or not data.digest:
+        raise InvalidInput(f"Missing value for required parameter '{path}.dataset.{'digest' if data.name else 'name'}'")
+    for key, value in one.tags.items():
+        rules.check_length(key, rules.MAX_INPUT_TAG_KEY, f"{path}.tags.key")
+        rules.check_length(value, rules.MAX_INPUT_TAG_VALUE, f"{path}.tags.value")
+    return one

@@ -1,0 +1,263 @@
+"""Runs: their rows, the ready-made document of params and tags, inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from modelyard.ports.database import Row, Transaction
+from modelyard.tracking.api import (
+    Dataset,
+    DatasetInput,
+    ModelOutput,
+    Point,
+    Run,
+    RunId,
+    RunStatus,
+    Stage,
+    real,
+)
+from modelyard.tracking.model.lineage import reads_of
+from modelyard.tracking.store.statements import cached, in_params, sql
+
+LINK_INPUTS, LINK_MODELS = 1, 2
+"""Bits of a run's `links`: it has dataset inputs; it has model inputs or outputs."""
+
+COLUMNS = (
+    "r.id, r.run, r.experiment, r.name, r.status, r.user_id, r.start_ms, r.end_ms, r.stage, r.location, r.links, d.body"
+)
+_ADD = sql(
+    "INSERT INTO tracking_run (run, experiment, name, status, user_id, start_ms, stage, location, links, folds) "
+    "VALUES (:run, :experiment, :name, :status, :user, :start, 'active', :location, 0, 0) RETURNING id"
+)
+_HEAD = sql("SELECT id, experiment, stage, status, name, start_ms, links FROM tracking_run WHERE run = :run")
+_ONE = sql(f"SELECT {COLUMNS} FROM tracking_run r JOIN tracking_document d ON d.run = r.id WHERE r.run = :run")
+_UPDATE = sql("UPDATE tracking_run SET status = :status, end_ms = :end, name = :name WHERE id = :id")
+_STAGE = sql("UPDATE tracking_run SET stage = :stage, deleted_ms = :deleted WHERE id = :id")
+_LINKS = sql("UPDATE tracking_run SET links = :links WHERE id = :id")
+_END = sql("SELECT end_ms FROM tracking_run WHERE id = :id")
+_PUT_DOCUMENT = sql(
+    "INSERT INTO tracking_document (run, body) VALUES (:run, :body) "
+    "ON CONFLICT (run) DO UPDATE SET body = excluded.body"
+)
+_DOCUMENT = sql("SELECT body FROM tracking_document WHERE run = :run")
+_ADD_PARAM = sql("INSERT INTO tracking_param (run, key, value) VALUES (:run, :key, :value)")
+_PUT_TAG = sql(
+    "INSERT INTO tracking_tag (run, key, value) VALUES (:run, :key, :value) "
+    "ON CONFLICT (run, key) DO UPDATE SET value = excluded.value"
+)
+_DROP_TAG = sql("DELETE FROM tracking_tag WHERE run = :run AND key = :key")
+_ADD_DATASET = sql(
+    "INSERT INTO tracking_dataset (experiment, name, digest, source_type, source, schema, profile) VALUES "
+    "(:experiment, :name, :digest, :source_type, :source, :schema, :profile) "
+    "ON CONFLICT (experiment, name, digest) DO NOTHING"
+)
+_ADD_INPUT = sql(
+    "INSERT INTO tracking_input (run, dataset, tags, context) "
+    "SELECT :run, id, :tags, :context FROM tracking_dataset "
+    "WHERE experiment = :experiment AND name = :name AND digest = :digest "
+    "ON CONFLICT (run, dataset) DO NOTHING"
+)
+_ADD_LINK = sql(
+    "INSERT INTO tracking_model_link (run, model, role, step) VALUES (:run, :model, :role, :step) "
+    "ON CONFLICT (run, role, model) DO UPDATE SET step = excluded.step"
+)
+
+
+class Document(msgspec.Struct):
+    """A run's params and tags, as its document holds them."""
+
+    params: dict[str, str] = {}
+    tags: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a change of a run has to know of it."""
+
+    id: int
+    experiment: int
+    stage: Stage
+    status: RunStatus
+    name: str
+    start_ms: int
+    links: int
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Document).decode
+_decode_tags = msgspec.json.Decoder(dict[str, str]).decode
+
+
+def add(
+    tx: Transaction, run: RunId, *, experiment: int, name: str, user: str, start_ms: int, location: str,
+    tags: dict[str, str],
+) -> int:  # fmt: skip
+    """Make a run; its number."""
+    row = tx.one(
+        _ADD,
+        {
+            "run": run, "experiment": experiment, "name": name, "status": RunStatus.RUNNING.value, "user": user,
+            "start": start_ms, "location": location,
+        },
+    )  # fmt: skip
+    number = int(row[0]) if row else 0
+    put_document(tx, number, Document({}, tags))
+    put_tags(tx, number, tags)
+    return number
+
+
+def head(tx: Transaction, run: str) -> Head | None:
+    """What a change has to know."""
+    row = tx.one(_HEAD, {"run": run})
+    if row is None:
+        return None
+    number, experiment, stage, status, name, start_ms, links = row
+    return Head(number, experiment, Stage(stage), RunStatus(status), name, start_ms, links)
+
+
+def end_of(tx: Transaction, number: int) -> int | None:
+    """When a run ended."""
+    row = tx.one(_END, {"id": number})
+    return row[0] if row else None
+
+
+def update(tx: Transaction, number: int, *, status: RunStatus, end_ms: int | None, name: str) -> None:
+    """Set what may change of a run's row."""
+    tx.run(_UPDATE, {"id": number, "status": status.value, "end": end_ms, "name": name})
+
+
+def set_stage(tx: Transaction, number: int, *, stage: Stage, now_ms: int) -> None:
+    """Set a run aside, or bring it back."""
+    tx.run(_STAGE, {"id": number, "stage": stage.value, "deleted": now_ms if stage is Stage.DELETED else None})
+
+
+def document(tx: Transaction, number: int) -> Document:
+    """A run's params and tags."""
+    row = tx.one(_DOCUMENT, {"run": number})
+    return _decode(row[0]) if row else Document()
+
+
+def put_document(tx: Transaction, number: int, body: Document) -> None:
+    """Store a run's params and tags as they are now."""
+    tx.run(_PUT_DOCUMENT, {"run": number, "body": _encode(body)})
+
+
+def add_params(tx: Transaction, number: int, params: dict[str, str]) -> None:
+    """Add params that are not there yet."""
+    tx.many(_ADD_PARAM, [{"run": number, "key": k, "value": v} for k, v in params.items()])
+
+
+def put_tags(tx: Transaction, number: int, tags: dict[str, str]) -> None:
+    """Set tags."""
+    if tags:
+        tx.many(_PUT_TAG, [{"run": number, "key": k, "value": v} for k, v in tags.items()])
+
+
+def drop_tag(tx: Transaction, number: int, key: str) -> None:
+    """Remove a tag."""
+    tx.run(_DROP_TAG, {"run": number, "key": key})
+
+
+def add_inputs(tx: Transaction, found: Head, inputs: Sequence[DatasetInput]) -> None:
+    """Note datasets that a run reads; those that are noted already stay as they are."""
+    for one in inputs:
+        where = {"experiment": found.experiment, "name": one.dataset.name, "digest": one.dataset.digest}
+        d = one.dataset
+        tx.run(
+            _ADD_DATASET,
+            {**where, "source_type": d.source_type, "source": d.source, "schema": d.schema, "profile": d.profile},
+        )
+        context = one.tags.get("mlflow.data.context")
+        tx.run(_ADD_INPUT, {**where, "run": found.id, "tags": _encode(one.tags), "context": context})
+    tx.run(_LINKS, {"id": found.id, "links": found.links | LINK_INPUTS})
+
+
+def add_models(tx: Transaction, found: Head, role: str, models: Sequence[ModelOutput]) -> None:
+    """Note logged models that a run reads (`input`) or made (`output`)."""
+    tx.many(_ADD_LINK, [{"run": found.id, "model": m.model, "role": role, "step": m.step} for m in models])
+    tx.run(_LINKS, {"id": found.id, "links": found.links | LINK_MODELS})
+
+
+def one(tx: Transaction, run: str) -> Run | None:
+    """A run with all that it noted."""
+    row = tx.one(_ONE, {"run": run})
+    return hydrate(tx, [row])[0] if row else None
+
+
+def hydrate(tx: Transaction, rows: Sequence[Row]) -> list[Run]:
+    """Runs from rows of `COLUMNS`, in the same order, with their last metrics, inputs and outputs."""
+    if not rows:
+        return []
+    numbers = [int(row[0]) for row in rows]
+    metrics = latest(tx, numbers)
+    inputs = inputs_of(tx, [int(row[0]) for row in rows if row[10] & LINK_INPUTS])
+    links = links_of(tx, [int(row[0]) for row in rows if row[10] & LINK_MODELS])
+    return [_run(row, metrics=metrics, inputs=inputs, links=links) for row in rows]
+
+
+def _run(
+    row: Row, *, metrics: dict[int, list[Point]], inputs: dict[int, list[DatasetInput]],
+    links: dict[int, list[tuple[str, ModelOutput]]],
+) -> Run:  # fmt: skip
+    number, run, experiment, name, status, user, start_ms, end_ms, stage, location, _, body = row
+    noted = _decode(body)
+    models = links.get(number, [])
+    datasets = inputs.get(number, [])
+    return Run(
+        id=RunId(run), experiment=str(experiment), name=name, status=RunStatus(status), user=user, start_ms=start_ms,
+        end_ms=end_ms, stage=Stage(stage), artifact_uri=location, metrics=metrics.get(number, []),
+        params=noted.params, tags=noted.tags, inputs=datasets,
+        model_inputs=[m.model for role, m in models if role == "input"],
+        outputs=[m for role, m in models if role == "output"],
+        commit=noted.tags.get("mlflow.source.git.commit"), parent=noted.tags.get("mlflow.parentRunId"),
+        reads=reads_of(noted.tags, [d.dataset for d in datasets]),
+    )  # fmt: skip
+
+
+def latest(tx: Transaction, numbers: Sequence[int]) -> dict[int, list[Point]]:
+    """The last point of each metric of each run, by name."""
+    if not numbers:
+        return {}
+    inside, params = in_params("r", numbers)
+    text = (
+        "SELECT l.run, k.name, l.value, l.is_nan, l.step, l.at_ms FROM tracking_latest l "
+        f"JOIN tracking_key k ON k.id = l.key WHERE l.run IN ({inside}) ORDER BY l.run, k.name"
+    )
+    found: dict[int, list[Point]] = {}
+    for number, key, value, is_nan, step, at_ms in tx.all(cached(text), params):
+        point = Point(key=key, value=real(float("nan") if is_nan else value), step=step, at_ms=at_ms)
+        found.setdefault(number, []).append(point)
+    return found
+
+
+def inputs_of(tx: Transaction, numbers: Sequence[int]) -> dict[int, list[DatasetInput]]:
+    """The datasets that each run reads, in the order they were noted."""
+    if not numbers:
+        return {}
+    inside, params = in_params("r", numbers)
+    text = (
+        "SELECT i.run, i.tags, d.name, d.digest, d.source_type, d.source, d.schema, d.profile FROM tracking_input i "
+        f"JOIN tracking_dataset d ON d.id = i.dataset WHERE i.run IN ({inside}) ORDER BY i.id"
+    )
+    found: dict[int, list[DatasetInput]] = {}
+    for number, tags, name, digest, source_type, source, schema, profile in tx.all(cached(text), params):
+        dataset = Dataset(
+            name=name, digest=digest, source_type=source_type, source=source, schema=schema, profile=profile
+        )
+        found.setdefault(number, []).append(DatasetInput(dataset=dataset, tags=_decode_tags(tags)))
+    return found
+
+
+def links_of(tx: Transaction, numbers: Sequence[int]) -> dict[int, list[tuple[str, ModelOutput]]]:
+    """The logged models that each run reads or made, with the role."""
+    if not numbers:
+        return {}
+    inside, params = in_params("r", numbers)
+    text = f"SELECT run, role, model, step FROM tracking_model_link WHERE run IN ({inside}) ORDER BY id"
+    found: dict[int, list[tuple[str, ModelOutput]]] = {}
+    for number, role, model, step in tx.all(cached(text), params):
+        found.setdefault(number, []).append((role, ModelOutput(model=model, step=step)))
+    return found

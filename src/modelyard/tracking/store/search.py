@@ -1,0 +1,189 @@
+"""Searches: a parsed filter and order as one statement, put together once for each shape.
+
+Each condition on a metric, param or tag is a join with the key-value rows by their (key, value, run) index; each sort
+key another, unless a filter has joined it already. A missing value sorts last, a not-a-number before it, whichever way
+the order goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from modelyard.ports.database import Params, Row, Transaction
+from modelyard.tracking.api.batches import key_number
+from modelyard.tracking.model.filters import Condition, Entity, Order
+from modelyard.tracking.store.statements import cached, in_params, like_params
+
+_PREFIX = 200
+"""Characters of a value that its index holds; as in the tables' indexes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is searched.
+
+    Attributes:
+        source: the table, with its alias `r`.
+        columns: what a row of the answer holds.
+        attributes: expressions of attributes.
+        owner: the expression that key-value rows point to.
+        params, tags: tables of key-value rows and their column that points to the owner.
+        natural: the order behind every other.
+        tie: the expression that tells two rows apart, always last.
+    """
+
+    source: str
+    columns: str
+    attributes: Mapping[str, str]
+    owner: str
+    tags: tuple[str, str]
+    params: tuple[str, str] | None
+    natural: tuple[str, str]
+    tie: str
+
+
+RUN_ATTRIBUTES = {
+    "artifact_uri": "r.location", "end_time": "r.end_ms", "run_id": "r.run", "run_name": "r.name",
+    "start_time": "r.start_ms", "status": "r.status", "user_id": "r.user_id",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Query:
+    """A search under construction."""
+
+    target: Target
+    joins: list[str] = field(default_factory=list)
+    wheres: list[str] = field(default_factory=list)
+    orders: list[str] = field(default_factory=list)
+    params: dict[str, str | int | float] = field(default_factory=dict)
+    metrics: dict[str, str] = field(default_factory=dict)
+
+    def within(self, column: str, values: Sequence[str | int]) -> None:
+        """Keep rows whose column is one of `values`."""
+        name = f"w{len(self.params)}"
+        if not values:
+            self.wheres.append("1 = 0")
+            return
+        inside, params = in_params(name, values)
+        self.wheres.append(f"{column} IN ({inside})")
+        self.params |= params
+
+    def keep(self, condition: Condition) -> None:
+        """Keep rows that meet a condition."""
+        if condition.entity is Entity.ATTRIBUTE:
+            self.wheres.append(self._compare(self.target.attributes[condition.key], condition))
+        elif condition.entity is Entity.METRIC:
+            self._keep_metric(condition)
+        elif condition.entity is Entity.DATASET:
+            self._keep_dataset(condition)
+        else:
+            self._keep_text(condition)
+
+    def sort(self, order: Order) -> None:
+        """Sort by one more key."""
+        way = "ASC" if order.ascending else "DESC"
+        if order.entity is Entity.ATTRIBUTE:
+            value = self.target.attributes[order.key]
+            self.orders += [f"CASE WHEN {value} IS NULL THEN 1 ELSE 0 END", f"{value} {way}"]
+            return
+        if order.entity is Entity.METRIC:
+            alias = self.metrics.get(order.key)
+            if alias is not None:  # the filter has left out what is missing or not a number
+                self.orders.append(f"{alias}.value {way}")
+                return
+            alias = self._left_metric(order.key)
+            rank = f"CASE WHEN {alias}.is_nan = 1 THEN 1 WHEN {alias}.value IS NULL THEN 2 ELSE 0 END"
+            self.orders += [rank, f"{alias}.value {way}"]
+            return
+        alias = f"o{len(self.joins)}"
+        table, column = self._table(order.entity)
+        name = self.bind(order.key)
+        self.joins.append(
+            f"LEFT JOIN {table} {alias} ON {alias}.{column} = {self.target.owner} AND {alias}.key = {name}"
+        )
+        self.orders += [f"CASE WHEN {alias}.value IS NULL THEN 1 ELSE 0 END", f"{alias}.value {way}"]
+
+    def rows(self, tx: Transaction, *, limit: int, offset: int) -> list[Row]:
+        """Run it; up to `limit` rows from `offset`."""
+        natural, way = self.target.natural
+        orders = [*self.orders]
+        if not any(natural in o for o in orders):
+            orders.append(f"{natural} {way}")
+        if not any(o.startswith(self.target.tie + " ") for o in orders):
+            orders.append(f"{self.target.tie} ASC")
+        text = (
+            f"SELECT {self.target.columns} FROM {self.target.source} {' '.join(self.joins)} "
+            f"WHERE {' AND '.join(self.wheres) or '1 = 1'} ORDER BY {', '.join(orders)} LIMIT :n_rows OFFSET :n_skip"
+        )
+        params: Params = {**self.params, "n_rows": limit, "n_skip": offset}
+        return tx.all(cached(text), params)
+
+    def _keep_metric(self, condition: Condition) -> None:
+        alias = f"m{len(self.joins)}"
+        key = self.bind(key_number(condition.key))
+        value = self.bind(float(condition.value) if isinstance(condition.value, int | float) else 0.0)
+        self.joins.append(f"JOIN tracking_latest {alias} ON {alias}.run = {self.target.owner} AND {alias}.key = {key}")
+        if condition.comparator == "!=":
+            self.wheres.append(f"({alias}.value != {value} OR {alias}.is_nan = 1)")
+        else:
+            self.wheres.append(f"{alias}.value {condition.comparator} {value}")
+            self.metrics.setdefault(condition.key, alias)
+
+    def _left_metric(self, key: str) -> str:
+        alias = f"o{len(self.joins)}"
+        name = self.bind(key_number(key))
+        self.joins.append(
+            f"LEFT JOIN tracking_latest {alias} ON {alias}.run = {self.target.owner} AND {alias}.key = {name}"
+        )
+        return alias
+
+    def _keep_text(self, condition: Condition) -> None:
+        alias = f"t{len(self.joins) + len(self.wheres)}"
+        table, column = self._table(condition.entity)
+        key = self.bind(condition.key)
+        if condition.comparator in ("IS NULL", "IS NOT NULL"):
+            never = "NOT " if condition.comparator == "IS NULL" else ""
+            self.wheres.append(
+                f"{never}EXISTS (SELECT 1 FROM {table} {alias} WHERE {alias}.{column} = {self.target.owner} "
+                f"AND {alias}.key = {key})"
+            )
+            return
+        self.joins.append(f"JOIN {table} {alias} ON {alias}.{column} = {self.target.owner} AND {alias}.key = {key}")
+        if condition.comparator == "=":  # the index holds the head of the value
+            head = self.bind(str(condition.value)[:_PREFIX])
+            self.wheres.append(f"substr({alias}.value, 1, {_PREFIX}) = {head}")
+        self.wheres.append(self._compare(f"{alias}.value", condition))
+
+    def _keep_dataset(self, condition: Condition) -> None:
+        column = {"name": "d.name", "digest": "d.digest", "context": "i.context"}[condition.key]
+        self.wheres.append(
+            "EXISTS (SELECT 1 FROM tracking_input i JOIN tracking_dataset d ON d.id = i.dataset "
+            f"WHERE i.run = {self.target.owner} AND {self._compare(column, condition)})"
+        )
+
+    def _compare(self, value: str, condition: Condition) -> str:
+        given = condition.value
+        if isinstance(given, tuple):
+            inside, params = in_params(f"w{len(self.params)}", given)
+            self.params |= params
+            return f"{value} {condition.comparator} ({inside})"
+        if condition.comparator in ("LIKE", "ILIKE"):
+            name = f"w{len(self.params)}"
+            if condition.comparator == "ILIKE":
+                self.params[name] = str(given).replace("\x01", "")
+                return f"lower({value}) LIKE lower(:{name}) ESCAPE '\x01'"
+            self.params |= like_params(name, str(given))
+            return f"{value} {{like:{name}}}"
+        return f"{value} {condition.comparator} {self.bind(given if given is not None else '')}"
+
+    def _table(self, entity: Entity) -> tuple[str, str]:
+        table = self.target.params if entity is Entity.PARAM else self.target.tags
+        return table or self.target.tags
+
+    def bind(self, value: str | int | float) -> str:
+        """Carry a value as a parameter; its name in the text."""
+        name = f"w{len(self.params)}"
+        self.params[name] = value
+        return f":{name}"

@@ -1,0 +1,164 @@
+"""Metric points: the tail of packed calls, the chunks they are folded into, the last point of each key, the names.
+
+Reading joins both: chunks in their order, then the tail in the order of arrival. A point that is in both, or twice in
+one, is dropped at read and at fold. Nothing here decides when to fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+
+from modelyard.ports.database import Transaction
+from modelyard.tracking.api import KeyClash, Latest
+from modelyard.tracking.model.series import Key, Series, Span, decode, fresh, unpack
+from modelyard.tracking.store.statements import cached, in_params, sql
+
+_ADD_TAIL = sql("INSERT INTO tracking_tail (run, points, body) VALUES (:run, :points, :body)")
+_PUT_LATEST = sql(
+    "INSERT INTO tracking_latest (run, key, value, is_nan, step, at_ms) "
+    "VALUES (:run, :key, :value, :is_nan, :step, :at) "
+    "ON CONFLICT (run, key) DO UPDATE SET value = excluded.value, is_nan = excluded.is_nan, step = excluded.step, "
+    "at_ms = excluded.at_ms WHERE (excluded.step, excluded.at_ms, coalesce(excluded.value, 0)) > "
+    "(tracking_latest.step, tracking_latest.at_ms, coalesce(tracking_latest.value, 0))"
+)
+_ADD_KEY = sql("INSERT INTO tracking_key (id, name) VALUES (:id, :name) ON CONFLICT (id) DO NOTHING")
+_KEY = sql("SELECT name FROM tracking_key WHERE id = :id")
+_TAIL = sql("SELECT id, points, body FROM tracking_tail WHERE run = :run ORDER BY id")
+_TAIL_SIZES = sql("SELECT run, COUNT(*), SUM(points) FROM tracking_tail GROUP BY run")
+_FOLDS = sql("SELECT folds FROM tracking_run WHERE id = :run")
+_COUNT_FOLD = sql("UPDATE tracking_run SET folds = folds + 1 WHERE id = :run AND folds = :folds")
+_DROP_TAIL = sql("DELETE FROM tracking_tail WHERE id = :id")
+_CHUNKS = sql("SELECT body FROM tracking_chunk WHERE run = :run AND key = :key ORDER BY seq")
+_CHUNKS_BETWEEN = sql(
+    "SELECT body FROM tracking_chunk WHERE run = :run AND key = :key AND last_step >= :first AND first_step <= :last "
+    "ORDER BY seq"
+)
+_SPANS = sql(
+    "SELECT seq, points, first_step, last_step, first_ms, last_ms, low, high FROM tracking_chunk "
+    "WHERE run = :run AND key = :key ORDER BY seq"
+)
+_BODY = sql("SELECT body FROM tracking_chunk WHERE run = :run AND key = :key AND seq = :seq")
+_PUT_CHUNK = sql(
+    "INSERT INTO tracking_chunk (run, key, seq, points, first_step, last_step, first_ms, last_ms, low, high, body) "
+    "VALUES (:run, :key, :seq, :points, :first_step, :last_step, :first_ms, :last_ms, :low, :high, :body) "
+    "ON CONFLICT (run, key, seq) DO UPDATE SET points = excluded.points, first_step = excluded.first_step, "
+    "last_step = excluded.last_step, first_ms = excluded.first_ms, last_ms = excluded.last_ms, low = excluded.low, "
+    "high = excluded.high, body = excluded.body"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TailRow:
+    """One packed call."""
+
+    id: int
+    points: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One packed stretch of a series, ready to be stored."""
+
+    key: int
+    seq: int
+    span: Span
+    body: bytes
+
+
+def append(tx: Transaction, run: int, *, points: int, body: bytes, latest: Sequence[Latest]) -> None:
+    """Add a packed call to the tail and bring the last points up to date."""
+    tx.run(_ADD_TAIL, {"run": run, "points": points, "body": body})
+    rows = [
+        {
+            "run": run, "key": one.number, "value": None if isnan(one.value) else one.value,
+            "is_nan": int(isnan(one.value)), "step": one.step, "at": one.at_ms,
+        }
+        for one in latest
+    ]  # fmt: skip
+    if len(rows) == 1:
+        tx.run(_PUT_LATEST, rows[0])
+    else:
+        tx.many(_PUT_LATEST, rows)
+
+
+def name_keys(tx: Transaction, names: Sequence[Latest]) -> None:
+    """Make sure that these metric names can be read back from their numbers.
+
+    Raises:
+        KeyClash: another name has the same number.
+    """
+    for one in names:
+        if tx.run(_ADD_KEY, {"id": one.number, "name": one.key}) == 0:
+            row = tx.one(_KEY, {"id": one.number})
+            if row is None or row[0] != one.key:
+                raise KeyClash(f"the metric name {one.key!r} has the same number as {row[0] if row else ''!r}; rename")
+
+
+def known_keys(tx: Transaction, numbers: Sequence[int]) -> set[int]:
+    """Which of these numbers have a name in this snapshot."""
+    if not numbers:
+        return set()
+    inside, params = in_params("k", numbers)
+    return {row[0] for row in tx.all(cached(f"SELECT id FROM tracking_key WHERE id IN ({inside})"), params)}
+
+
+def read(tx: Transaction, run: int, key: int, *, steps: tuple[int, int] | None = None) -> Series:
+    """All points of one key that are not twice there, in the order they came; `steps` narrows, both ends included."""
+    where = {"run": run, "key": key}
+    if steps is None:
+        bodies = tx.all(_CHUNKS, where)
+    else:
+        bodies = tx.all(_CHUNKS_BETWEEN, {**where, "first": steps[0], "last": steps[1]})
+    whole = Series()
+    for (body,) in bodies:
+        whole.extend(decode(body))
+    tail = Series()
+    for row in tail_of(tx, run):
+        if (part := unpack(row.body, key).get(key)) is not None:
+            tail.extend(part)
+    if len(tail):
+        overlaps = len(whole) > 0 and (min(tail.times) <= max(whole.times))
+        known: set[Key] = set(whole.keys()) if overlaps else set()
+        whole.extend(fresh(tail, known))
+    if steps is not None:
+        whole = whole.chosen(i for i, step in enumerate(whole.steps) if steps[0] <= step <= steps[1])
+    return whole
+
+
+def tail_of(tx: Transaction, run: int) -> list[TailRow]:
+    """The packed calls of a run that are not folded yet."""
+    return [TailRow(*row) for row in tx.all(_TAIL, {"run": run})]
+
+
+def tail_sizes(tx: Transaction) -> list[tuple[int, int, int]]:
+    """Each run that has a tail, with its calls and points."""
+    return [(int(run), int(calls), int(points)) for run, calls, points in tx.all(_TAIL_SIZES)]
+
+
+def folds_of(tx: Transaction, run: int) -> int | None:
+    """How often a run was folded; None if there is no such run."""
+    row = tx.one(_FOLDS, {"run": run})
+    return int(row[0]) if row else None
+
+
+def spans_of(tx: Transaction, run: int, key: int) -> list[tuple[int, Span]]:
+    """What each chunk of a key holds, by its place."""
+    return [(row[0], Span(*row[1:])) for row in tx.all(_SPANS, {"run": run, "key": key})]
+
+
+def chunk(tx: Transaction, run: int, key: int, seq: int) -> Series:
+    """The points of one chunk."""
+    row = tx.one(_BODY, {"run": run, "key": key, "seq": seq})
+    return decode(row[0]) if row else Series()
+
+
+def put_folded(tx: Transaction, run: int, *, folds: int, rows: Sequence[TailRow], chunks: Sequence[Chunk]) -> bool:
+    """Replace tail rows by chunks; False, and nothing changed, if somebody folded this run meanwhile."""
+    if tx.run(_COUNT_FOLD, {"run": run, "folds": folds}) == 0:
+        return False
+    tx.many(_PUT_CHUNK, [{"run": run, "key": c.key, "seq": c.seq, "body": c.body, **c.span._asdict()} for c in chunks])
+    tx.many(_DROP_TAIL, [{"id": row.id} for row in rows])
+    return True
