@@ -43,10 +43,13 @@ def is_folder(tx: Transaction, owner: str, path: str) -> bool:
 def entries(tx: Transaction, owner: str, folder: str, *, beyond: str, limit: int) -> list[Artifact]:
     """Up to `limit` files and folders directly below a folder, by path, those after `beyond` only.
 
-    It reads one row a file and skips over each folder that it has met, however much lies below it.
+    A folder sorts, and is named in `beyond`, with a slash at its end. It reads one row a file and skips over each
+    folder that it has met, however much lies below it.
     """
     head = folder + "/" if folder else ""
-    first = beyond + "\x01" if beyond else head
+    first = head
+    if beyond:
+        first = beyond[:-1] + _AFTER_SLASH if beyond.endswith("/") else beyond + "\x01"
     after = folder + _AFTER_SLASH if folder else _LAST
     found: list[Artifact] = []
     while len(found) < limit:
@@ -58,8 +61,7 @@ def entries(tx: Transaction, owner: str, folder: str, *, beyond: str, limit: int
             first = path + "\x01"
             if slash:
                 first = head + name + _AFTER_SLASH
-                if head + name != beyond:
-                    found.append(Artifact(path=head + name, is_folder=True))
+                found.append(Artifact(path=head + name, is_folder=True))
                 break
             found.append(Artifact(path=path, digest=digest, size_bytes=size, stored_ms=stored))
     return found
