@@ -38,7 +38,7 @@ class Workplace:
 def furnished(bench: Bench) -> Workplace:
     """Tracking at that bench."""
     service = TrackingService(objects=FolderObjects(bench.home / "objects"))
-    return Workplace(bench, service, bench.open(Tracking, service))  # type: ignore[type-abstract]  # the interface
+    return Workplace(bench, service, bench.open(Tracking, service))
 
 
 @pytest.fixture

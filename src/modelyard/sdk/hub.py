@@ -16,6 +16,7 @@ from modelyard.sdk.proxy import Transport, proxy
 
 if TYPE_CHECKING:
     from modelyard.governance.api import Governance
+    from modelyard.tracking.api import Tracking
 
 A = TypeVar("A")
 
@@ -33,6 +34,13 @@ class Yard:
         from modelyard.governance.api import Governance
 
         return self.of(Governance)
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """Experiments, runs, metric series, logged models and artifacts."""
+        from modelyard.tracking.api import Tracking
+
+        return self.of(Tracking)
 
     def of(self, api: Callable[..., A]) -> A:
         """The slice behind an api class."""

@@ -1,0 +1,17 @@
+"""Tracking, furnished: runs and metrics over the database, artifacts over the objects."""
+
+from __future__ import annotations
+
+from modelyard.app.engines import Engines
+from modelyard.app.rooms.room import Room
+from modelyard.tracking.api import Tracking
+from modelyard.tracking.reactions import duties
+from modelyard.tracking.service import TrackingService
+from modelyard.tracking.store import MIGRATIONS
+
+
+def _build(engines: Engines) -> TrackingService:
+    return TrackingService(objects=engines.objects)
+
+
+ROOM = Room(name="tracking", apis=(Tracking,), build=_build, migrations=MIGRATIONS, duties=duties)
