@@ -173,6 +173,7 @@ def test_a_broken_page_is_called_damaged(file: Path) -> None:
     file.write_bytes(whole)
     database = SqliteDatabase(file)
     try:
+        assert database.check() != []
         with pytest.raises(Damaged, match="restore"), database.read() as tx:
             notes.rows(tx)
     finally:

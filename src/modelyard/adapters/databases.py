@@ -6,6 +6,7 @@ The adapter of an engine is imported when an address asks for it, so a yard on S
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.errors import InvalidInput
@@ -13,8 +14,14 @@ from modelyard.ports.database import Database
 from modelyard.ports.journal import Journal
 
 
-def open_database(address: str | Path, *, journal: Journal | None = None, clock: Clock | None = None) -> Database:
-    """Open the database behind an address; nothing is migrated yet.
+def open_database(
+    address: str | Path,
+    *,
+    journal: Journal | None = None,
+    clock: Clock | None = None,
+    synchronous: Literal["FULL", "NORMAL"] = "FULL",
+) -> Database:
+    """Open the database behind an address; nothing is migrated yet. `synchronous` is SQLite's (see there).
 
     Raises:
         InvalidInput: no adapter reads such an address.
@@ -29,7 +36,9 @@ def open_database(address: str | Path, *, journal: Journal | None = None, clock:
     if isinstance(address, Path) or "://" not in text or text.startswith("sqlite:///"):
         from modelyard.adapters.sqlite import SqliteDatabase
 
-        return SqliteDatabase(Path(text.removeprefix("sqlite:///")), journal=journal, clock=clock)
+        return SqliteDatabase(
+            Path(text.removeprefix("sqlite:///")), journal=journal, clock=clock, synchronous=synchronous
+        )
     raise InvalidInput(
         f"no database is known for {text.partition('://')[0]}://; give a path, sqlite:///path or postgresql://user@host/name"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -117,6 +118,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     savepoints_are_cheap: bool
     shared_between_machines: bool
     transactional_ddl: bool
+    copies_itself: bool
 
 
 class Migration(msgspec.Struct, frozen=True):
@@ -191,6 +193,19 @@ class Database(Protocol):
             Damaged: a step that was taken reads differently now.
             Unavailable: another program holds the lock for too long.
         """
+        ...
+
+    def copy_to(self, target: Path) -> None:
+        """Write a consistent copy into one new file, for a backup, while everything goes on; whole or not at all.
+
+        Raises:
+            Conflict: there is a file of that name.
+            Unavailable: this engine is copied by a tool of its own (`copies_itself`); the text is the command.
+        """
+        ...
+
+    def check(self) -> list[str]:
+        """Look for damage, which reads all of it; what was found, in words, or nothing."""
         ...
 
     def close(self) -> None:

@@ -15,10 +15,12 @@ import random
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 
+from modelyard.adapters.databases import open_database
 from modelyard.adapters.journal import DatabaseJournal
 from modelyard.kernel.errors import AlreadyExists, Conflict, Damaged, Internal, InvalidInput, Unavailable, YardError
 from modelyard.kernel.events import Entry
@@ -286,6 +288,37 @@ class DatabaseContract:
         assert (stats.commits, stats.units, stats.failures, stats.waiting) == (2, 8, 0, 0)
         assert sum(stats.commit_buckets) == sum(stats.group_buckets) == 2
         assert stats.commit_seconds > 0
+
+    def test_a_copy_is_whole_while_writing_goes_on(
+        self, database: Database, journal: DatabaseJournal, tmp_path: Path
+    ) -> None:
+        assert database.check() == []
+        target = tmp_path / "copy.db"
+        if not database.caps.copies_itself:
+            with pytest.raises(Unavailable, match="own tool"):
+                database.copy_to(target)
+            return
+        stop = threading.Event()
+
+        def keep_writing() -> int:
+            count = 0
+            while not stop.is_set():
+                database.write(lambda tx, n=count: notes.add(tx, f"n{n}"), lambda: [notes.entry("add")])  # type: ignore[misc]  # mypy cannot type a default in a lambda
+                count += 1
+            return count
+
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(keep_writing)
+            database.copy_to(target)
+            stop.set()
+        with pytest.raises(Conflict, match="there already"):
+            database.copy_to(target)
+        copy = open_database(target, journal=journal)
+        with copy.read() as tx:
+            assert journal.verify(tx).broken_at is None
+            assert journal.verify(tx).checked == len(notes.names(tx)) <= writing.result()
+        copy.close()
+        assert [p.name for p in tmp_path.glob(".*")] == []
 
     def test_migrations_are_taken_once_and_in_order(self, database: Database) -> None:
         more = Migration("note", 2, "colours", ("ALTER TABLE note ADD COLUMN colour {text}",))

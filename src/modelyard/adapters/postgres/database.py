@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import LiteralString, TypeVar
 
 import psycopg
@@ -52,7 +53,9 @@ class PostgresDatabase:
         readers: connections for reading, at most.
     """
 
-    caps = Capabilities(savepoints_are_cheap=False, shared_between_machines=True, transactional_ddl=True)
+    caps = Capabilities(
+        savepoints_are_cheap=False, shared_between_machines=True, transactional_ddl=True, copies_itself=False
+    )
 
     def __init__(
         self, address: str, *, journal: Journal | None = None, clock: Clock | None = None, readers: int = READERS
@@ -96,6 +99,22 @@ class PostgresDatabase:
     def stats(self) -> WriterStats:
         """What the writer has done so far."""
         return self._writer.stats()
+
+    def copy_to(self, target: Path) -> None:
+        """Postgres has a tool for it.
+
+        Raises:
+            Unavailable: always; the text is the command.
+        """
+        raise Unavailable(f"Postgres is copied by its own tool: pg_dump --format=custom --file={target.name} ADDRESS")
+
+    def check(self) -> list[str]:
+        """Whether it answers; damage is for the server's own tools to find (`pg_amcheck`)."""
+        try:
+            with self.read():
+                return []
+        except Unavailable as err:
+            return [err.detail]
 
     def close(self) -> None:
         """Drain the writer, then close every connection."""

@@ -14,10 +14,11 @@ from typing import Any
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from modelyard.adapters.sqlite.faults import translate
-from modelyard.kernel.errors import Internal, YardError
+from modelyard.kernel.errors import Internal, Unavailable, YardError
 from modelyard.ports.database import Params, Row, Statement
 
 DIALECT = SQLiteDialect(paramstyle="named")
+OLDEST = (3, 35, 0)
 _NOTHING: dict[str, Any] = {}
 
 
@@ -25,9 +26,14 @@ def connect(path: Path, *, busy_timeout_s: float, synchronous: str, reader: bool
     """Open `path`, making it if need be.
 
     Raises:
-        Unavailable: it cannot be opened or is locked.
+        Unavailable: it cannot be opened or is locked, or the library is too old for RETURNING.
         Damaged: it is no database.
     """
+    if sqlite3.sqlite_version_info < OLDEST:
+        raise Unavailable(
+            f"this Python brings SQLite {sqlite3.sqlite_version}; modelyard needs 3.35 or newer: "
+            f"take a newer Python, e.g. uv python install 3.13"
+        )
     try:
         connection = sqlite3.connect(
             path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, cached_statements=1024

@@ -6,6 +6,7 @@ the write lock between groups.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from modelyard.adapters.sqlite.connections import SqliteTransaction, connect
 from modelyard.adapters.sqlite.faults import translate
 from modelyard.adapters.writer import Writer
 from modelyard.kernel.clock import Clock, SystemClock
-from modelyard.kernel.errors import Internal, Unavailable
+from modelyard.kernel.errors import Conflict, Internal, Unavailable
 from modelyard.kernel.events import Entry
 from modelyard.ports.database import Capabilities, Migration, Transaction, Unit, WriterStats
 from modelyard.ports.journal import Journal
@@ -41,7 +42,9 @@ class SqliteDatabase:
         busy_timeout_s: how long to wait for another process's write lock.
     """
 
-    caps = Capabilities(savepoints_are_cheap=True, shared_between_machines=False, transactional_ddl=True)
+    caps = Capabilities(
+        savepoints_are_cheap=True, shared_between_machines=False, transactional_ddl=True, copies_itself=True
+    )
 
     def __init__(
         self,
@@ -80,7 +83,7 @@ class SqliteDatabase:
         except IndexError:
             connection = self._connect(reader=True)
         try:
-            connection.execute("BEGIN")
+            connection.execute("BEGIN")  # takes no lock yet: the snapshot begins with the first query
             yield SqliteTransaction(connection, self._path, reader=True)
         finally:
             if connection.in_transaction:
@@ -104,6 +107,35 @@ class SqliteDatabase:
     def stats(self) -> WriterStats:
         """What the writer has done so far."""
         return self._writer.stats()
+
+    def copy_to(self, target: Path) -> None:
+        """Write a consistent, compact copy; it goes under a temporary name first, is synced, then renamed."""
+        if target.exists():
+            raise Conflict(f"{target.name} is there already; name a file that does not exist")
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        connection = self._connect()
+        try:
+            connection.execute("VACUUM INTO ?", (str(part),))
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.rename(target)
+        except sqlite3.Error as err:
+            raise translate(err, target) from err
+        finally:
+            connection.close()
+            part.unlink(missing_ok=True)
+
+    def check(self) -> list[str]:
+        """Every page and every reference between rows; a second or so a gigabyte."""
+        connection = self._connect(reader=True)
+        try:
+            pages = [str(line) for (line,) in connection.execute("PRAGMA quick_check(20)") if line != "ok"]
+            loose = connection.execute("PRAGMA foreign_key_check").fetchmany(20)
+        except sqlite3.DatabaseError as err:
+            return [str(translate(err, self._path))]
+        finally:
+            connection.close()
+        return pages + [f"a row of {table} refers to {parent}, where there is none" for table, _, parent, _ in loose]
 
     def close(self) -> None:
         """Drain the writer, then close every connection; the last one folds the log back into the file."""
