@@ -85,7 +85,7 @@ def test_a_link_signs_in_once_and_only_by_post(stranger: TestClient, door: OneDo
 
 def test_a_wrong_token_is_told_where_to_find_the_right_one(stranger: TestClient) -> None:
     answer = stranger.post("/sign-in", data={"token": "nope"})
-    assert answer.status_code == 401 and "yard token show" in answer.text
+    assert answer.status_code == 401 and "yard env" in answer.text
 
 
 @pytest.mark.parametrize("to", ["//evil.test", "https://evil.test", "/\\evil.test", "javascript:x", "/a\nb"])

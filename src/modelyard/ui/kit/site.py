@@ -84,7 +84,7 @@ class Site:
         bearer = request.headers.get("authorization", "").partition("Bearer ")[2] or None
         calls = await self._run(lambda: self._door.enter(request.cookies.get(SESSION), bearer))
         if calls is None:
-            raise Unauthenticated("sign in to see this page: `yard up` prints a link, `yard token show` a token")
+            raise Unauthenticated("sign in to see this page: `yard up` prints a link, `yard env` a token")
         return calls
 
     def _page(self, route: PageRoute) -> Callable[[Request], object]:
@@ -214,7 +214,7 @@ class Site:
             fault = (
                 "This link was used or has expired. Ask for a new one: yard sign-in"
                 if code
-                else "No such token. See yours with: yard token show"
+                else "No such token. See yours with: yard env"
             )
         data = EntranceData(code="" if fault else ask.text("code"), to=to, fault=fault)
         html = environment.render(self._answers.env, "kit/entrance.html", ask, data=data, yard=self._yard)

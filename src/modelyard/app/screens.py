@@ -1,0 +1,30 @@
+"""Which screens this yard shows, and the site made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from modelyard.app.door import HouseDoor
+from modelyard.app.house import House
+from modelyard.edges.http.messages import App
+from modelyard.governance.service import GovernanceService
+from modelyard.kernel.errors import Internal
+from modelyard.ui.kit import gallery
+from modelyard.ui.kit.frame import Vitals
+from modelyard.ui.kit.pages import Screens
+from modelyard.ui.kit.site import Site
+
+
+def every_screen() -> tuple[Screens, ...]:
+    """All pages, by slice."""
+    return (gallery.screens(),)
+
+
+def site(house: House, vitals: Callable[[], Vitals]) -> App:
+    """The application that answers browsers."""
+    governance = house.engines.services["governance"]
+    if not isinstance(governance, GovernanceService):
+        raise Internal("nobody answers for identity; app.rooms lacks governance")
+    door = HouseDoor(house, governance)
+    made = Site(every_screen(), door=door, clock=house.clock, yard=house.settings.home_path.name, vitals=vitals)
+    return made.app()
