@@ -13,7 +13,7 @@ import pytest
 from modelyard.adapters.databases import open_database
 from modelyard.adapters.journal import DatabaseJournal
 from modelyard.kernel.errors import InvalidInput, Unavailable
-from modelyard.ports.database import Database
+from modelyard.ports.database import Database, Migration
 from modelyard.testing import notes
 
 psycopg = pytest.importorskip("psycopg", reason="needs psycopg: pip install 'modelyard[postgres]'")
@@ -56,6 +56,30 @@ def test_a_connection_lost_within_a_unit_fails_that_unit_alone(database: Databas
     database.write(lambda tx: notes.add(tx, "b"))
     with database.read() as tx:
         assert notes.names(tx) == ["b"]
+
+
+def test_a_migration_or_a_write_waits_for_another_only_so_long(database: Database, postgres_address: str) -> None:
+    from modelyard.adapters.postgres import PostgresDatabase
+
+    hasty = PostgresDatabase(postgres_address, lock_timeout_s=0.1)
+    entered, gate = threading.Event(), threading.Event()
+
+    def hold(_: object) -> None:
+        entered.set()
+        gate.wait(10)
+
+    task = notes.Task(hold)
+    database.submit(task)
+    entered.wait(10)
+    more = Migration("note", 2, "more", ("CREATE TABLE note_more (a {int})",))
+    with pytest.raises(Unavailable, match="locked"):
+        hasty.migrate((*notes.TABLES, more))
+    with pytest.raises(Unavailable, match="locked"):
+        hasty.write(lambda tx: notes.add(tx, "a"))
+    gate.set()
+    task.wait()
+    hasty.write(lambda tx: notes.add(tx, "a"))
+    hasty.close()
 
 
 def test_readers_beyond_the_pool_wait_for_their_turn(postgres_address: str) -> None:

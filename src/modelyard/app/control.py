@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from modelyard.app.binding import LOOPBACK, address_of, refuse_open_bind
+from modelyard.app.gauges import writer_samples
 from modelyard.app.house import House
 from modelyard.edges.http.endpoints import Endpoint, OperationEndpoint, WireEndpoint
 from modelyard.edges.http.house import OPEN, Document, Healthy, Metrics, Ready
@@ -38,6 +39,7 @@ class Control:
         refuse_open_bind(settings)
         self.house = house
         self.meter = Meter()
+        self.meter.add_source(writer_samples(house.engines.database))
         self.listener = listener or listen(settings.host, settings.port)
         self.address = address_of(settings, self.listener.getsockname()[1])
         hosts = [*LOOPBACK, settings.host, *settings.allow_host]

@@ -10,13 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
+from modelyard.adapters.databases import open_database
 from modelyard.adapters.journal import DatabaseJournal
+from modelyard.adapters.queue import DatabaseQueue
 from modelyard.governance.service import Recognition
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.errors import Internal
 from modelyard.kernel.operations import group_of
 from modelyard.ports.database import Database
 from modelyard.ports.objects import Objects
+from modelyard.ports.queue import Queue
 from modelyard.settings import Settings
 
 A = TypeVar("A")
@@ -48,11 +51,14 @@ class Engines:
     @cached_property
     def database(self) -> Database:
         """SQLite in the home, or what the address names."""
-        from modelyard.adapters.sqlite import SqliteDatabase
-
-        path = self.home / "state" / "yard.sqlite"
+        address = self.settings.database or self.home / "state" / "yard.sqlite"
         synchronous: Literal["FULL", "NORMAL"] = "NORMAL" if self.settings.sync == "normal" else "FULL"
-        return SqliteDatabase(path, journal=self.journal, synchronous=synchronous, clock=self.clock)
+        return open_database(address, journal=self.journal, synchronous=synchronous, clock=self.clock)
+
+    @cached_property
+    def queue(self) -> Queue:
+        """Jobs in the home's database."""
+        return DatabaseQueue(database=self.database, clock=self.clock)
 
     @cached_property
     def objects(self) -> Objects:

@@ -45,7 +45,7 @@ class House:
         self.engines = Engines(settings, self.clock)
         self.rooms = every_room() if rooms is None else rooms
         self.replies = DatabaseReplies()
-        steps = [*self.replies.migrations]
+        steps = [*self.replies.migrations, *self.engines.queue.migrations]
         for room in self.rooms:
             steps += room.migrations
         self.engines.database.migrate(steps)

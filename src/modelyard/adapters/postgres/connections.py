@@ -21,7 +21,7 @@ from modelyard.ports.database import Params, Row, Statement
 
 Connection = psycopg.Connection[Row]
 DIALECT = PGDialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it unannotated
-LOCK_TIMEOUT_S = 10
+LOCK_TIMEOUT_S = 10.0
 _NOTHING: dict[str, Any] = {}
 _ADDRESS_DEFAULTS = {"application_name": "modelyard", "connect_timeout": "5", "keepalives_idle": "30"}
 
@@ -48,8 +48,8 @@ class _Sum(psycopg.adapt.Loader):
         return float(text) if b"." in text or b"N" in text or b"I" in text else int(text)
 
 
-def connect(address: str) -> Connection:
-    """Open a connection.
+def connect(address: str, *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Connection:
+    """Open a connection that waits for a lock no longer than `lock_timeout_s`.
 
     Raises:
         InvalidInput: the address cannot be read.
@@ -61,7 +61,7 @@ def connect(address: str) -> Connection:
         raise InvalidInput("the database address cannot be read; write postgresql://user@host:5432/name") from err
     try:
         connection: Connection = psycopg.connect(make_conninfo(address, **_ADDRESS_DEFAULTS | given), autocommit=True)
-        connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        connection.execute(f"SET lock_timeout = {round(lock_timeout_s * 1000)}")
     except psycopg.Error as err:
         where = f"{given.get('host') or 'the local socket'}, database {given.get('dbname') or given.get('user')}"
         raise Unavailable(

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import LiteralString, TypeVar
 
@@ -51,6 +52,7 @@ class PostgresDatabase:
         address: `postgresql://user:password@host:5432/name`, or any libpq connection string.
         journal: where the entries of units go; without one they are dropped.
         readers: connections for reading, at most.
+        lock_timeout_s: how long to wait while another process writes or migrates.
     """
 
     caps = Capabilities(
@@ -58,13 +60,19 @@ class PostgresDatabase:
     )
 
     def __init__(
-        self, address: str, *, journal: Journal | None = None, clock: Clock | None = None, readers: int = READERS
+        self,
+        address: str,
+        *,
+        journal: Journal | None = None,
+        clock: Clock | None = None,
+        readers: int = READERS,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
     ) -> None:
-        self._address = address
+        self._connect = partial(connect, address, lock_timeout_s=lock_timeout_s)
         self._journal = journal
         self._clock = clock or SystemClock()
-        self._pool = _Pool(address, readers)
-        self._writer = Writer(lambda: _Engine(address), journal=journal)
+        self._pool = _Pool(self._connect, readers)
+        self._writer = Writer(lambda: _Engine(self._connect), journal=journal)
 
     def submit(self, unit: Unit) -> None:
         """Queue a unit for the writer."""
@@ -86,7 +94,7 @@ class PostgresDatabase:
     def migrate(self, steps: Sequence[Migration]) -> list[str]:
         """Take the steps that are due, the journal's first, all in one transaction that no writer runs beside."""
         own = self._journal.migrations if self._journal else ()
-        with connect(self._address) as connection:
+        with self._connect() as connection:
             try:
                 connection.execute(_BEGIN_WRITE)
                 names = take((*own, *steps), _Ledger(connection, self._clock), TYPES)
@@ -125,9 +133,9 @@ class PostgresDatabase:
 class _Pool:
     """Reading connections, the last used first; opened when needed and never more than `size`."""
 
-    def __init__(self, address: str, size: int) -> None:
-        self._address = address
-        self._idle: deque[Connection] = deque([connect(address)])
+    def __init__(self, connect_: Callable[[], Connection], size: int) -> None:
+        self._connect = connect_
+        self._idle: deque[Connection] = deque([connect_()])
         self._free = threading.Semaphore(size)
         self._closed = False
 
@@ -152,7 +160,7 @@ class _Pool:
                 connection.close()  # the server was restarted meanwhile: the others will be gone too
                 continue
             return connection
-        fresh = connect(self._address)
+        fresh = self._connect()
         fresh.execute(_BEGIN_READ)
         return fresh
 
@@ -180,9 +188,9 @@ class _Engine:
 
     savepoints = False
 
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self._connection = connect(address)
+    def __init__(self, connect_: Callable[[], Connection]) -> None:
+        self._connect = connect_
+        self._connection = connect_()
         self.tx = PostgresTransaction(self._connection, reader=False)
 
     def begin(self) -> None:
@@ -192,7 +200,7 @@ class _Engine:
             if not self._connection.broken:
                 raise
             self._connection.close()  # the server was restarted, and no unit has run: nothing is lost by trying again
-            self._connection = connect(self._address)
+            self._connection = self._connect()
             self.tx = PostgresTransaction(self._connection, reader=False)
             self._connection.execute(_BEGIN_WRITE)
 
