@@ -3,44 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from modelyard.adapters.delta import DeltaTables
-from modelyard.adapters.duck import DuckQueries
-from modelyard.adapters.objects.folder import FolderObjects
 from modelyard.kernel.errors import AlreadyExists, InvalidInput, NotFound
 from modelyard.lake.api import Column, Declared, Lake, Mode, Reading, RowsQuarantined, TableCommitted
-from modelyard.lake.service import LakeService
-from modelyard.lake.store import MIGRATIONS
 from modelyard.testing import Bench
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    with Bench(MIGRATIONS) as made:
-        yield made
-
-
-@pytest.fixture
-def lake(bench: Bench) -> Iterator[Lake]:
-    root = bench.home / "lake"
-    queries = DuckQueries(root / "spill")
-    service = LakeService(
-        tables=lambda: DeltaTables(root / "tables", bench.home / "run", bench.clock),
-        queries=lambda: queries, objects=FolderObjects(bench.home / "objects"), folder=root,
-    )  # fmt: skip
-    yield bench.open(Lake, service)
-    queries.close()
-
-
-def read(lake: Lake, name: str, **how: object) -> list[dict[str, object]]:
-    stream = b"".join(lake.rows(name, **how))  # type: ignore[arg-type]  # the options of rows, passed through
-    rows: list[dict[str, object]] = pa.ipc.open_stream(stream).read_all().to_pylist()
-    return rows
+from tests.lake.stand import read
 
 
 def test_a_csv_becomes_a_typed_table_with_a_version(lake: Lake, bench: Bench) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
@@ -124,13 +125,14 @@ class DeltaTables:
         """The file as a local path."""
         return self._root / location / path
 
-    def rewrite(self, location: str, replaced: Mapping[str, tuple[DataFile, Path]]) -> None:
+    def rewrite(self, location: str, replaced: Mapping[str, Path]) -> None:
         """Replace the content of files in every version that holds them, log statistics included."""
-        for path, (_, source) in replaced.items():
+        for path, source in replaced.items():
             self.publish(location, path, source)
-        log = self._root / location / _LOG
-        for entry in sorted(log.glob("*.json")):
-            _mend(entry, {path: file for path, (file, _) in replaced.items()})
+        root = self._root / location
+        log = root / _LOG
+        if not sum(_mend(entry, root) for entry in sorted(log.glob("*.json"))):
+            return
         for old in (*log.glob("*.checkpoint*.parquet"), log / "_last_checkpoint"):
             old.unlink(missing_ok=True)
         self._forget(location)
@@ -216,23 +218,25 @@ def _stats(row: Mapping[str, Any]) -> str:
     return json.dumps(kept)
 
 
-def _mend(entry: Path, replaced: Mapping[str, DataFile]) -> None:
-    """Rewrite one log entry where it speaks of a replaced file."""
+def _mend(entry: Path, root: Path) -> bool:
+    """Rewrite one log entry where it gives a file another size than it has; True if it did."""
     lines, changed = [], False
     for line in entry.read_text(encoding="utf-8").splitlines():
         action = json.loads(line)
         body = action.get("add") or action.get("remove")
-        if body is not None and (file := replaced.get(body["path"])) is not None:
-            body["size"] = file.size_bytes
+        file = None if body is None else root / body["path"]
+        if file is not None and body.get("size") is not None and file.is_file() and file.stat().st_size != body["size"]:
+            body["size"] = file.stat().st_size
             if "add" in action:
-                body["stats"] = file.stats
-            changed = True
-        lines.append(json.dumps(action) if changed else line)
+                body["stats"] = json.dumps({"numRecords": pq.read_metadata(file).num_rows})
+            line, changed = json.dumps(action), True
+        lines.append(line)
     if changed:
         fresh = entry.with_name(f".{entry.name}.tmp")
         fresh.write_text("\n".join(lines) + "\n", encoding="utf-8")
         _sync(fresh)
         fresh.replace(entry)
+    return changed
 
 
 def _sync(path: Path) -> None:

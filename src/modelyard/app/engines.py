@@ -5,7 +5,8 @@ A room's builder takes from here the ports it needs and the services of the slic
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -15,14 +16,25 @@ from modelyard.adapters.journal import DatabaseJournal
 from modelyard.adapters.queue import DatabaseQueue
 from modelyard.governance.service import Recognition
 from modelyard.kernel.clock import Clock
-from modelyard.kernel.errors import Internal
+from modelyard.kernel.errors import Internal, MissingExtra
 from modelyard.kernel.operations import group_of
 from modelyard.ports.database import Database
 from modelyard.ports.objects import Objects
+from modelyard.ports.queries import Queries
 from modelyard.ports.queue import Queue
+from modelyard.ports.tables import Tables
 from modelyard.settings import Settings
 
 A = TypeVar("A")
+
+
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """Say the install command where a library of an extra is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as err:
+        raise MissingExtra(f"this needs {err.name}: pip install 'modelyard[{name}]'") from err
 
 
 class Engines:
@@ -66,3 +78,19 @@ class Engines:
         from modelyard.adapters.objects import open_objects
 
         return open_objects(self.settings.objects or str(self.home / "objects"))
+
+    @cached_property
+    def tables(self) -> Tables:
+        """Delta tables in the home."""
+        with _extra("lake"):
+            from modelyard.adapters.delta import DeltaTables
+
+        return DeltaTables(self.home / "lake" / "tables", self.home / "run" / "tables", self.clock)
+
+    @cached_property
+    def queries(self) -> Queries:
+        """DuckDB in this process."""
+        with _extra("lake"):
+            from modelyard.adapters.duck import DuckQueries
+
+        return DuckQueries(self.home / "lake" / "spill")

@@ -90,11 +90,11 @@ class Tables(Protocol):
         """The file as a local path to read from; never write to it."""
         ...
 
-    def rewrite(self, location: str, replaced: Mapping[str, tuple[DataFile, Path]]) -> None:
+    def rewrite(self, location: str, replaced: Mapping[str, Path]) -> None:
         """Replace the content of files in every version that holds them, log statistics included: for erasure.
 
         The one exception to files being immutable. Each file is replaced atomically and the log is mended after it;
-        repeat the call if it was cut off.
+        if the call was cut off, `rewrite(location, {})` mends the log.
         """
         ...
 

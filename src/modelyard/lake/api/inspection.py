@@ -6,7 +6,7 @@ that neither side holds them in memory.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -45,6 +45,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     blocks: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class Inspector(Protocol):
     """Judges rows before they are taken in."""
 

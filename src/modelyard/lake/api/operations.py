@@ -11,16 +11,20 @@ from modelyard.kernel.pages import Limit, Page
 from modelyard.kernel.refs import Name
 from modelyard.lake.api.records import (
     Declared,
+    Erasure,
     Format,
     Load,
     LoadId,
+    Mend,
     Mode,
     Preview,
     QuarantinedRow,
     Reading,
     RowState,
+    Sweep,
     Table,
     TableFiles,
+    TableProfile,
     Version,
 )
 
@@ -164,6 +168,14 @@ class Lake(ABC):
             where: a condition in SQL.
         """
 
+    @operation("GET", "/tables/{name}/profile", scope="lake:read", about="table:{name}", effect=Effect.WORK)
+    @abstractmethod
+    def profile(self, name: Name, *, at: str | None = None) -> TableProfile:
+        """Show what each column holds: nulls, distinct values, range, histogram, top values.
+
+        It is computed once a version.
+        """
+
     @operation("GET", "/loads", scope="lake:read")
     @abstractmethod
     def loads(self, *, table: Name | None = None, cursor: str | None = None, limit: Limit = 50) -> Page[Load]:
@@ -189,6 +201,29 @@ class Lake(ABC):
             state: held rows by default; null for all.
         """
 
+    @operation("POST", "/loads/{load}/replays", scope="lake:write", about="load:{load}", effect=Effect.WORK)
+    @abstractmethod
+    def replay(self, load: LoadId, *, mends: tuple[Mend, ...] = (), rows: tuple[int, ...] = ()) -> Load:
+        """Load held rows again, mended or under a mended contract; those that fail again stay held.
+
+        Args:
+            mends: corrected texts by place in the source.
+            rows: places of the rows to load as they are; with neither, all held rows.
+
+        Raises:
+            NotFound: a row is not held by this load.
+        """
+
+    @operation("POST", "/loads/{load}/drops", scope="lake:write", about="load:{load}", effect=Effect.WORK)
+    @abstractmethod
+    def drop_rows(self, load: LoadId, reason: str, *, rows: tuple[int, ...] = ()) -> Load:
+        """Give up held rows for good, saying why; all held rows where none are named."""
+
+    @operation("DELETE", "/tables/{name}", scope="lake:drop", about="table:{name}", effect=Effect.WORK)
+    @abstractmethod
+    def drop(self, name: Name) -> None:
+        """Remove a table with all of its versions and its quarantine; sources of its loads stay as objects."""
+
     @stream("POST", "/sql", scope="lake:read", effect=Effect.SCAN, media=ARROW, command="sql")
     @abstractmethod
     def sql(self, query: str, *, timeout_s: float = 30.0) -> Iterator[bytes]:
@@ -204,6 +239,31 @@ class Lake(ABC):
         Example:
             yard lake sql 'select company, count(*) from trips group by all'
         """
+
+    @operation(
+        "POST",
+        "/tables/{name}/erasures",
+        scope="lake:erase",
+        about="table:{name}",
+        effect=Effect.WORK,
+        private=("values",),
+    )
+    @abstractmethod
+    def erase(self, name: Name, column: str, values: tuple[str, ...]) -> Erasure:
+        """Remove the rows of a subject from every version of a table, its quarantine and its sources.
+
+        Versions stay readable without the rows. A source file that holds a value is removed whole: lineage then still
+        names it by its digest, its bytes are gone.
+
+        Args:
+            column: the column that names the subject.
+            values: the subject's values in that column, as text.
+        """
+
+    @operation("POST", "/lake/sweeps", scope="lake:admin", effect=Effect.WORK)
+    @abstractmethod
+    def sweep(self) -> Sweep:
+        """Remove what writers that died left behind: staged files, files and versions that nobody refers to."""
 
 
 class Files(Protocol):

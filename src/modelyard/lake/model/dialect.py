@@ -148,3 +148,40 @@ def _first_record_bytes(data: bytes) -> int:
             return place + (2 if crlf else 1)
         place += 1
     return len(data)
+
+
+def split_record(raw: str, delimiter: str) -> list[str | None]:
+    """The fields of one record of CSV; None where nothing stands between two delimiters, not even quotes.
+
+    Raises:
+        InvalidInput: a quote is not closed, or the text is more than one record.
+    """
+    fields: list[str | None] = []
+    place, end = 0, len(raw.rstrip("\r\n"))
+    while True:
+        if raw[place : place + 1] == '"':
+            field, place = _quoted_field(raw, place + 1)
+        else:
+            stop = raw.find(delimiter, place, end)
+            stop = end if stop < 0 else stop
+            field, place = raw[place:stop], stop
+            if "\n" in field or "\r" in field:
+                raise InvalidInput("the text is more than one record")
+        fields.append(field if field or raw[place - 1 : place] == '"' else None)
+        if place >= end:
+            return fields
+        if raw[place] != delimiter:
+            raise InvalidInput("after a closing quote comes neither a delimiter nor the end")
+        place += 1
+
+
+def _quoted_field(raw: str, place: int) -> tuple[str, int]:
+    """The field whose opening quote stands before `place`, and the place behind its closing quote."""
+    parts = []
+    while (stop := raw.find('"', place)) >= 0:
+        parts.append(raw[place:stop])
+        if raw[stop + 1 : stop + 2] != '"':
+            return "".join(parts), stop + 1
+        parts.append('"')
+        place = stop + 2
+    raise InvalidInput("a quote is never closed")

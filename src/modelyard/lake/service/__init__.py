@@ -12,18 +12,22 @@ from modelyard.kernel.pages import Limit, Page, decode_cursor, page_of
 from modelyard.kernel.refs import Name, Ref, ref
 from modelyard.lake.api import (
     Declared,
+    Erasure,
     Format,
     Inspector,
     Lake,
     Load,
     LoadId,
+    Mend,
     Mode,
     Preview,
     QuarantinedRow,
     Reading,
     RowState,
+    Sweep,
     Table,
     TableFiles,
+    TableProfile,
     Version,
 )
 from modelyard.lake.service.desk import Desk, resolve
@@ -160,6 +164,12 @@ class LakeService(Lake):
             self._desk, resolve(name, at), offset=offset, limit=limit, sort=sort, descending=descending, where=where
         )
 
+    def profile(self, name: Name, *, at: str | None = None) -> TableProfile:
+        """Show what each column holds."""
+        from modelyard.lake.service.profiling import profile
+
+        return profile(self._desk, resolve(name, at))
+
     def loads(self, *, table: Name | None = None, cursor: str | None = None, limit: Limit = 50) -> Page[Load]:
         """List loads, newest first."""
         before = str(decode_cursor(cursor, 1)[0]) if cursor else None
@@ -178,6 +188,36 @@ class LakeService(Lake):
 
         after = int(str(decode_cursor(cursor, 1)[0])) if cursor else 0
         return quarantine.listed(self._desk, _load(load), state=state, after=after, limit=limit)
+
+    def replay(self, load: LoadId, *, mends: tuple[Mend, ...] = (), rows: tuple[int, ...] = ()) -> Load:
+        """Load held rows again."""
+        from modelyard.lake.service import mending
+
+        return mending.replay(self._desk, _load(load), mends=mends, rows=rows)
+
+    def drop_rows(self, load: LoadId, reason: str, *, rows: tuple[int, ...] = ()) -> Load:
+        """Give up held rows for good."""
+        from modelyard.lake.service import mending
+
+        return mending.drop(self._desk, _load(load), reason, rows=rows)
+
+    def drop(self, name: Name) -> None:
+        """Remove a table with all of its versions and its quarantine."""
+        from modelyard.lake.service import upkeep
+
+        upkeep.drop(self._desk, resolve(name, None))
+
+    def erase(self, name: Name, column: str, values: tuple[str, ...]) -> Erasure:
+        """Remove the rows of a subject from every version of a table."""
+        from modelyard.lake.service import erasure
+
+        return erasure.erase(self._desk, resolve(name, None), column, values)
+
+    def sweep(self) -> Sweep:
+        """Remove what writers that died left behind."""
+        from modelyard.lake.service import upkeep
+
+        return upkeep.sweep(self._desk)
 
     def sql(self, query: str, *, timeout_s: float = 30.0) -> Iterator[bytes]:
         """Ask one SELECT over the lake."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from modelyard.ports import calls
 from modelyard.ports.objects import Objects
 from modelyard.ports.queries import Queries
 from modelyard.ports.tables import Tables
+
+_ALIVE = "alive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,20 @@ class Desk:
         """A folder for one job, on the same file system as the tables; gone afterwards."""
         folder = self.staging / job
         folder.mkdir(parents=True)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with (folder / _ALIVE).open("w") as alive:
+            fcntl.flock(alive, fcntl.LOCK_EX)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def dead(self) -> list[Path]:
+        """Folders of jobs whose process is gone."""
+        return [folder for folder in sorted(self.staging.glob("*")) if _is_dead(folder)]
+
+    def is_staged(self, job: str) -> bool:
+        """True while a job's folder stands."""
+        return (self.staging / job).exists()
 
     def quarantine_of(self, load: LoadId) -> Path:
         """Where a load's quarantined rows lie."""
@@ -53,6 +66,17 @@ class Desk:
         """Where a query finds the rows of a table's version."""
         tables = self.tables()
         return [tables.uri(entry.location, file.path) for file in tables.files(entry.location, entry.version)]
+
+
+def _is_dead(folder: Path) -> bool:
+    try:
+        with (folder / _ALIVE).open("r") as alive:
+            fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return folder.is_dir()
+    except BlockingIOError:
+        return False
+    return True
 
 
 def resolve(name: str, at: str | None) -> catalogue.Entry:

@@ -67,9 +67,7 @@ _SET_HELD = Statement(
     .values(held=sa.bindparam("fresh"))
 )
 _LESS = Statement(
-    sa.update(loads)
-    .where(loads.c.id == sa.bindparam("load"))
-    .values(rows_quarantined=sa.bindparam("fresh"), held=sa.bindparam("fresh_held"), rows_in=sa.bindparam("fresh_in"))
+    sa.update(loads).where(loads.c.id == sa.bindparam("load")).values(held=loads.c.held - sa.bindparam("less"))
 )
 _FORGET_SOURCE = Statement(sa.update(loads).where(loads.c.digest == sa.bindparam("gone")).values(digest=""))
 _RESOLVE = Statement(
@@ -156,9 +154,9 @@ def resolved(tx: Transaction, load: LoadId) -> dict[int, tuple[RowState, str]]:
     return {row: (RowState(state), note) for row, state, note in tx.all(_RESOLVED, {"load": load})}
 
 
-def shrink(tx: Transaction, load: LoadId, *, quarantined: int, held_rows: int, rows_in: int) -> None:
-    """Note what an erasure left of a load's quarantine."""
-    tx.run(_LESS, {"load": load, "fresh": quarantined, "fresh_held": held_rows, "fresh_in": rows_in})
+def hold_less(tx: Transaction, load: LoadId, rows: int) -> None:
+    """Note that an erasure removed held rows of a load."""
+    tx.run(_LESS, {"load": load, "less": rows})
 
 
 def forget_source(tx: Transaction, digest: str) -> None:

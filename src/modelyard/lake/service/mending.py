@@ -1,0 +1,137 @@
+"""Mending the quarantine: held rows are loaded again, with corrected texts or under a corrected contract, or given up.
+
+A row that is taken keeps the place and the load it first came with, so that its way back to the source stays whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import msgspec
+import pyarrow.parquet as pq
+
+from modelyard.kernel.errors import AlreadyExists, InvalidInput, NotFound, StaleVersion
+from modelyard.kernel.refs import Ref
+from modelyard.lake.api import LOAD, Format, Load, LoadState, Mend, Mode, QuarantineDropped, RowState
+from modelyard.lake.service.commits import Change, commit
+from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.service.intake import Intake, take_in
+from modelyard.lake.service.quarantine import kept
+from modelyard.lake.service.sources import HeldSource
+from modelyard.lake.store import loads
+from modelyard.ports import calls
+
+
+def replay(desk: Desk, load: Load, *, mends: tuple[Mend, ...], rows: tuple[int, ...]) -> Load:
+    """Load held rows again."""
+    call = calls.current()
+    began = call.clock.monotonic()
+    texts = {mend.row: mend.raw for mend in mends}
+    chosen = _chosen(desk, load, {*texts, *rows})
+    replay_id = LOAD.new(call.clock)
+    names, delimiter = _described(desk, load)
+
+    def given() -> Iterator[tuple[int, str]]:
+        for place, raw, _ in kept(desk, load):
+            if place in chosen:
+                yield place, texts.get(place, raw)
+
+    source = HeldSource(given, names=names, delimiter=delimiter)
+    with desk.bench(replay_id) as folder:
+        entry = resolve(load.table, None)
+        intake = take_in(
+            desk, source, table=load.table, load=load.id, columns=entry.columns, existing=desk.uris(entry),
+            folder=folder,
+        )  # fmt: skip
+        if intake.verdict.blocks:
+            raise InvalidInput(f"the contract of {load.table} blocks the replay: {'; '.join(intake.verdict.blocks)}")
+        record = _record(load, intake, replay=replay_id, took_ms=int((call.clock.monotonic() - began) * 1000))
+        if not intake.files:
+            call.unit(lambda: loads.add(calls.current().tx, record))
+            return record
+        taken = chosen - set(intake.refused)
+
+        def beside(version: int) -> None:
+            now = calls.current()
+            loads.add(now.tx, msgspec.structs.replace(record, version=version))
+            _settle(load, taken, state=RowState.REPLAYED, note=replay_id)
+
+        files = [
+            (msgspec.structs.replace(file, path=f"{replay_id}-{n:03d}.parquet"), path)
+            for n, (file, path) in enumerate(intake.files)
+        ]
+        made = commit(
+            desk,
+            Change(
+                table=load.table, operation="replay", mode=Mode.APPEND, columns=entry.columns, added=files,
+                message=f"replay {len(taken)} rows of {load.source}", load=replay_id, reads=_reads(load),
+                beside=beside,
+            ),
+        )  # fmt: skip
+        return msgspec.structs.replace(record, version=made.version)
+
+
+def drop(desk: Desk, load: Load, reason: str, *, rows: tuple[int, ...]) -> Load:
+    """Give held rows up."""
+    if not reason.strip():
+        raise InvalidInput("say why the rows are given up: --reason 'duplicates of load ...'")
+    chosen = _chosen(desk, load, set(rows))
+
+    def give_up() -> Load:
+        call = calls.current()
+        _settle(load, chosen, state=RowState.DROPPED, note=reason)
+        call.emit(QuarantineDropped(table=load.table, load=load.id, rows=len(chosen), reason=reason))
+        return msgspec.structs.replace(load, held=load.held - len(chosen))
+
+    return calls.current().unit(give_up)
+
+
+def _chosen(desk: Desk, load: Load, wanted: set[int]) -> set[int]:
+    """The held rows that are meant; all where none are named."""
+    resolved = loads.resolved(calls.current().tx, load.id)
+    held = {place for place, _, _ in kept(desk, load) if place not in resolved}
+    if missing := wanted - held:
+        raise NotFound(
+            f"load {load.id} holds no row {min(missing)}; list what it holds: yard lake quarantine {load.id}"
+        )
+    if not held:
+        raise NotFound(f"load {load.id} holds no rows any more")
+    return wanted or held
+
+
+def _described(desk: Desk, load: Load) -> tuple[list[str], str | None]:
+    """The fields that the held texts have, and the delimiter between them; None where they are JSON."""
+    told = pq.read_schema(desk.quarantine_of(load.id)).metadata or {}
+    delimiter = told.get(b"delimiter", b",").decode() if load.format is Format.CSV else None
+    return json.loads(told[b"names"]), delimiter
+
+
+def _settle(load: Load, rows: set[int], *, state: RowState, note: str) -> None:
+    call = calls.current()
+    try:
+        settled = loads.resolve(
+            call.tx, load, sorted(rows), state=state, note=note, at_ms=call.now_ms, author=call.actor.id
+        )
+    except AlreadyExists as err:
+        raise _changed(load) from err
+    if not settled:
+        raise _changed(load)
+
+
+def _changed(load: Load) -> StaleVersion:
+    return StaleVersion(f"somebody else mended load {load.id} meanwhile; look again and repeat")
+
+
+def _reads(load: Load) -> tuple[Ref, ...]:
+    return () if load.source_ref is None else (load.source_ref,)
+
+
+def _record(load: Load, intake: Intake, *, replay: str, took_ms: int) -> Load:
+    call = calls.current()
+    return msgspec.structs.replace(
+        load, id=replay, version=None, state=LoadState.DONE, mode=Mode.APPEND, rows_in=intake.rows_in,
+        rows_loaded=intake.rows_loaded, rows_quarantined=intake.rows_quarantined, held=0, started_ms=call.now_ms,
+        took_ms=took_ms, author=call.actor.id, replays=load.id,
+        notes=(*intake.verdict.warnings, *intake.samples),
+    )  # fmt: skip

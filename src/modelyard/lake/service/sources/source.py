@@ -1,0 +1,59 @@
+"""What every source is: batches of its rows with their places, and the rows it could not read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pyarrow as pa
+
+BATCH_ROWS = 16_384
+
+
+class WrongRow(NamedTuple):
+    """A row that is no row of its source's kind."""
+
+    row: int
+    raw: str
+    reason: str
+
+
+class Source(ABC):
+    """A file that is read as rows.
+
+    Attributes:
+        names: the fields, made unique.
+        types: what each comes as, in the lake's words; None for text.
+        notes: what had to be changed to read it.
+        rows: how many were read so far, wrong ones included.
+    """
+
+    names: tuple[str, ...]
+    types: dict[str, str | None]
+    notes: tuple[str, ...] = ()
+    rows: int = 0
+
+    def __init__(self) -> None:
+        self._wrong: list[WrongRow] = []
+
+    @abstractmethod
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows, in order, with `_row`; may be called again to read them again.
+
+        Raises:
+            InvalidInput: from here on the file cannot be read as rows at all.
+        """
+
+    @abstractmethod
+    def raw(self, batch: pa.RecordBatch) -> list[str]:
+        """Each row of a batch as text of the source's kind, fit to be read again."""
+
+    def describe(self) -> dict[str, str]:
+        """How it was read."""
+        return {}
+
+    def take_wrong(self) -> list[WrongRow]:
+        """Wrong rows since the last call."""
+        found, self._wrong = self._wrong, []
+        return found

@@ -1,0 +1,40 @@
+"""A lake on a bench: real Delta tables, a real query engine, in a temporary home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from modelyard.adapters.delta import DeltaTables
+from modelyard.adapters.duck import DuckQueries
+from modelyard.adapters.objects.folder import FolderObjects
+from modelyard.lake.api import Inspector, Lake
+from modelyard.lake.service import LakeService
+from modelyard.testing import Bench
+
+
+@contextmanager
+def lake_service(bench: Bench, inspector: Inspector | None = None) -> Iterator[LakeService]:
+    """The service itself, for slices that stand on it."""
+    root = bench.home / "lake"
+    queries = DuckQueries(root / "spill")
+    yield LakeService(
+        tables=lambda: DeltaTables(root / "tables", bench.home / "run", bench.clock),
+        queries=lambda: queries, objects=FolderObjects(bench.home / "objects"), folder=root, inspector=inspector,
+    )  # fmt: skip
+    queries.close()
+
+
+@contextmanager
+def open_lake(bench: Bench, inspector: Inspector | None = None) -> Iterator[Lake]:
+    """The lake as its api."""
+    with lake_service(bench, inspector) as service:
+        yield bench.open(Lake, service)  # type: ignore[type-abstract]  # the bench takes an interface by design
+
+
+def read(lake: Lake, name: str, **how: object) -> list[dict[str, object]]:
+    stream = b"".join(lake.rows(name, **how))  # type: ignore[arg-type]  # the options of rows, passed through
+    rows: list[dict[str, object]] = pa.ipc.open_stream(stream).read_all().to_pylist()
+    return rows

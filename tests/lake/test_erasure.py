@@ -1,0 +1,65 @@
+"""Erasure leaves no byte of a subject, and every version readable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+
+from modelyard.kernel.errors import InvalidInput
+from modelyard.lake.api import Lake, Mode, TableErased
+from modelyard.testing import Bench
+from tests.lake.stand import read
+
+SUBJECT = "ada@example.org"
+
+
+def holding(home: Path, text: str) -> list[str]:
+    """Files below `home` that hold the text, as bytes or in a Parquet value."""
+    found = []
+    for path in sorted(p for p in home.rglob("*") if p.is_file()):
+        values = str(pq.read_table(path).to_pylist()) if path.suffix == ".parquet" else ""
+        if text.encode() in path.read_bytes() or text in values:
+            found.append(str(path))
+    return found
+
+
+def test_a_subject_leaves_every_version_quarantine_and_source(lake: Lake, bench: Bench) -> None:
+    head = b"id,who\n"
+    first = lake.load("t", [head + b"1,ada@example.org\n2,bob@example.org\n"], source="one.csv")
+    second = lake.load("t", [head + b"3,eve@example.org\nx,ada@example.org\ny,bob@example.org\n4,ada@example.org,z\n"])
+    lake.load("t", [head + b"5,joe@example.org\n"], mode=Mode.OVERWRITE)
+    lake.profile("t", at=str(first.version))
+    assert len(holding(bench.home, SUBJECT)) >= 4
+    done = lake.erase("t", "who", (SUBJECT,))
+    assert (done.rows, done.versions, done.quarantined) == (0, (first.version, second.version), 2)
+    assert set(done.sources) == {first.source_ref, second.source_ref}
+    assert [f for f in holding(bench.home, SUBJECT) if "yard.db" not in f] == []
+    assert read(lake, "t", at=str(first.version)) == [{"id": 2, "who": "bob@example.org"}]
+    assert lake.table("t", at=str(second.version)).rows == 2
+    assert [r.row for r in lake.quarantine(second.id).items] == [3]
+    assert lake.load_record(second.id).held == 1
+    assert bench.events(TableErased)[0].decode(TableErased).rows == 0
+
+
+def test_foreign_readers_see_the_mended_sizes(lake: Lake, bench: Bench) -> None:
+    lake.load("t", [b"id,who\n" + b"".join(b"%d,u%d\n" % (n, n % 5) for n in range(100))])
+    assert lake.erase("t", "who", ("u3",)).rows == 20
+    table = DeltaTable(str(bench.home / "lake" / "tables" / "t"))
+    assert table.to_pyarrow_table().num_rows == 80
+    assert pa.table(table.get_add_actions()).column("num_records").to_pylist() == [80]
+    assert lake.table("t").rows == 80
+    lake.load("t", [b"id,who\n200,u9\n"])
+    assert lake.table("t").rows == 81
+
+
+def test_erasing_whole_files_and_numbers_works(lake: Lake) -> None:
+    lake.load("t", [b"id,who\n1,a\n1,b\n"])
+    assert lake.erase("t", "id", ("1",)).rows == 2
+    assert read(lake, "t") == []
+    with pytest.raises(InvalidInput, match="not int64"):
+        lake.erase("t", "id", ("nobody",))
+    assert lake.erase("t", "id", ("7",)).files == ()
