@@ -16,6 +16,7 @@ from modelyard.sdk.proxy import Transport, proxy
 
 if TYPE_CHECKING:
     from modelyard.governance.api import Governance
+    from modelyard.lake.api import Lake
     from modelyard.tracking.api import Tracking
 
 A = TypeVar("A")
@@ -34,6 +35,13 @@ class Yard:
         from modelyard.governance.api import Governance
 
         return self.of(Governance)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """Tables: loads that lose no row, versions, quarantine, reads at any ref."""
+        from modelyard.lake.api import Lake
+
+        return self.of(Lake)
 
     @cached_property
     def tracking(self) -> Tracking:
