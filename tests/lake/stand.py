@@ -31,7 +31,7 @@ def lake_service(bench: Bench, inspector: Inspector | None = None) -> Iterator[L
 def open_lake(bench: Bench, inspector: Inspector | None = None) -> Iterator[Lake]:
     """The lake as its api."""
     with lake_service(bench, inspector) as service:
-        yield bench.open(Lake, service)  # type: ignore[type-abstract]  # the bench takes an interface by design
+        yield bench.open(Lake, service)
 
 
 def read(lake: Lake, name: str, **how: object) -> list[dict[str, object]]:
