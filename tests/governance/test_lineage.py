@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.governance.api import PredictionTrace, Reached, RowTrace, Stage
-from modelyard.governance.service import GovernanceService
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.events import News
 from modelyard.kernel.operations import Effect
@@ -83,11 +82,7 @@ class Rows:
 
 
 def wired(house: Yard) -> None:
-    house.service = GovernanceService(
-        recognition=house.recognition, database=house.bench.database, journal=house.bench.journal,
-        predictions=Predictions(), rows=Rows(),
-    )  # fmt: skip
-    house.api = house.bench.open(type(house.service), house.service)
+    house.furnish(predictions=Predictions(), rows=Rows())
 
 
 @pytest.mark.parametrize("projected", [False, True])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from modelyard.governance.api import Governance, Role
-from modelyard.governance.service import GovernanceService, Recognition
+from modelyard.adapters.secrets import open_secrets
+from modelyard.governance.api import Eraser, Governance, PredictionSource, Role, RowSource
+from modelyard.governance.service import Erasing, GovernanceService, Recognition
 from modelyard.governance.store import MIGRATIONS
 from modelyard.kernel.actors import SYSTEM, Actor, ActorKind
 from modelyard.kernel.ids import ActorId
@@ -20,14 +21,27 @@ class Yard:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self.recognition = Recognition(database=bench.database, clock=bench.clock)
-        self.service = GovernanceService(recognition=self.recognition, database=bench.database, journal=bench.journal)
-        self.api: Governance = bench.open(Governance, self.service)
+        self.secrets = open_secrets(bench.home / "state")
+        self.furnish()
         bench.actor = SYSTEM
         made = bench.call(self.service.bootstrap_owner, Effect.WORK)
         assert made is not None
         self.secret = made.secret
         self.owner = self.known(made.secret)
         bench.actor = self.owner
+
+    def furnish(
+        self, *eraser: Eraser, predictions: PredictionSource | None = None, rows: RowSource | None = None
+    ) -> None:
+        """Build the service, with who takes part."""
+        erasing = Erasing(
+            home=self.bench.home, secrets=self.secrets, participants=eraser, scrubs=(self.bench.database.scrub,)
+        )
+        self.service = GovernanceService(
+            recognition=self.recognition, database=self.bench.database, journal=self.bench.journal, erasing=erasing,
+            predictions=predictions, rows=rows,
+        )  # fmt: skip
+        self.api: Governance = self.bench.open(Governance, self.service)
 
     def known(self, secret: str) -> Actor:
         """The actor behind a token that must work."""

@@ -208,6 +208,13 @@ class Database(Protocol):
         """Look for damage, which reads all of it; what was found, in words, or nothing."""
         ...
 
+    def scrub(self) -> None:
+        """Make sure that bytes of deleted rows are not left on a disk that the adapter writes; for erasure.
+
+        As far as it can: a snapshot that somebody holds open keeps the log that it reads. Never from the writer.
+        """
+        ...
+
     def close(self) -> None:
         """Drain the writer, then close every connection."""
         ...

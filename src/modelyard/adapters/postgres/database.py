@@ -124,6 +124,9 @@ class PostgresDatabase:
         except Unavailable as err:
             return [err.detail]
 
+    def scrub(self) -> None:
+        """Nothing: the server writes its own disk, and frees deleted rows by its own autovacuum."""
+
     def close(self) -> None:
         """Drain the writer, then close every connection."""
         self._writer.close()

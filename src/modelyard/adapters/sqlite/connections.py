@@ -44,6 +44,7 @@ def connect(path: Path, *, busy_timeout_s: float, synchronous: str, reader: bool
         _log_ahead(connection, busy_timeout_s)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is erased leaves no bytes in free pages
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(f"PRAGMA cache_size = {-4000 if reader else -16000}")
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from modelyard.ports.journal import Journal
 
 T = TypeVar("T")
 TYPES = {"int": "INTEGER", "real": "REAL", "text": "TEXT", "bytes": "BLOB", "serial": "INTEGER PRIMARY KEY"}
+_SCRUB_TRIES, _SCRUB_PAUSE_S = 40, 0.05
 _IDLE_READERS = 16
 
 
@@ -136,6 +138,18 @@ class SqliteDatabase:
         finally:
             connection.close()
         return pages + [f"a row of {table} refers to {parent}, where there is none" for table, _, parent, _ in loose]
+
+    def scrub(self) -> None:
+        """Fold the log back into the file and cut it; pages are overwritten when rows are deleted (secure_delete)."""
+        connection = self._connect()
+        pause, left = threading.Event(), _SCRUB_TRIES
+        try:
+            while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] and (left := left - 1):
+                pause.wait(_SCRUB_PAUSE_S)
+        except sqlite3.Error as err:
+            raise translate(err, self._path) from err
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Drain the writer, then close every connection; the last one folds the log back into the file."""

@@ -5,6 +5,20 @@ from __future__ import annotations
 from abc import ABC
 
 from modelyard.governance.api.audit import AuditEntry, AuditOperations, AuditVerdict
+from modelyard.governance.api.erasure import (
+    RECEIPT,
+    ByteScan,
+    Eraser,
+    ErasureOperations,
+    ErasurePlan,
+    Held,
+    Receipt,
+    ReceiptId,
+    ReceiptVerdict,
+    Subject,
+    SubjectErased,
+    SubjectForgotten,
+)
 from modelyard.governance.api.identity import (
     ALWAYS,
     GRANT,
@@ -50,7 +64,7 @@ from modelyard.governance.api.lineage import (
 )
 
 
-class Governance(IdentityOperations, AuditOperations, LineageOperations, ABC):
+class Governance(IdentityOperations, AuditOperations, LineageOperations, ErasureOperations, ABC):
     """Who may do what here, who did, where things come from, and how somebody is forgotten."""
 
 
@@ -58,6 +72,7 @@ __all__ = [
     "ALWAYS",
     "GRANT",
     "OWNER",
+    "RECEIPT",
     "SESSION",
     "TOKEN",
     "ActorCreated",
@@ -66,10 +81,15 @@ __all__ = [
     "AuditEntry",
     "AuditOperations",
     "AuditVerdict",
+    "ByteScan",
+    "Eraser",
+    "ErasureOperations",
+    "ErasurePlan",
     "Governance",
     "Grant",
     "GrantId",
     "GrantRevoked",
+    "Held",
     "IdentityOperations",
     "LineageEdge",
     "LineageGraph",
@@ -81,6 +101,9 @@ __all__ = [
     "PredictionTrace",
     "Reach",
     "Reached",
+    "Receipt",
+    "ReceiptId",
+    "ReceiptVerdict",
     "Role",
     "RoleGranted",
     "RoleScopes",
@@ -91,6 +114,9 @@ __all__ = [
     "SessionId",
     "SignInLink",
     "Stage",
+    "Subject",
+    "SubjectErased",
+    "SubjectForgotten",
     "Token",
     "TokenCreated",
     "TokenId",

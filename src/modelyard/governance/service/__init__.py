@@ -1,7 +1,8 @@
 """The operations of governance, and the answers it gives to the guard."""
 
+from modelyard.governance.service.erasure import Erasing
 from modelyard.governance.service.governance import GovernanceService
 from modelyard.governance.service.recognition import Recognition
 from modelyard.governance.service.signing import OwnerToken, SignedIn
 
-__all__ = ["GovernanceService", "OwnerToken", "Recognition", "SignedIn"]
+__all__ = ["Erasing", "GovernanceService", "OwnerToken", "Recognition", "SignedIn"]

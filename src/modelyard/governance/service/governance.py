@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelyard.governance.api import Governance, PredictionSource, RowSource
 from modelyard.governance.service.audit import AuditService
+from modelyard.governance.service.erasure import Erasing, ErasureService
 from modelyard.governance.service.identity import IdentityService
 from modelyard.governance.service.lineage import LineageService
 from modelyard.governance.service.recognition import Recognition
@@ -12,10 +13,11 @@ from modelyard.ports.database import Database
 from modelyard.ports.journal import Journal
 
 
-class GovernanceService(IdentityService, Signing, AuditService, LineageService, Governance):
+class GovernanceService(IdentityService, Signing, AuditService, ErasureService, LineageService, Governance):
     """Who may do what here, who did, where things come from, and how somebody is forgotten.
 
     Args:
+        erasing: who takes part in forgetting somebody, and where to look afterwards.
         predictions, rows: who holds them; without them a walk from a prediction or a row finds nothing.
     """
 
@@ -25,6 +27,7 @@ class GovernanceService(IdentityService, Signing, AuditService, LineageService, 
         recognition: Recognition,
         database: Database,
         journal: Journal,
+        erasing: Erasing,
         predictions: PredictionSource | None = None,
         rows: RowSource | None = None,
     ) -> None:
@@ -32,3 +35,4 @@ class GovernanceService(IdentityService, Signing, AuditService, LineageService, 
         Signing.__init__(self, recognition)
         AuditService.__init__(self, database, journal)
         LineageService.__init__(self, journal, predictions=predictions, rows=rows)
+        ErasureService.__init__(self, erasing, self.models_from)

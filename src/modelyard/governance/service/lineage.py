@@ -41,6 +41,7 @@ _BATCH = 500
 _TAIL = 2000
 _FAR = 5000
 _MANY = 2000
+_ALL = 100_000
 _ENDLESS = 2**62
 APPROVALS = frozenset({"registry.proposal_approved", "registry.version_approved"})
 
@@ -81,6 +82,13 @@ class _View:
     def made(self, about: Ref) -> Touch | None:
         """How a ref was written last."""
         return next((t for t in self._touches() if t.wrote and t.ref == about), None) or rows_of.made(self._tx, about)
+
+    def versions(self, about: Ref) -> list[Ref]:
+        """Every version of a thing, if it names none; else itself."""
+        if "@" in about:
+            return [about]
+        tail = [t.ref for t in self._touches() if bare(t.ref) == about]
+        return list(dict.fromkeys([about, *rows_of.versions(self._tx, about, limit=_MANY), *tail]))
 
     def history(self, about: Ref, *, before: int, limit: int) -> list[Event]:
         """Events that met a ref, newest first."""
@@ -182,6 +190,13 @@ class LineageService(LineageOperations):
         if self._predictions is not None:
             predictions = self._predictions.reached([*endpoints, *models], traced.keys, limit=limit)
         return Reach(row=traced, graph=graph, models=models, endpoints=endpoints, predictions=predictions)
+
+    def models_from(self, things: Sequence[Ref]) -> tuple[Ref, ...]:
+        """Model versions made, over whatever steps, from any of the things; all versions of one that names none."""
+        view = self._view()
+        roots = [version for about in things for version in view.versions(about)]
+        found = spread(list(dict.fromkeys(roots)), view.targets, up=False, depth=_FAR, limit=_ALL)
+        return tuple(sorted(about for about in found.depth if stage_of(about) is Stage.MODEL))
 
     def project(self) -> None:
         """Bring the graph to the end of the log, in batches, each in one commit with its place; for a duty."""

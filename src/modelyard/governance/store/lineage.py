@@ -78,6 +78,9 @@ _LATEST = Statement(
     .order_by(_touch.c.wrote.desc(), _touch.c.seq.desc())
     .limit(1)
 )
+_VERSIONS = Statement(
+    sa.select(_touch.c.ref).distinct().where(_touch.c.bare == p("bare_")).order_by(_touch.c.ref).limit(p("limit_"))
+)
 _MADE = Statement(
     sa.select(_touch.c.ref, _touch.c.seq, _touch.c.at_ms, _touch.c.actor, _touch.c.operation)
     .where(_touch.c.ref == p("ref_"), _touch.c.wrote == 1)
@@ -128,6 +131,11 @@ def latest(tx: Transaction, unversioned: Ref) -> tuple[Ref, bool] | None:
     """The version of a thing that was written last, else the one that was read last (False); None if it has none."""
     row = tx.one(_LATEST, {"bare_": unversioned})
     return None if row is None else (Ref(row[0]), bool(row[1]))
+
+
+def versions(tx: Transaction, unversioned: Ref, *, limit: int) -> list[Ref]:
+    """Every version of a thing that an event ever met, and the thing itself if one met it so."""
+    return [Ref(row[0]) for row in tx.all(_VERSIONS, {"bare_": unversioned, "limit_": limit})]
 
 
 def made(tx: Transaction, about: Ref) -> Touch | None:
