@@ -77,12 +77,12 @@ class ScriptedEngine:
 class Stage:
     """A writer on scripted engines; each connection is a new one."""
 
-    def __init__(self, *, savepoints: bool = True, limit: int = 100) -> None:
+    def __init__(self, *, savepoints: bool = True, limit: int = 100, slow_s: float = 1.0) -> None:
         self.engines: list[ScriptedEngine] = []
         self._savepoints = savepoints
         self.gate = threading.Event()
         self.entered = threading.Event()
-        self.writer = Writer(self._connect, journal=None, limit=limit)
+        self.writer = Writer(self._connect, journal=None, limit=limit, slow_s=slow_s)
 
     def _connect(self) -> ScriptedEngine:
         self.engines.append(ScriptedEngine(savepoints=self._savepoints))
@@ -219,3 +219,10 @@ def test_a_call_that_cannot_describe_its_failure_is_still_answered(stage: Stage)
     stage.group(task, after)
     assert isinstance(task.error, RuntimeError)
     assert after.error is None
+
+
+def test_a_group_that_makes_others_wait_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage(slow_s=0.0)
+    stage.group(Task(ok))
+    stage.writer.close()
+    assert "a group of 1 writes took" in caplog.text

@@ -6,6 +6,7 @@ It decides which steps are due and refuses a database that a newer program made.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -19,6 +20,7 @@ Taken = Mapping[tuple[str, int], str]
 CREATE_LEDGER = """CREATE TABLE IF NOT EXISTS schema_step (
     slice {text} NOT NULL, number {int} NOT NULL, name {text} NOT NULL, checksum {text} NOT NULL,
     applied_ms {int} NOT NULL, PRIMARY KEY (slice, number))"""
+_TYPE = re.compile(r"\{(int|real|text|bytes|serial)\}")
 READ_LEDGER = "SELECT slice, number, checksum FROM schema_step"
 
 
@@ -50,9 +52,14 @@ def take(steps: Sequence[Migration], ledger: Ledger, types: Mapping[str, str]) -
     due = _due(steps, taken)
     for step in due:
         for ddl in step.ddl:
-            ledger.execute(ddl.format_map(types))
+            ledger.execute(spell(ddl, types))
         ledger.note(step, checksum(step))
     return [f"{step.slice}.{step.number} {step.name}" for step in due]
+
+
+def spell(ddl: str, types: Mapping[str, str]) -> str:
+    """The statement with the engine's own type in place of `{int}`, `{text}`, ...; other braces stay as they are."""
+    return _TYPE.sub(lambda word: types[word[1]], ddl)
 
 
 def checksum(step: Migration) -> str:

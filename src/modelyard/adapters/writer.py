@@ -23,6 +23,7 @@ from modelyard.ports.journal import Journal
 T = TypeVar("T")
 GROUP = 256
 QUEUE = 4096
+SLOW_S = 1.0
 _log = logging.getLogger("modelyard.writer")
 
 
@@ -99,10 +100,13 @@ class _Counters:
 class Writer:
     """A thread that owns the write connection; the connection is opened in it, at the first unit."""
 
-    def __init__(self, connect: Callable[[], Engine], *, journal: Journal | None, limit: int = QUEUE) -> None:
+    def __init__(
+        self, connect: Callable[[], Engine], *, journal: Journal | None, limit: int = QUEUE, slow_s: float = SLOW_S
+    ) -> None:
         self._connect = connect
         self._journal = journal
         self._limit = limit
+        self._slow_s = slow_s
         self._waiting: SimpleQueue[Unit | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
@@ -197,6 +201,7 @@ class Writer:
         if self._engine is None:
             self._engine = self._connect()
         engine = self._engine
+        began = time.perf_counter()
         engine.begin()
         entries: list[Entry] = []
         outcomes: list[BaseException | None] = []
@@ -216,9 +221,15 @@ class Writer:
             outcomes.append(error)
         if entries and self._journal is not None:
             self._journal.append(engine.tx, entries)
-        began = time.perf_counter()
+        ran = time.perf_counter()
         engine.commit()
-        self._counters.committed(time.perf_counter() - began, len(group))
+        ended = time.perf_counter()
+        self._counters.committed(ended - ran, len(group))
+        if ended - began > self._slow_s:
+            _log.warning(
+                "a group of %d writes took %.1f s, %.1f s of it in the commit; all others waited",
+                len(group), ended - began, ended - ran,
+            )  # fmt: skip
         return outcomes
 
     @staticmethod

@@ -321,7 +321,7 @@ class DatabaseContract:
         assert [p.name for p in tmp_path.glob(".*")] == []
 
     def test_migrations_are_taken_once_and_in_order(self, database: Database) -> None:
-        more = Migration("note", 2, "colours", ("ALTER TABLE note ADD COLUMN colour {text}",))
+        more = Migration("note", 2, "colours", ("ALTER TABLE note ADD COLUMN colour {text} DEFAULT '{}'",))
         assert database.migrate(notes.TABLES) == []
         assert database.migrate((*notes.TABLES, more)) == ["note.2 colours"]
         assert database.migrate((*notes.TABLES, more)) == []

@@ -17,7 +17,7 @@ from typing import LiteralString, TypeVar
 
 import psycopg
 
-from modelyard.adapters.migrations import CREATE_LEDGER, READ_LEDGER, Taken, take
+from modelyard.adapters.migrations import CREATE_LEDGER, READ_LEDGER, Taken, spell, take
 from modelyard.adapters.postgres.connections import LOCK_TIMEOUT_S, Connection, PostgresTransaction, connect
 from modelyard.adapters.postgres.faults import translate
 from modelyard.adapters.writer import Writer
@@ -252,7 +252,7 @@ class _Ledger:
         self._clock = clock
 
     def taken(self) -> Taken:
-        self.execute(CREATE_LEDGER.format_map(TYPES))
+        self.execute(spell(CREATE_LEDGER, TYPES))
         return {(slice_, number): known for slice_, number, known in self._connection.execute(READ_LEDGER)}
 
     def execute(self, ddl: str) -> None:

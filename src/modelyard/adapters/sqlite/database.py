@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from modelyard.adapters.migrations import CREATE_LEDGER, READ_LEDGER, Taken, take
+from modelyard.adapters.migrations import CREATE_LEDGER, READ_LEDGER, Taken, spell, take
 from modelyard.adapters.sqlite.connections import SqliteTransaction, connect
 from modelyard.adapters.sqlite.faults import translate
 from modelyard.adapters.writer import Writer
@@ -228,7 +228,7 @@ class _Ledger:
         self._clock = clock
 
     def taken(self) -> Taken:
-        self._connection.execute(CREATE_LEDGER.format_map(TYPES))
+        self._connection.execute(spell(CREATE_LEDGER, TYPES))
         return {(slice_, number): checksum for slice_, number, checksum in self._connection.execute(READ_LEDGER)}
 
     def execute(self, ddl: str) -> None:
