@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.serving.hot.planes import BEARER, Plane, Wire, question, request, tensor
+from tests.serving.hot.planes import BEARER, Plane, Wire, endpoint, question, request, revision, running, tensor
 
 ROW = [1.0, 0.0, 0.5, -0.5]
 GOOD = request("/v2/models/linear/infer", question(tensor(ROW)))
@@ -241,3 +242,42 @@ def test_every_get_address_takes_garbage_queries_and_names(shared: Plane) -> Non
         answer = shared.ask(request(path))
         assert answer.status in (200, 404), (path, answer.body)
         assert json.loads(answer.body)
+
+
+def test_a_full_house_makes_room_for_a_new_caller(home: Path) -> None:
+    options = ("--connections", "16", "--idle-timeout", "60")
+    with running(home, endpoint("linear", revision("r1", "linear")), options=options) as plane:
+        wires = [Wire(plane.port) for _ in range(40)]
+        assert plane.ask(GOOD).status == 200
+        assert wires[0].ended()
+        wires[-1].send(GOOD)
+        assert wires[-1].answer().status == 200
+        for wire in wires:
+            wire.close()
+
+
+def test_idle_connections_are_ended(home: Path) -> None:
+    with running(home, endpoint("linear", revision("r1", "linear")), options=("--idle-timeout", "1")) as plane:
+        wire = Wire(plane.port)
+        wire.send(GOOD)
+        assert wire.answer().status == 200
+        assert wire.ended()
+        wire.close()
+
+
+def test_too_many_large_bodies_at_once_are_refused(home: Path) -> None:
+    options = ("--body-limit", str(200 << 20))
+    with running(home, endpoint("linear", revision("r1", "linear")), options=options) as plane:
+        large = request("/v2/models/linear/infer", extra=BEARER + f"Content-Length: {190 << 20}\r\n", verb="POST")
+        wires = [Wire(plane.port) for _ in range(3)]
+        for wire in wires:
+            wire.send(large)
+            time.sleep(0.05)
+        refused = wires[2].answer()
+        assert (refused.status, refused.json["code"]) == (503, "unavailable")
+        for wire in wires:
+            wire.close()
+        deadline = time.monotonic() + 5
+        while b"modelyard_predict_pending_bytes 0" not in plane.ask(request("/metrics")).body:
+            assert time.monotonic() < deadline
+        assert plane.ask(GOOD).status == 200

@@ -1,7 +1,7 @@
 """Loaded models: what one costs, where its batches run, and the batch itself.
 
 A batch whose predicted time is short runs on the event loop; a longer one goes to the model's own thread, which lingers
-a little after each batch of several, so that clients who answer in step meet in the next one (`docs/adr/0008`).
+a little after each batch of several, so that clients who answer in step meet in the next one (`docs/adr/0011`).
 """
 
 from __future__ import annotations
