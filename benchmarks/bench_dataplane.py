@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import psutil
 import uvloop
@@ -129,14 +130,14 @@ class Client(asyncio.Protocol):
         self._raw, self._counted = raw, counted
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        transport.write(self._raw)  # type: ignore[attr-defined]
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._raw)
 
     def data_received(self, data: bytes) -> None:
         if not data.startswith(b"HTTP/1.1 200"):
             os._exit(3)
         self._counted[0] += 1
-        self._transport.write(self._raw)  # type: ignore[attr-defined]
+        self._transport.write(self._raw)
 
 
 def load(port: int, raw: bytes, connections: int, seconds: float, answers: multiprocessing.Queue[float]) -> None:

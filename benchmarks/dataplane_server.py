@@ -10,6 +10,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -50,11 +51,11 @@ class Unguarded(Plane):
 
 class Floor(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         del data
-        self._transport.write(ANSWER)  # type: ignore[attr-defined]
+        self._transport.write(ANSWER)
 
 
 async def serve(kind: str, home: Path) -> None:
