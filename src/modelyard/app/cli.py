@@ -23,6 +23,7 @@ from modelyard.kernel.version import VERSION
 
 SLICES: dict[str, tuple[str, str]] = {
     "governance": ("Governance", "Who may do what, who did, where from, and forgetting somebody."),
+    "teamwork": ("Teamwork", "Comments on anything that has a ref."),
 }
 """Each slice: the name of its interface, and what its commands are about."""
 

@@ -17,6 +17,7 @@ from modelyard.sdk.proxy import Transport, proxy
 if TYPE_CHECKING:
     from modelyard.governance.api import Governance
     from modelyard.lake.api import Lake
+    from modelyard.teamwork.api import Teamwork
     from modelyard.tracking.api import Tracking
 
 A = TypeVar("A")
@@ -42,6 +43,13 @@ class Yard:
         from modelyard.lake.api import Lake
 
         return self.of(Lake)
+
+    @cached_property
+    def teamwork(self) -> Teamwork:
+        """Comments on anything that has a ref."""
+        from modelyard.teamwork.api import Teamwork
+
+        return self.of(Teamwork)
 
     @cached_property
     def tracking(self) -> Tracking:

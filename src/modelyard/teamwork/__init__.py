@@ -1,0 +1,1 @@
+"""Working together on the graph: comments on anything that has a ref."""
