@@ -14,10 +14,21 @@ from typing import TYPE_CHECKING
 from modelyard.kernel.version import VERSION
 
 if TYPE_CHECKING:
+    from modelyard.sdk.authoring import StepFile, context, flow, step
     from modelyard.sdk.hub import Yard
 
 __version__ = VERSION
-__all__ = ["__version__", "connect"]
+__all__ = ["StepFile", "__version__", "connect", "context", "flow", "step"]
+_AUTHORING = frozenset({"StepFile", "context", "flow", "step"})
+
+
+def __getattr__(name: str) -> object:
+    """The words in which pipelines are written, imported when first used."""
+    if name not in _AUTHORING:
+        raise AttributeError(f"module 'modelyard' has no attribute {name!r}")
+    from modelyard.sdk import authoring
+
+    return getattr(authoring, name)
 
 
 def connect(address: str | None = None, *, token: str | None = None) -> Yard:

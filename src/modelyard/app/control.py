@@ -42,6 +42,7 @@ class Control:
         self.meter.add_source(writer_samples(house.engines.database))
         self.listener = listener or listen(settings.host, settings.port)
         self.address = address_of(settings, self.listener.getsockname()[1])
+        house.engines.address = self.address
         hosts = [*LOOPBACK, settings.host, *settings.allow_host]
         self.outer = Outer(
             guard=house.guard, endpoints=self._endpoints(), hosts=HostRule(hosts), meter=self.meter, pages=pages,

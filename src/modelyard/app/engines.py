@@ -5,6 +5,7 @@ A room's builder takes from here the ports it needs and the services of the slic
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -18,6 +19,7 @@ from modelyard.governance.service import Recognition
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.errors import Internal, MissingExtra
 from modelyard.kernel.operations import group_of
+from modelyard.ports.compute import Compute
 from modelyard.ports.database import Database
 from modelyard.ports.objects import Objects
 from modelyard.ports.queries import Queries
@@ -38,7 +40,11 @@ def _extra(name: str) -> Iterator[None]:
 
 
 class Engines:
-    """Everything a room may be built from."""
+    """Everything a room may be built from.
+
+    Attributes:
+        address: where this process serves the home; empty until it does.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
@@ -47,6 +53,7 @@ class Engines:
         self.journal = DatabaseJournal()
         self.services: dict[str, object] = {}
         self.recognition: Recognition | None = None
+        self.address = ""
 
     def service(self, api: Callable[..., A]) -> A:
         """The service of a slice that was built before.
@@ -71,6 +78,20 @@ class Engines:
     def queue(self) -> Queue:
         """Jobs in the home's database."""
         return DatabaseQueue(database=self.database, clock=self.clock)
+
+    @cached_property
+    def compute(self) -> Compute:
+        """Children of this machine; they inherit the environment, the yard's own settings left out."""
+        from modelyard.adapters.processes import LocalProcesses
+
+        env = {name: value for name, value in os.environ.items() if not name.startswith("YARD_")}
+        return LocalProcesses(self.home / "run" / "compute", env=env, clock=self.clock)
+
+    def close(self) -> None:
+        """Stop what was started: children first, the database last."""
+        if "compute" in vars(self):
+            self.compute.close()
+        self.database.close()
 
     @cached_property
     def objects(self) -> Objects:

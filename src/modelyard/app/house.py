@@ -113,7 +113,7 @@ class House:
         """Stop the runner, drain the writer, let go of the home."""
         self.runner.stop()
         self.guard.close()
-        self.engines.database.close()
+        self.engines.close()
 
     def _identity(self) -> tuple[Identities, Authority]:
         recognition = self.engines.recognition

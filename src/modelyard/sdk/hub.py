@@ -17,7 +17,7 @@ from modelyard.sdk.proxy import Transport, proxy
 if TYPE_CHECKING:
     from modelyard.governance.api import Governance
     from modelyard.lake.api import Lake
-    from modelyard.quality.api import Quality
+    from modelyard.pipelines.api import Pipelines
     from modelyard.teamwork.api import Teamwork
     from modelyard.tracking.api import Tracking
 
@@ -46,18 +46,18 @@ class Yard:
         return self.of(Lake)
 
     @cached_property
+    def pipelines(self) -> Pipelines:
+        """Flows of typed steps, their runs, schedules and queues."""
+        from modelyard.pipelines.api import Pipelines
+
+        return self.of(Pipelines)
+
+    @cached_property
     def teamwork(self) -> Teamwork:
         """Comments on anything that has a ref."""
         from modelyard.teamwork.api import Teamwork
 
         return self.of(Teamwork)
-
-    @cached_property
-    def quality(self) -> Quality:
-        """Contracts on tables: what they promise, and whether it holds."""
-        from modelyard.quality.api import Quality
-
-        return self.of(Quality)
 
     @cached_property
     def tracking(self) -> Tracking:

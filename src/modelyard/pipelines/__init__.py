@@ -1,0 +1,1 @@
+"""Pipelines: typed steps wired into flows, run apart from the yard, cached by what they are made from."""

@@ -1,1 +1,0 @@
-"""Quality: what a table promises, whether it holds, and which rows break it."""
