@@ -201,20 +201,21 @@ def test_nothing_is_walked_that_nobody_holds(house: Yard) -> None:
         house.api.reach(Ref("row:load_1/8"))
 
 
-def test_a_walk_along_eight_hundred_things_takes_less_than_fifty_milliseconds(house: Yard) -> None:
-    wired(house)
-    for i in range(400):
-        happen(house, f"source:s{i}@1 table:t@{i}", f"table:t@{i + 1}")
-    happen(house, "table:t@400", "view:speed@1")
-    a_day(house)
-    project(house)
-    took = []
-    for _ in range(3):
-        began = perf_counter()
-        walk = house.api.walk("pred_1")
-        took.append(perf_counter() - began)
-    assert len(walk.steps) > 800
-    assert min(took) < 0.05, took
+def test_a_walk_along_eight_hundred_things_takes_less_than_fifty_milliseconds() -> None:
+    with yard() as house:
+        wired(house)
+        for i in range(400):
+            happen(house, f"source:s{i}@1 table:t@{i}", f"table:t@{i + 1}")
+        happen(house, "table:t@400", "view:speed@1")
+        a_day(house)
+        project(house)
+        took = []
+        for _ in range(3):
+            began = perf_counter()
+            walk = house.api.walk("pred_1")
+            took.append(perf_counter() - began)
+        assert len(walk.steps) > 800
+        assert min(took) < 0.05, took
 
 
 edges = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=12)

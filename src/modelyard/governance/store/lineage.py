@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.postgresql import insert
 
 from modelyard.governance.api import LineageEdge
 from modelyard.governance.model.lineage import Span, Touch, bare
