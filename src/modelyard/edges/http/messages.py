@@ -136,8 +136,9 @@ class Outgoing:
         self.gone = False
 
     def extend(self, headers: Mapping[str, str]) -> None:
-        """Further header fields."""
-        self._head += [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()]
+        """Further header fields; one that is there already gets the new value."""
+        given = {k.lower().encode("latin-1"): v.encode("latin-1") for k, v in headers.items()}
+        self._head = [(k, v) for k, v in self._head if k not in given] + list(given.items())
 
     def write(self, chunk: bytes) -> None:
         """Send one chunk; the first one sends the head too."""
