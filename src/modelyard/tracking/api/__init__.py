@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelyard.tracking.api.artifacts import ArtifactOperations
-from modelyard.tracking.api.batches import Batch, KeyClash, Latest, Log
+from modelyard.tracking.api.batches import Batch, KeyClash, Latest, Log, Measured
 from modelyard.tracking.api.experiments import ExperimentOperations
 from modelyard.tracking.api.metrics import Axis, MetricOperations
 from modelyard.tracking.api.models import ModelOperations
@@ -68,6 +68,7 @@ __all__ = [
     "Latest",
     "Log",
     "LoggedModel",
+    "Measured",
     "ModelId",
     "ModelLogged",
     "ModelOrder",

@@ -18,12 +18,51 @@ from msgspec import Struct
 
 from modelyard.kernel.errors import Conflict, InvalidInput
 from modelyard.tracking.api import limits
-from modelyard.tracking.api.records import Point, RunId
+from modelyard.tracking.api.records import Real, RunId
 
 HEAD = struct.Struct("<qI")
 """One key's part of a packed batch: key number, count; then steps and times as int64, values as float64."""
 
 RUN_NAME_TAG = "mlflow.runName"
+
+
+class Measured(Protocol):
+    """A point of a metric, in whatever record it came; `Point` is one."""
+
+    @property
+    def key(self) -> str:
+        """The metric's name."""
+        ...
+
+    @property
+    def value(self) -> Real:
+        """What was measured."""
+        ...
+
+    @property
+    def at_ms(self) -> int:
+        """When, in milliseconds since the Unix epoch."""
+        ...
+
+    @property
+    def step(self) -> int:
+        """At which step."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """The logged model that it describes."""
+        ...
+
+    @property
+    def dataset(self) -> str | None:
+        """The dataset that it was measured on."""
+        ...
+
+    @property
+    def dataset_digest(self) -> str | None:
+        """That dataset's digest."""
+        ...
 
 
 @lru_cache(maxsize=8192)
@@ -55,7 +94,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     body: bytes = b""
     count: int = 0
     latest: tuple[Latest, ...] = ()
-    model_points: tuple[Point, ...] = ()
+    model_points: tuple[Measured, ...] = ()
     params: dict[str, str] = {}
     tags: dict[str, str] = {}
 
@@ -64,7 +103,7 @@ class Batch(Struct, frozen=True, kw_only=True):
         cls,
         run: str,
         *,
-        points: Iterable[Point] = (),
+        points: Iterable[Measured] = (),
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> Batch:
@@ -89,7 +128,7 @@ class Batch(Struct, frozen=True, kw_only=True):
         )
 
 
-def pack(points: Iterable[Point]) -> tuple[bytes, tuple[Latest, ...]]:
+def pack(points: Iterable[Measured]) -> tuple[bytes, tuple[Latest, ...]]:
     """Points as packed columns by key, and the last point of each key (by step, then time, then value).
 
     Raises:

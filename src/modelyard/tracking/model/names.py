@@ -7,6 +7,7 @@ digits, so ids sort by birth as text and MLflow clients take them for the UUIDs 
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
 
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.ids import IdKind
@@ -58,9 +59,8 @@ def is_model_id(text: str) -> bool:
 
 
 def spoken(identity: str) -> str:
-    """Two words and a number for a thing that nobody named, made from the random end of its id."""
-    bits = int(identity[-16:], 16)
-    bits ^= bits >> 23
+    """Two words and a number for a thing that nobody named, made from its id."""
+    bits = int.from_bytes(blake2b(identity.encode(), digest_size=8).digest())
     first, bits = bits % len(_FIRST), bits // len(_FIRST)
     second, bits = bits % len(_SECOND), bits // len(_SECOND)
     return f"{_FIRST[first]}-{_SECOND[second]}-{bits % 1000}"

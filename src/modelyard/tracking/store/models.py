@@ -7,6 +7,7 @@ from math import isnan
 
 from modelyard.ports.database import Row, Transaction
 from modelyard.tracking.api import LoggedModel, ModelId, ModelStatus, Point, Stage, real
+from modelyard.tracking.api.batches import Measured
 from modelyard.tracking.store.statements import cached, in_params, sql
 
 COLUMNS = (
@@ -85,10 +86,10 @@ def drop_tag(tx: Transaction, number: int, key: str) -> bool:
     return tx.run(_DROP_TAG, {"model": number, "key": key}) > 0
 
 
-def add_points(tx: Transaction, run: str, points: Sequence[Point]) -> None:
+def add_points(tx: Transaction, run: str, points: Sequence[Measured]) -> None:
     """Note points that describe logged models; one that is there already is not noted twice."""
     for p in points:
-        value = p.number
+        value = float(p.value)
         row = {
             "model": p.model, "key": p.key, "value": None if isnan(value) else value, "is_nan": int(isnan(value)),
             "step": p.step, "at": p.at_ms, "run": run,
