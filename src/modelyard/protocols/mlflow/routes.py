@@ -1,0 +1,89 @@
+"""All of the wire's addresses, and what answers where MLflow has an address that is not spoken here."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from modelyard.kernel.errors import NoRoute, YardError
+from modelyard.kernel.operations import Effect
+from modelyard.ports.wires import WireRequest, WireResponse, WireRoute
+from modelyard.protocols.mlflow import errors, wire
+from modelyard.protocols.mlflow.artifacts import Artifacts
+from modelyard.protocols.mlflow.experiments import Experiments
+from modelyard.protocols.mlflow.metrics import Metrics
+from modelyard.protocols.mlflow.models import Models
+from modelyard.protocols.mlflow.runs import Runs
+from modelyard.tracking.api import Log, Tracking
+
+WIRE_VERSION = "3.3.0"
+"""What `/version` says: clients send spans to servers from 3.4 on, and traces are not spoken here yet."""
+_VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class ServerInfo(Struct, kw_only=True):
+    """What a client learns of the server before it logs a model."""
+
+    store_type: str = "SqlStore"
+    workspaces_enabled: bool = False
+    trace_archival_enabled: bool = False
+    multipart_uploads_enabled: bool = False
+    multipart_downloads_enabled: bool = False
+    presigned_upload_run_id_supported: bool = False
+    presigned_upload_model_id_supported: bool = False
+
+
+def routes(tracking: Tracking, log: Log) -> tuple[WireRoute, ...]:
+    """Every address of the wire that tracking answers."""
+    return (
+        *Experiments(tracking).routes(),
+        *Runs(tracking, log).routes(),
+        *Metrics(tracking).routes(),
+        *Models(tracking).routes(),
+        *Artifacts(tracking).routes(),
+        *wire.route("server_info", "GET", "/server-info", _nothing, _server_info, effect=Effect.READ),
+        _open("mlflow.health", "/health", b"OK"),
+        _open("mlflow.version", "/version", WIRE_VERSION.encode()),
+        *_unknown(),
+    )
+
+
+def _nothing(_: WireRequest) -> None:
+    return None
+
+
+def _server_info(_: None) -> WireResponse:
+    return wire.answer(ServerInfo())
+
+
+def _open(name: str, path: str, text: bytes) -> WireRoute:
+    def handle(_: None) -> WireResponse:
+        return WireResponse(body=text, media="text/plain; charset=utf-8")
+
+    return WireRoute(
+        name=name, verb="GET", path=path, scope=None, effect=Effect.READ, decode=_nothing, handle=handle,
+        error=_error, audited=False,
+    )  # fmt: skip
+
+
+def _error(error: YardError) -> WireResponse:
+    return errors.answer(error)
+
+
+def _refuse(request: WireRequest) -> None:
+    raise NoRoute(f"{request.verb} {request.path[:200]} is not an MLflow call that this yard answers")
+
+
+def _never(_: None) -> WireResponse:
+    return wire.EMPTY
+
+
+def _unknown() -> list[WireRoute]:
+    """Whatever else is asked under MLflow's prefixes, refused in MLflow's form."""
+    return [
+        WireRoute(
+            name="mlflow.unknown", verb=verb, path=prefix + "/{rest*}", scope=wire.READ, effect=Effect.READ,
+            decode=_refuse, handle=_never, error=_error, audited=False,
+        )
+        for prefix in (*wire.PREFIXES, *wire.ARTIFACT_PREFIXES)
+        for verb in _VERBS
+    ]  # fmt: skip
