@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import click
 import msgspec
 
 from modelyard.app.session import session
-from modelyard.kernel.errors import InvalidInput, Unavailable
+from modelyard.kernel.errors import Damaged, InvalidInput, Unavailable
+from modelyard.kernel.units import format_bytes
 from modelyard.settings import Settings
 
 
 def register(group: click.Group) -> None:
     """Put the commands into `group`."""
-    for command in (up, status, env, sign_in, settings, serve_control, completion):
+    for command in (up, status, doctor, backup, restore, env, sign_in, settings, serve_control, completion):
         group.add_command(command)
 
 
@@ -64,6 +66,51 @@ def status(*, as_json: bool) -> None:
             click.echo(f"  {child.name}: {words}" + (f" · restarted {child.restarts} times" if child.restarts else ""))
     if state.address is None:
         raise click.exceptions.Exit(Unavailable.exit_code)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(*, as_json: bool) -> None:
+    """Look for damage, low disk and dead processes; change nothing."""
+    from modelyard.app.examination import Health, examine
+    from modelyard.app.house import House
+
+    house = House(session().settings)
+    try:
+        found = []
+        for finding in examine(house):
+            found.append(finding)
+            if not as_json:
+                colour = {Health.OK: "green", Health.WARN: "yellow", Health.BAD: "red"}[finding.health]
+                click.echo(f"{click.style(f'{finding.health:4}', fg=colour)}  {finding.what}: {finding.says}")
+                if finding.do:
+                    click.echo(f"      {finding.do}")
+    finally:
+        house.close()
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+    if any(f.health is Health.BAD for f in found):
+        raise click.exceptions.Exit(Damaged.exit_code)
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write the whole home into one FILE, while it is in use."""
+    from modelyard.app.backup import backup as write
+
+    made = write(session().settings, file)
+    click.echo(f"{file}: {len(made.files):,} files, {format_bytes(sum(k.size_bytes for k in made.files.values()))}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+def restore(file: Path) -> None:
+    """Make a home from a backup, every byte checked."""
+    from modelyard.app.backup import restore as read
+
+    made = read(file, session().settings.home_path)
+    click.echo(f"{session().settings.home_path}: {len(made.files):,} files, every one matches its hash")
 
 
 @click.command()
