@@ -1,0 +1,1 @@
+"""Decisions about features: one semantics for training and serving, the join, packed rows, expressions. No I/O."""
