@@ -108,7 +108,7 @@ def precedes(event: int, created: int | None, other_event: int, other_created: i
     """Rule 2: True if the row that arrived later, the other one, is the one to keep."""
     if event != other_event:
         return event < other_event
-    return other_created is not None if created is None else other_created is not None and created <= other_created
+    return created is None or (other_created is not None and created <= other_created)
 
 
 def aggregated(aggregate: Aggregate, known: Numbers) -> Cell:

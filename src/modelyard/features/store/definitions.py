@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.postgresql import insert
 
 from modelyard.features.api import Entity, Materialisation, TrainingSet, View
 from modelyard.ports.database import Migration, Statement, Transaction
