@@ -22,8 +22,10 @@ from modelyard.kernel.operations import group_of
 from modelyard.ports.compute import Compute
 from modelyard.ports.database import Database
 from modelyard.ports.objects import Objects
+from modelyard.ports.online import Online
 from modelyard.ports.queries import Queries
 from modelyard.ports.queue import Queue
+from modelyard.ports.secrets import Secrets
 from modelyard.ports.tables import Tables
 from modelyard.settings import Settings
 
@@ -91,6 +93,8 @@ class Engines:
         """Stop what was started: children first, the database last."""
         if "compute" in vars(self):
             self.compute.close()
+        if "online" in vars(self):
+            self.online.close()
         self.database.close()
 
     @cached_property
@@ -98,7 +102,21 @@ class Engines:
         """A folder in the home, or what the address names."""
         from modelyard.adapters.objects import open_objects
 
-        return open_objects(self.settings.objects or str(self.home / "objects"))
+        return open_objects(self.settings.objects or str(self.home / "objects"), spool=self.home / "run")
+
+    @cached_property
+    def online(self) -> Online:
+        """LMDB in the home, or the server that the address names."""
+        from modelyard.adapters.online import open_online
+
+        return open_online(self.settings.online or str(self.home / "state" / "online"))
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """A sealed file in the home."""
+        from modelyard.adapters.secrets import open_secrets
+
+        return open_secrets(self.home / "state")
 
     @cached_property
     def tables(self) -> Tables:

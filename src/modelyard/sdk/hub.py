@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from modelyard.sdk.proxy import Transport, proxy
 
 if TYPE_CHECKING:
+    from modelyard.features.api import Features
     from modelyard.governance.api import Governance
     from modelyard.lake.api import Lake
     from modelyard.pipelines.api import Pipelines
@@ -30,6 +31,13 @@ class Yard:
     def __init__(self, transport: Transport, *, close: object = None) -> None:
         self._transport = transport
         self._close = close
+
+    @cached_property
+    def features(self) -> Features:
+        """Feature views, point-in-time-correct training sets, online features."""
+        from modelyard.features.api import Features
+
+        return self.of(Features)
 
     @cached_property
     def governance(self) -> Governance:
