@@ -49,9 +49,9 @@ class Event(Struct, frozen=True, kw_only=True):
     at_ms: int
     actor: ActorId
     request_id: str
+    body: msgspec.Raw
     reads: tuple[Ref, ...] = ()
     writes: tuple[Ref, ...] = ()
-    body: msgspec.Raw = msgspec.Raw(b"{}")
     seq: int = 0
 
     def decode(self, news: type[N]) -> N:
