@@ -64,6 +64,7 @@ def named(place: Workplace, where: str = "", order_by: list[str] | None = None) 
         ("attributes.`Run name` LIKE 'r%' and status = 'RUNNING' AND params.depth = '0'", "r0"),
         ("attributes.start_time > 0 AND attr.end_time > 0", ""),
         ("attributes.created < 5", ""),
+        ("AND metrics.f1 > 0.1 AND AND params.depth = '3' tags.kind = 'odd' AND", "r3"),
     ],
 )
 def test_a_filter_finds(fleet: Workplace, where: str, found: str) -> None:
@@ -119,12 +120,14 @@ def test_runs_are_found_by_their_datasets(fleet: Workplace) -> None:
 @pytest.mark.parametrize(
     "where",
     [
-        "metrics.f1", "metrics.f1 >", "metrics.f1 > 'a'", "params.a > '1'", "params.a = 1", "params.a = b", "AND",
-        "metrics.f1 > 1 OR metrics.f1 < 1", "metrics.f1 > 1 metrics.f1 < 2", "nothing.a = 'x'", "nothing = 'x'",
+        "metrics.f1", "metrics.f1 >", "metrics.f1 > 'a'", "params.a > '1'", "params.a = 1", "params.a = b",
+        "metrics.f1 > +1",
+        "metrics.f1 > 1 OR metrics.f1 < 1", "metrics.f1 > 1 NOT metrics.f1 < 2", "nothing.a = 'x'", "nothing = 'x'",
         "status IN ('a')", "run_id IN ()", "run_id IN (1)", "run_id IN ('a'", "metrics.f1 LIKE 'a'", "start_time = 'a'",
-        "metrics.f1 IS NULL", "status > 'a'", "metrics.f1 > 1;", "metrics.a-b > 1", "dataset.size = 'x'",
+        "metrics.f1 IS NULL", "status > 'a'", "metrics.f1 > 1;", "metrics.a-b > 1",
+        "dataset.size = 'x'",
         "a = 'unclosed",
-        "metrics.f1 IN ('a')", "metrics.f1 > 1 AND", "params.a = 'x' AND AND params.b = 'y'", "'a' = 'b'", "(", "=",
+        "metrics.f1 IN ('a')", "metrics.f1 > 1 AND OR", "'a' = 'b'", "(", "=",
     ],
 )  # fmt: skip
 def test_a_filter_that_cannot_be_read_is_refused(where: str) -> None:

@@ -127,7 +127,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
         (?P<string>'(?:''|\\'|[^'])*')
       | (?P<name>(?:[^\W\d]\w*|`[^`]+`|"[^"]+")(?:\.(?:[\w$@#]+|`[^`]+`|"[^"]+"))*)
-      | (?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?!\w))
+      | (?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?!\w))
       | (?P<operator><=|>=|!=|=|<|>)
       | (?P<mark>[(),])
     )""",
@@ -170,12 +170,9 @@ def parse(text: str, dialect: Dialect) -> list[Condition]:
     found: list[Condition] = []
     place = 0
     while place < len(tokens):
-        if found:
-            if tokens[place].word != "AND":
-                raise InvalidInput(
-                    f"Invalid clause(s) in filter string: {tokens[place].text[:40]!r} stands where AND belongs"
-                )
+        if tokens[place].word == "AND":  # MLflow lets one be missing, doubled, or stand at an end
             place += 1
+            continue
         condition, place = _comparison(tokens, place, dialect)
         found.append(condition)
     return found
@@ -211,6 +208,8 @@ def _list(tokens: Sequence[_Token], place: int) -> tuple[tuple[str, ...], int]:
         while place + 1 < len(tokens) and (text := _text_of(tokens[place])) is not None:
             values.append(text)
             place += 2
+            if tokens[place - 1].text == "," and place < len(tokens) and tokens[place].text == ")":
+                return tuple(values), place + 1
             if tokens[place - 1].text == ")":
                 return tuple(values), place
             if tokens[place - 1].text != ",":
@@ -241,7 +240,7 @@ def _value(entity: Entity, key: str, token: _Token, dialect: Dialect) -> Value:
 
 
 def _is_whole(text: str) -> bool:
-    return text.lstrip("+-").isdigit()
+    return text.lstrip("-").isdigit()
 
 
 def _checked(condition: Condition, dialect: Dialect) -> Condition:

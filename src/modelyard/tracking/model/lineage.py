@@ -22,6 +22,8 @@ _LIMIT = 100
 
 def reads_of(tags: Mapping[str, str], datasets: Sequence[Dataset]) -> list[Ref]:
     """The refs that a run reads, each once, in the order they were said; at most 100."""
+    if not datasets and INPUTS_TAG not in tags:
+        return []
     texts = list(_listed(tags.get(INPUTS_TAG, "")))
     for dataset in datasets:
         texts += [dataset.name, dataset.source, *_values(dataset.source)]

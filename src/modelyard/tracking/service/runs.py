@@ -33,8 +33,8 @@ from modelyard.tracking.store import runs as store
 from modelyard.tracking.store.search import RUN_ATTRIBUTES, Query, Target
 
 _TARGET = Target(
-    source="tracking_run r JOIN tracking_document d ON d.run = r.id",
-    columns=store.COLUMNS,
+    source="tracking_run r",
+    columns="r.id",
     attributes=RUN_ATTRIBUTES,
     owner="r.id",
     tags=("tracking_tag", "run"),
@@ -106,8 +106,8 @@ class Runs(RunOperations):
             query.keep(condition)
         for order in filters.parse_orders(order_by or (), filters.RUNS):
             query.sort(order)
-        rows = query.rows(tx, limit=limit + 1, offset=offset)
-        return page_from(store.hydrate(tx, rows[:limit]), more=len(rows) > limit, offset=offset)
+        numbers = [int(row[0]) for row in query.rows(tx, limit=limit + 1, offset=offset)]
+        return page_from(store.several(tx, numbers[:limit]), more=len(numbers) > limit, offset=offset)
 
     def update_run(
         self, run: str, status: RunStatus | None = None, end_ms: int | None = None, *, name: str | None = None
