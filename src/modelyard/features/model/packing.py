@@ -6,10 +6,11 @@ still reach. Nothing is finalised when it is written: status and windows are dec
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from struct import Struct as Layout
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -18,14 +19,8 @@ from modelyard.features.api import Cell, Key, KeyType, OnlineRow, Status
 from modelyard.features.model.semantics import SECOND_US, Plan, aggregated, precedes, status_of
 from modelyard.kernel.errors import InvalidInput
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    NDFloats = NDArray[np.float64]
-
 LONGEST_PART = 64
-_DOUBLE = Layout("<d")
+_LONG, _DOUBLE = Layout("<q"), Layout("<d")
 
 
 class Row(Struct, frozen=True, array_like=True):
@@ -114,31 +109,36 @@ def online_row(plans: Sequence[Plan], packed: Sequence[bytes | None], moment_us:
 
 def _finalise(plan: Plan, row: Row, moment_us: int, values: dict[str, Cell]) -> None:
     newest = dict(zip(plan.newest, row.values, strict=True))
-    tails = _Tails(plan, row, moment_us) if plan.windowed else None
+    moment = moment_us - plan.delay_us
+    times = _whole(row.times) if row.event_us > moment - plan.longest_us else ()
+    end = len(times) if row.event_us <= moment else bisect_right(times, moment)
+    tails: dict[int, Sequence[float]] = {}
+    known: dict[tuple[int, int], list[float]] = {}
     for output in plan.outputs:
-        if output.window_us is None or output.aggregate is None or tails is None:
+        if output.window_us is None or output.aggregate is None:
             values[output.name] = newest[output.place]
-        else:
-            values[output.name] = aggregated(output.aggregate, tails.known(output.place, output.window_us))
+            continue
+        window = output.place, output.window_us
+        if window not in known:
+            first = bisect_right(times, moment - output.window_us, 0, end)
+            if output.place not in tails:
+                tails[output.place] = _fractions(row.tails[plan.windowed.index(output.place)])
+            known[window] = [v for v in tails[output.place][first:end] if v == v]  # noqa: PLR0124  # NaN differs
+        values[output.name] = aggregated(output.aggregate, known[window])
 
 
-class _Tails:
-    """The rows within reach of the windows, cut for one moment."""
+def _whole(packed: bytes) -> Sequence[int]:
+    """Packed int64 without copying, where the machine keeps numbers as they are packed."""
+    if sys.byteorder == "little":
+        return memoryview(packed).cast("q")
+    return [number for (number,) in _LONG.iter_unpack(packed)]
 
-    def __init__(self, plan: Plan, row: Row, moment_us: int) -> None:
-        import numpy as np
 
-        self._moment = moment_us - plan.delay_us
-        self._times = np.frombuffer(row.times, "<i8")
-        self._end = int(np.searchsorted(self._times, self._moment, side="right"))
-        self._tails = {p: np.frombuffer(t, "<f8") for p, t in zip(plan.windowed, row.tails, strict=True)}
-
-    def known(self, place: int, window_us: int) -> NDFloats:
-        """The known values within `(moment - window, moment]`."""
-        first = int(self._times.searchsorted(self._moment - window_us, side="right"))
-        cut = self._tails[place][first : self._end]
-        found: NDFloats = cut[cut == cut]  # noqa: PLR0124  # NaN alone differs from itself
-        return found
+def _fractions(packed: bytes) -> Sequence[float]:
+    """Packed float64 without copying, where the machine keeps numbers as they are packed."""
+    if sys.byteorder == "little":
+        return memoryview(packed).cast("d")
+    return [number for (number,) in _DOUBLE.iter_unpack(packed)]
 
 
 def pushed_onto(plan: Plan) -> Callable[[bytes | None, bytes], bytes]:

@@ -16,17 +16,12 @@ Times are microseconds since the Unix epoch, UTC. Nothing here reads a clock.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from math import fsum
 
 from msgspec import Struct
 
 from modelyard.features.api import Aggregate, Cell, FeatureType, Status, View
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Numbers = NDArray[np.float64]
 
 SECOND_US = 1_000_000
 OVER_NOTHING: dict[Aggregate, float | int | None] = {
@@ -111,16 +106,24 @@ def precedes(event: int, created: int | None, other_event: int, other_created: i
     return created is None or (other_created is not None and created <= other_created)
 
 
-def aggregated(aggregate: Aggregate, known: Numbers) -> Cell:
-    """Rule 4 for one window: the aggregate over its known values, float64."""
-    if len(known) == 0:
+def aggregated(aggregate: Aggregate, known: Sequence[float]) -> Cell:
+    """Rule 4 for one window: the aggregate over its known values."""
+    if not known:
         return OVER_NOTHING[aggregate]
     if aggregate is Aggregate.COUNT:
         return len(known)
     if aggregate is Aggregate.MIN:
-        return float(known.min())
+        return min(known)
     if aggregate is Aggregate.MAX:
-        return float(known.max())
-    total = float(known.sum())
+        return max(known)
+    total = _total(known)
     value = total / len(known) if aggregate is Aggregate.MEAN else total
     return value if value == value else None  # noqa: PLR0124  # NaN alone differs from itself
+
+
+def _total(known: Sequence[float]) -> float:
+    """The sum, rounded once; where infinities or the range stand in its way, as they add up."""
+    try:
+        return fsum(known)
+    except (OverflowError, ValueError):
+        return float(sum(known))
