@@ -80,7 +80,7 @@ def sniff(head: bytes, reading: Reading, *, expected: Sequence[str] = ()) -> Dia
     start = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
     while head[start : start + 1] in (b"\r", b"\n"):
         start += 1
-    text = head[start:].decode("utf-8", errors="surrogateescape")
+    text = head[start:].decode("utf-8", errors="backslashreplace")
     if not text.strip():
         raise InvalidInput("the source is empty: it has neither a header nor a row")
     if reading.delimiter is not None and (len(reading.delimiter) != 1 or reading.delimiter in '"\r\n'):

@@ -93,7 +93,7 @@ def _undo(tables: Tables, name: str) -> list[Ref]:
     if latest == head.version or tables.files(head.location, latest) == target:
         return []
     tables.advance(
-        head.location, base=head.version, target=target, schema=arrow_schema(head.columns), info={"operation": "undo"}
+        head.location, base=head.version, target=target, schema=arrow_schema(head.columns), info={"cause": "undo"}
     )
     return [ref("table", name, version) for version in range(head.version + 1, latest + 1)]
 
