@@ -22,8 +22,17 @@ from modelyard.kernel.operations import Operation
 from modelyard.kernel.version import VERSION
 
 SLICES: dict[str, tuple[str, str]] = {
+    "lake": ("Lake", "Tables, their versions, loads and quarantine."),
+    "quality": ("Quality", "Contracts, checks and reports."),
+    "features": ("Features", "Feature views, training sets, online values."),
+    "pipelines": ("Pipelines", "Flows, their runs, schedules and logs."),
+    "tracking": ("Tracking", "Experiments, runs, metrics and artifacts."),
+    "registry": ("Registry", "Models, versions, aliases, proposals and gates."),
+    "serving": ("Serving", "Endpoints, routes, predictions, rollback."),
+    "monitoring": ("Monitoring", "Monitors, drift, alerts and what they set off."),
     "governance": ("Governance", "Who may do what, who did, where from, and forgetting somebody."),
-    "teamwork": ("Teamwork", "Comments on anything that has a ref."),
+    "cost": ("Cost", "What it used and what that costs."),
+    "teamwork": ("Teamwork", "Comments on anything."),
 }
 """Each slice: the name of its interface, and what its commands are about."""
 

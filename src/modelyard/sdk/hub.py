@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modelyard.governance.api import Governance
     from modelyard.lake.api import Lake
     from modelyard.pipelines.api import Pipelines
+    from modelyard.quality.api import Quality
     from modelyard.teamwork.api import Teamwork
     from modelyard.tracking.api import Tracking
 
@@ -66,6 +67,13 @@ class Yard:
         from modelyard.teamwork.api import Teamwork
 
         return self.of(Teamwork)
+
+    @cached_property
+    def quality(self) -> Quality:
+        """Contracts on tables: what they promise, and whether it holds."""
+        from modelyard.quality.api import Quality
+
+        return self.of(Quality)
 
     @cached_property
     def tracking(self) -> Tracking:

@@ -66,6 +66,8 @@ def command(op: Operation, call: Caller) -> click.Command:
 
     def run(*, as_json: bool, output: str | None = None, **given: Any) -> None:
         arguments = {p.name: _value(p, given[p.name]) for p in op.parameters if given.get(p.name) is not None}
+        if op.content is not None and any(p.name == "source" and p.name not in arguments for p in op.parameters):
+            arguments["source"] = Path(given[op.content].name).name
         _show(op, call(op, arguments), Output(as_json=as_json), output)
 
     return click.Command(name_of(op), params=params, callback=run, help=_help(op), short_help=op.summary)

@@ -56,9 +56,13 @@ class Output:
         from rich.table import Table
 
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        for name in value.__struct_fields__:
+        listed = [n for n in value.__struct_fields__ if _is_listing(getattr(value, n))]
+        for name in (n for n in value.__struct_fields__ if n not in listed):
             table.add_row(name, _cell(_dated(name, getattr(value, name)), wide=True))
         _print(table)
+        for name in listed:
+            click.echo(f"\n{name}")
+            self._table(getattr(value, name))
 
     def _table(self, rows: Sequence[Any]) -> None:
         if not rows:
@@ -95,6 +99,10 @@ def _print(table: Any) -> None:
 
     terminal = sys.stdout.isatty()
     Console(soft_wrap=not terminal, width=None if terminal else 200, highlight=False).print(table, markup=False)
+
+
+def _is_listing(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and isinstance(value[0], msgspec.Struct)
 
 
 def _dated(name: str, value: Any) -> Any:

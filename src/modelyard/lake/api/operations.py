@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from modelyard.kernel.operations import Effect, operation, stream
 from modelyard.kernel.pages import Limit, Page
@@ -266,6 +266,7 @@ class Lake(ABC):
         """Remove what writers that died left behind: staged files, files and versions that nobody refers to."""
 
 
+@runtime_checkable
 class Files(Protocol):
     """Where slices above read whole versions at the speed of the files."""
 

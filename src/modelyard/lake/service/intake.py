@@ -67,7 +67,7 @@ def take_in(
     vault = _Vault(folder / "quarantine.parquet", source)
     bad, files = _convert(desk, source, vault, load=load, columns=columns, folder=folder)
     done.rows_in = source.rows
-    if desk.inspector is not None and files:
+    if desk.inspector is not None:
         rejects = folder / "rejects.parquet"
         done.verdict = desk.inspector.inspect(
             Inspection(

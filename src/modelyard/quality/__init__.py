@@ -1,0 +1,1 @@
+"""Quality: what a table promises, whether it holds, and which rows break it."""

@@ -1,0 +1,44 @@
+"""Quality on a lake on a bench."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from modelyard.adapters.duck import DuckQueries
+from modelyard.lake.api import Inspection, Lake
+from modelyard.lake.api import Verdict as LoadVerdict
+from modelyard.quality.api import Quality
+from modelyard.quality.service import QualityService
+from modelyard.testing import Bench
+from tests.lake.stand import lake_service
+
+
+class LateInspector:
+    """Asks the service that is built after the lake."""
+
+    service: QualityService | None = None
+
+    def inspect(self, about: Inspection) -> LoadVerdict:
+        return LoadVerdict() if self.service is None else self.service.inspect(about)
+
+
+@dataclass(frozen=True)
+class House:
+    bench: Bench
+    lake: Lake
+    quality: Quality
+    service: QualityService
+
+
+@contextmanager
+def open_house(bench: Bench) -> Iterator[House]:
+    """A lake whose loads are held to contracts."""
+    inspector = LateInspector()
+    queries = DuckQueries(bench.home / "spill")
+    with lake_service(bench, inspector) as lake:
+        service = QualityService(lake=lake, files=lake, queries=lambda: queries)
+        inspector.service = service
+        yield House(bench, bench.open(Lake, lake), bench.open(Quality, service), service)
+    queries.close()
