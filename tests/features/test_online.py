@@ -126,6 +126,8 @@ def test_the_table_has_the_last_word_up_to_its_moment(ready: Stand) -> None:
         ({"at": "2026-05-03T13:00:00Z"}, "lies in the future"),
         ({"at": "yesterday"}, "cannot be answered"),
         ({"fare": "much"}, "cannot be answered"),
+        ({"fare": 10**30}, "different types or too large"),
+        ({"fare": 1e300}, "cannot be answered"),
     ],
 )
 def test_a_row_that_cannot_count_is_refused_whole(ready: Stand, change: dict[str, Cell], why: str) -> None:

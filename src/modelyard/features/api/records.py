@@ -188,7 +188,7 @@ class TrainingSpec(Struct, frozen=True, kw_only=True):
     at: dict[str, str] = {}
     statuses: bool = False
     sample_rows: Annotated[int, Meta(ge=1)] | None = None
-    seed: int = 0
+    seed: Annotated[int, Meta(ge=0)] = 0
 
 
 class TrainingSet(Struct, frozen=True, kw_only=True):

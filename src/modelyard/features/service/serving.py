@@ -125,9 +125,9 @@ def _computed(desk: Desk, view: View, plan: Plan, given: Sequence[Mapping[str, C
             raise InvalidInput(f"pushed row 0 lacks {name!r}; view {view.ref} reads {', '.join(view.columns)}")
         try:
             columns[name] = pa.array([row[name] for row in given])
-        except pa.ArrowException as err:
+        except (pa.ArrowException, OverflowError) as err:
             raise InvalidInput(
-                f"the pushed values of {name!r} are of different types; it is {view.columns[name]}"
+                f"the pushed values of {name!r} are of different types or too large; it is {view.columns[name]}"
             ) from err
     with desk.queries().session() as session:
         session.offer("pushed", pa.table(columns))
