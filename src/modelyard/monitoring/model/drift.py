@@ -9,7 +9,7 @@ import numpy as np
 
 from modelyard.monitoring.model import sketches
 from modelyard.monitoring.model.discovery import false_discovery_rates
-from modelyard.monitoring.model.samples import Categories, Numbers, Sample
+from modelyard.monitoring.model.samples import Categories, Counts, Numbers, Sample
 from modelyard.monitoring.model.sketches import Kind, Measure, Sketch
 
 
@@ -40,7 +40,7 @@ class Finding:
 class _Test:
     known: Sketch
     sample: Sample
-    counts: sketches.Counts
+    counts: Counts
     squared: float
     p_values: float
     p_nulls: float

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 from msgspec import Struct
 
 from modelyard.monitoring.model.performance import wilson
@@ -73,8 +72,3 @@ def _gap(counted: Sequence[tuple[str, int, int]], least_rows: int) -> Gap | None
         lower=value - math.sqrt((high[0] - high_l) ** 2 + (low_u - low[0]) ** 2),
         upper=value + math.sqrt((high_u - high[0]) ** 2 + (low[0] - low_l) ** 2),
     )  # fmt: skip
-
-
-def truth_by_key(keys: Sequence[str], known: dict[str, float]) -> Floats:
-    """Labels in the order of prediction keys; NaN where none has arrived."""
-    return np.array([known.get(key, math.nan) for key in keys], dtype=np.float64)

@@ -31,7 +31,10 @@ def log_loss(truth: Floats, probability: Floats) -> float | None:
 
 
 def area_under_curve(truth: Floats, score: Floats) -> float | None:
-    """Chance that a positive scores above a negative, ties half (Hanley and McNeil 1982); None if a class is missing."""
+    """Chance that a positive scores above a negative, ties half (Hanley and McNeil 1982).
+
+    None if a class is missing.
+    """
     positives = int(truth.sum())
     negatives = len(truth) - positives
     if not positives or not negatives:
@@ -59,7 +62,7 @@ class Calibration(Struct, frozen=True):
 
     def probabilities(self, scores: Floats) -> Floats:
         """Calibrated probabilities of scores; between levels by a straight line."""
-        return np.interp(scores, np.asarray(self.scores), np.asarray(self.shares))
+        return np.asarray(np.interp(scores, np.asarray(self.scores), np.asarray(self.shares)), dtype=np.float64)
 
 
 def calibrate(truth: Floats, score: Floats, *, bins: int = 20) -> Calibration | None:

@@ -73,12 +73,13 @@ def sketch(
         categories: the measure for categories: js or psi.
         ordered: True if the rows stand in order of time, so that successive windows mean something.
     """
+    labels: tuple[str, ...] = ()
     if isinstance(sample, Numbers):
         edges = _edges(sample.values)
         blocks = _number_blocks(sample.values, edges)
         finite = sample.values[np.isfinite(sample.values)]
         about = (float(finite.mean()), float(finite.std())) if len(finite) else (0.0, 0.0)
-        kind, measure, labels = Kind.NUMBER, numbers, ()
+        kind, measure = Kind.NUMBER, numbers
     else:
         labels, about, edges = _top(sample), (0.0, 0.0), np.empty(0)
         blocks = _category_blocks(sample, labels)
@@ -87,7 +88,6 @@ def sketch(
     values, absent = _split(blocks)
     moving = _statistic(measure, counts[:-1], widths=np.diff(edges), scale=about[1], rows=window_rows)
     reference_absent = float(absent.sum(axis=0)[1] / max(len(sample), 1))
-    # a row more or less may be null in a reference without nulls; half a row stands for what was never seen
 
     def missing(shares: Floats) -> Floats:
         return np.asarray((shares[..., 1] - reference_absent) ** 2, dtype=np.float64)
