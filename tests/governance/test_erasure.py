@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import msgspec
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 from modelyard.governance.api import Held, Receipt, ReceiptId, Subject
 from modelyard.governance.model.erasure import forms_of, is_signed
+from modelyard.governance.service.packed import Sought
 from modelyard.governance.service.scan import search
 from modelyard.governance.store import MIGRATIONS
 from modelyard.kernel.errors import NotFound
@@ -26,6 +29,7 @@ from modelyard.ports.database import Migration, Statement
 from tests.governance.yard import Yard
 
 KEY = "taxi-4711-é"
+SOUGHT = Sought(KEY, forms_of(KEY))
 TRIPS = Migration(
     slice="trips", number=1, name="trips", ddl=("CREATE TABLE trips (id {int} PRIMARY KEY, taxi {text})",)
 )
@@ -86,6 +90,14 @@ def trips(house: Yard) -> Trips:
     made.fill(house)
     house.furnish(made)
     return made
+
+
+def zipped(data: bytes) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("first", b"nothing")
+        packed.writestr("second", data)
+    return buffer.getvalue()
 
 
 def everything(home: Path) -> bytes:
@@ -208,16 +220,17 @@ def test_forgetting_is_in_the_log_without_the_key(house: Yard, trips: Trips) -> 
 
 
 @pytest.mark.parametrize("form", ["utf-8", "utf-16-le", "utf-16-be", "json", "percent"])
-@pytest.mark.parametrize("packing", ["raw", "gzip", "zstd"])
+@pytest.mark.parametrize("packing", ["raw", "gzip", "zstd", "zip"])
 def test_every_form_is_found_in_every_packing(tmp_path: Path, form: str, packing: str) -> None:
     data = b"\0" * 5_000_000 + forms_of(KEY)[form] + b"\1" * 100
     packs: dict[str, Callable[[bytes], bytes]] = {
-        "raw": bytes, "gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress
+        "raw": bytes, "gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress,
+        "zip": zipped,
     }  # fmt: skip
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "file").write_bytes(packs[packing](data))
     (tmp_path / "clean").write_bytes(b"nothing here")
-    assert search(tmp_path, forms_of(KEY)).found == ["deep/file"]
+    assert search(tmp_path, SOUGHT).found == ["deep/file"]
 
 
 @given(st.integers(4 * 1024 * 1024 - 40, 4 * 1024 * 1024 + 4))
@@ -226,7 +239,27 @@ def test_a_key_across_two_chunks_is_found(offset: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "f").write_bytes(b"\0" * offset + KEY.encode())
-        assert search(Path(folder), {"utf-8": KEY.encode()}).found == ["f"]
+        assert search(Path(folder), Sought(KEY, {"utf-8": KEY.encode()})).found == ["f"]
+
+
+def test_a_key_in_any_column_of_a_compressed_parquet_file_is_found(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="needs the lake extra: pip install 'modelyard[lake]'")
+    pq = pytest.importorskip("pyarrow.parquet")
+    columns = {
+        "text": [KEY, "a"], "within": [f"<{KEY}>", None], "words": [[["x", KEY]], []], "record": [{"a": KEY}, None],
+        "bytes": [KEY.encode(), b""], "other": ["x", "y"],
+    }  # fmt: skip
+    for name, values in columns.items():
+        pq.write_table(
+            pa.table({"n": [1, 2], name: values}), tmp_path / name, compression="zstd", write_statistics=False
+        )
+    coded = pa.table({"n": pa.array([KEY, "b"]).dictionary_encode()})
+    pq.write_table(coded, tmp_path / "coded", compression="gzip", write_statistics=False)
+    assert search(tmp_path, SOUGHT).found == ["bytes", "coded", "record", "text", "within", "words"]
+    (tmp_path / "n").mkdir()
+    pq.write_table(pa.table({"n": [471100, 5]}), tmp_path / "n" / "numbers", compression="zstd", write_statistics=False)
+    assert search(tmp_path / "n", Sought("471100", forms_of("471100"))).found == ["numbers"]
+    assert search(tmp_path / "n", Sought("471101", forms_of("471101"))).found == []
 
 
 def test_links_broken_packings_and_odd_names_do_no_harm(tmp_path: Path) -> None:
@@ -237,9 +270,11 @@ def test_links_broken_packings_and_odd_names_do_no_harm(tmp_path: Path) -> None:
     (home / "circle").symlink_to(home)
     (home / "torn.gz").write_bytes(gzip.compress(b"x" * 1000)[:20])
     (home / "torn.zst").write_bytes(b"\x28\xb5\x2f\xfd garbage")
+    (home / "torn.zip").write_bytes(zipped(b"x" * 1000)[:60])
+    (home / "torn.parquet").write_bytes(b"PAR1 garbage PAR1")
     (home / "empty").touch()
-    done = search(home, forms_of(KEY))
-    assert done.found == [] and done.files == 3 and done.unreadable == []
+    done = search(home, SOUGHT)
+    assert done.found == [] and done.files == 5 and done.unreadable == []
 
 
 def test_a_signature_needs_a_signature() -> None:

@@ -37,7 +37,8 @@ from modelyard.governance.model.erasure import (
     signed,
     subject_name,
 )
-from modelyard.governance.service.scan import UNPACKED, search
+from modelyard.governance.service.packed import Sought, unpacked_forms
+from modelyard.governance.service.scan import search
 from modelyard.governance.store import receipts
 from modelyard.governance.store.identity import LAST
 from modelyard.kernel.errors import NotFound
@@ -152,10 +153,10 @@ class ErasureService(ErasureOperations):
                 not_searched=tuple(elsewhere),
             )  # fmt: skip
         forms = forms_of(subject.key)
-        done = search(self._erasing.home, forms)
+        done = search(self._erasing.home, Sought(subject.key, forms))
         elsewhere += [f"{name}: cannot be read" for name in done.unreadable]
         return ByteScan(
-            conclusive=True, files=done.files, bytes=done.bytes, forms=tuple(forms), unpacked=UNPACKED,
+            conclusive=True, files=done.files, bytes=done.bytes, forms=tuple(forms), unpacked=unpacked_forms(),
             found=tuple(done.found), read_back=tuple(remains), not_searched=tuple(elsewhere),
         )  # fmt: skip
 
