@@ -8,6 +8,7 @@ from modelyard.governance.api.audit import AuditEntry, AuditOperations, AuditVer
 from modelyard.governance.api.erasure import (
     RECEIPT,
     ByteScan,
+    EntityKeys,
     Eraser,
     ErasureOperations,
     ErasurePlan,
@@ -82,6 +83,7 @@ __all__ = [
     "AuditOperations",
     "AuditVerdict",
     "ByteScan",
+    "EntityKeys",
     "Eraser",
     "ErasureOperations",
     "ErasurePlan",

@@ -159,6 +159,18 @@ class Eraser(Protocol):
         ...
 
 
+class EntityKeys(Protocol):
+    """Who knows by which columns entities are identified."""
+
+    def columns(self, entity: str) -> Sequence[str]:
+        """The key columns of an entity; the name itself where no entity of that name is known."""
+        ...
+
+    def every(self) -> Sequence[str]:
+        """The key columns of all entities."""
+        ...
+
+
 class ErasureOperations(ABC):
     """The right to be forgotten."""
 

@@ -4,5 +4,15 @@ from modelyard.governance.service.erasure import Erasing
 from modelyard.governance.service.governance import GovernanceService
 from modelyard.governance.service.recognition import Recognition
 from modelyard.governance.service.signing import OwnerToken, SignedIn
+from modelyard.governance.service.tables import LakeEraser, LakeRows, NamedKeys
 
-__all__ = ["Erasing", "GovernanceService", "OwnerToken", "Recognition", "SignedIn"]
+__all__ = [
+    "Erasing",
+    "GovernanceService",
+    "LakeEraser",
+    "LakeRows",
+    "NamedKeys",
+    "OwnerToken",
+    "Recognition",
+    "SignedIn",
+]
