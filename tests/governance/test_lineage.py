@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from modelyard.governance.api import PredictionTrace, Reached, RowTrace, Stage
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.events import News
+from modelyard.kernel.ids import ActorId
 from modelyard.kernel.operations import Effect
 from modelyard.kernel.refs import Ref
 from modelyard.ports import calls
@@ -29,6 +30,15 @@ class RunFinished(News, frozen=True, kw_only=True):
 
 class ProposalApproved(News, frozen=True, kw_only=True):
     kind = "registry.proposal_approved"
+
+
+class AliasMoved(News, frozen=True, kw_only=True):
+    kind = "registry.alias_moved"
+    approvers: tuple[ActorId, ...]
+
+
+class TrainingSetBuilt(News, frozen=True, kw_only=True):
+    kind = "features.training_set_built"
 
 
 def happen(house: Yard, reads: str, writes: str, news: News | None = None) -> None:
@@ -181,6 +191,24 @@ def test_a_prediction_walks_back_to_file_rows_code_and_approver(house: Yard) -> 
     approved = [s for s in steps if s.stage is Stage.APPROVAL and s.text.endswith("approved")]
     assert [s.actor_name for s in approved] == ["owner"]
     assert next(s.text for s in steps if s.stage is Stage.ROW).endswith("line 9")
+
+
+def test_approvers_whom_a_promotion_names_are_on_the_way(house: Yard) -> None:
+    wired(house)
+    a_day(house)
+    ada, _ = house.person("ada")
+    eve, _ = house.person("eve")
+    happen(house, "model:tips@3 proposal:p2", "model:tips@production", AliasMoved(approvers=(ada, eve)))
+    approved = {s.actor_name for s in house.api.walk("pred_1").steps if s.text == "model:tips@3 approved"}
+    assert approved == {"owner", "ada", "eve"}
+
+
+def test_a_table_that_is_a_training_set_stands_as_one(house: Yard) -> None:
+    wired(house)
+    happen(house, "table:trips@1", "table:tips_set@1", TrainingSetBuilt())
+    happen(house, "table:tips_set@1", "model:tips@3")
+    stages = {str(s.ref): s.stage for s in house.api.walk("pred_1").steps}
+    assert stages["table:tips_set@1"] is Stage.TRAINING_SET and stages["table:trips@1"] is Stage.TABLE
 
 
 def test_a_row_reaches_models_endpoints_and_predictions(house: Yard) -> None:

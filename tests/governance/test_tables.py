@@ -10,7 +10,6 @@ import pytest
 from modelyard.governance.api import PredictionTrace, Stage
 from modelyard.governance.service import LakeEraser, LakeRows, NamedKeys
 from modelyard.governance.store import MIGRATIONS
-from modelyard.kernel.errors import InvalidInput
 from modelyard.kernel.operations import Effect
 from modelyard.kernel.refs import Ref
 from modelyard.lake.api import Lake, Mode
@@ -33,16 +32,16 @@ class Place:
     lake: Lake
 
 
-class TwoKeys(NamedKeys):
+class TwoNames(NamedKeys):
     def columns(self, entity: str) -> tuple[str, ...]:
-        return ("shop", "customer") if entity == "visit" else (entity,)
+        return ("who", "person") if entity == "human" else (entity,)
 
 
 @pytest.fixture
 def place() -> Iterator[Place]:
     with Bench((*MIGRATIONS, *LAKE_MIGRATIONS)) as bench, lake_service(bench) as service:
         house = Yard(bench)
-        house.furnish(LakeEraser(service, TwoKeys()), rows=LakeRows(service, NamedKeys()))
+        house.furnish(LakeEraser(service, TwoNames()), rows=LakeRows(service, NamedKeys()))
         yield Place(house, bench.open(Lake, service))
 
 
@@ -89,9 +88,11 @@ def test_a_hostile_key_finds_nothing_and_harms_nothing(place: Place, key: str) -
     assert place.lake.table("people").rows == 2
 
 
-def test_an_entity_of_two_columns_is_forgotten_by_one_of_them(place: Place) -> None:
-    with pytest.raises(InvalidInput, match="shop, customer"):
-        place.house.api.plan_forget("visit", ADA)
+def test_an_entity_is_found_under_every_name_of_its_key(place: Place) -> None:
+    place.lake.load("people", [ONE])
+    place.lake.load("staff", [f"id,person\n1,{ADA}\n".encode()])
+    assert {h.ref for h in place.house.api.plan_forget("human", ADA).items} == {"table:people", "table:staff"}
+    assert place.house.api.forget("human", ADA).clean
 
 
 def test_models_trained_on_the_subject_are_listed(place: Place) -> None:

@@ -163,7 +163,11 @@ class EntityKeys(Protocol):
     """Who knows by which columns entities are identified."""
 
     def columns(self, entity: str) -> Sequence[str]:
-        """The key columns of an entity; the name itself where no entity of that name is known."""
+        """The columns that an entity's key may stand in; the name itself where no entity of that name is known.
+
+        Raises:
+            InvalidInput: the entity is told by several keys together.
+        """
         ...
 
     def every(self) -> Sequence[str]:

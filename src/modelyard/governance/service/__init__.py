@@ -1,5 +1,6 @@
 """The operations of governance, and the answers it gives to the guard."""
 
+from modelyard.governance.service.entities import FeatureKeys, FeaturesEraser
 from modelyard.governance.service.erasure import Erasing
 from modelyard.governance.service.governance import GovernanceService
 from modelyard.governance.service.recognition import Recognition
@@ -8,6 +9,8 @@ from modelyard.governance.service.tables import LakeEraser, LakeRows, NamedKeys
 
 __all__ = [
     "Erasing",
+    "FeatureKeys",
+    "FeaturesEraser",
     "GovernanceService",
     "LakeEraser",
     "LakeRows",

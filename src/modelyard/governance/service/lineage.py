@@ -46,6 +46,17 @@ _ENDLESS = 2**62
 APPROVALS = frozenset({"registry.proposal_approved", "registry.version_approved"})
 
 
+STAGE_OF_EVENT = {"features.training_set_built": Stage.TRAINING_SET}
+"""A table that such an event wrote stands for more than a table."""
+
+
+class _Approved(News, frozen=True, kw_only=True):
+    """What an event about a model may say of who approved it."""
+
+    kind = "governance.approved"
+    approvers: tuple[ActorId, ...] = ()
+
+
 class _Code(News, frozen=True, kw_only=True):
     """What an event about a run may say of its code."""
 
@@ -109,6 +120,10 @@ class _View:
         names = identity.names(self._tx, {m.actor for m in made.values() if m is not None})
         nodes = [self._node(about, steps, made[about], names) for about, steps in depth.items()]
         return LineageGraph(root=root, nodes=nodes, edges=list(edges.values()), cut=any(s.cut for s, _ in spreads))
+
+    def name(self, actor: ActorId) -> str:
+        """What an actor is called."""
+        return identity.names(self._tx, {actor}).get(actor, actor)
 
     def _node(self, about: Ref, depth: int, made: Touch | None, names: dict[ActorId, str]) -> LineageNode:
         if made is None:
@@ -216,25 +231,15 @@ class LineageService(LineageOperations):
 
     def _spoken(self, view: _View, about: Sequence[Ref]) -> list[WalkStep]:
         """What events say beside their edges: who approved a model, and which code a run ran."""
-        steps: list[WalkStep] = []
-        names: dict[ActorId, str] = {}
+        steps: dict[tuple[Ref | None, str, ActorId | None], WalkStep] = {}
         for each in about:
             stage = stage_of(each)
-            if stage not in (Stage.MODEL, Stage.RUN):
-                continue
-            for event in view.history(each, before=_ENDLESS, limit=50):
-                if stage is Stage.MODEL and event.kind in APPROVALS:
-                    names |= identity.names(calls.current().tx, {event.actor} - names.keys())
-                    steps.append(
-                        WalkStep(
-                            stage=Stage.APPROVAL, ref=each, text=f"{each} approved", at_ms=event.at_ms,
-                            actor=event.actor, actor_name=names.get(event.actor, event.actor),
-                        )
-                    )  # fmt: skip
-                elif stage is Stage.RUN and (commit := _commit(event)) is not None:
-                    steps.append(WalkStep(stage=Stage.CODE, ref=ref("code", commit), text=commit, at_ms=event.at_ms))
-                    break
-        return steps
+            events = view.history(each, before=_ENDLESS, limit=50) if stage in (Stage.MODEL, Stage.RUN) else []
+            for event in events:
+                said = _approvals(event, each, view) if stage is Stage.MODEL else _code(event)
+                for step in said:
+                    steps.setdefault((step.ref, step.text, step.actor), step)
+        return list(steps.values())
 
     def _row_steps(self, traced: PredictionTrace, graph: LineageGraph) -> list[WalkStep]:
         """The rows about the prediction's entity in the tables that it came from."""
@@ -254,14 +259,35 @@ class LineageService(LineageOperations):
 
 
 def _step(node: LineageNode) -> WalkStep:
+    stage = STAGE_OF_EVENT.get(node.operation) or stage_of(node.ref)
     return WalkStep(
-        stage=stage_of(node.ref), ref=node.ref, text=node.operation, at_ms=node.at_ms, actor=node.actor,
-        actor_name=node.actor_name,
-    )  # fmt: skip
+        stage=stage, ref=node.ref, text=node.operation, at_ms=node.at_ms, actor=node.actor, actor_name=node.actor_name
+    )
 
 
-def _commit(event: Event) -> str | None:
+def _code(event: Event) -> list[WalkStep]:
+    """The commit that an event about a run names."""
     try:
-        return event.decode(_Code).commit
+        commit = event.decode(_Code).commit
     except MsgspecError:
-        return None
+        return []
+    return [WalkStep(stage=Stage.CODE, ref=ref("code", commit), text=commit, at_ms=event.at_ms)] if commit else []
+
+
+def _approvals(event: Event, model: Ref, view: _View) -> list[WalkStep]:
+    """Who approved, as an event about a model says: its own actor, or those whom it names."""
+    if not event.kind.startswith("registry."):
+        return []
+    try:
+        approvers = event.decode(_Approved).approvers
+    except MsgspecError:
+        approvers = ()
+    if event.kind in APPROVALS:
+        approvers = (event.actor, *approvers)
+    return [
+        WalkStep(
+            stage=Stage.APPROVAL, ref=model, text=f"{model} approved", at_ms=event.at_ms, actor=each,
+            actor_name=view.name(each),
+        )
+        for each in approvers
+    ]  # fmt: skip

@@ -80,16 +80,12 @@ class LakeEraser:
         return left
 
     def _places(self, entity: str) -> Iterator[tuple[Table, str]]:
-        """Every table with a key column of the entity; an entity of several key columns is not told by one value."""
+        """Every table with a key column of the entity."""
         columns = self._keys.columns(entity)
-        if len(columns) != 1:
-            raise InvalidInput(
-                f"{entity} is identified by {len(columns)} columns ({', '.join(columns)}); "
-                "forget it by one of them: give the column's name as entity"
-            )
         for table in _tables(self._lake):
-            if any(c.name == columns[0] for c in table.columns):
-                yield table, columns[0]
+            for column in table.columns:
+                if column.name in columns:
+                    yield table, column.name
 
     def _versions_holding(self, table: Table, column: str, key: str) -> dict[int, int]:
         """Rows of the subject in each version that holds any."""
