@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.kernel.errors import Conflict, InvalidInput, NotFound
+from modelyard.cost.api import By
+from modelyard.kernel.errors import BudgetSpent, Conflict, InvalidInput, NotFound
 from modelyard.pipelines.api import RunStatus, StepStatus
 from modelyard.sdk.hub import Yard
 from tests.pipelines.sample import MEASURES, TRAINING, module
@@ -151,3 +152,29 @@ def test_a_schedule_runs_its_flow_again_and_again(yard: Yard, tmp_path: Path) ->
     assert yard.pipelines.schedules()[0].last_run
     yard.pipelines.unschedule("often")
     assert yard.pipelines.schedules() == []
+
+
+def test_what_a_run_used_is_priced_by_step_and_a_spent_budget_refuses_the_next(yard: Yard, tmp_path: Path) -> None:
+    busy = (
+        "import time\nfrom modelyard import context, flow, step\n@step(cache=False)\ndef work(s: float) -> float:\n"
+        "    context().writes('model:tips@1')\n    end = time.process_time() + s\n"
+        "    while time.process_time() < end:\n        pass\n    return s\n"
+        "@flow\ndef working(s: float = 0.3) -> float:\n    return work(s)\n"
+    )
+    with module(tmp_path / "user", "working_flow", busy) as written:
+        submitted = written.working.submit(yard)
+        assert submitted.wait(timeout_s=60).status is RunStatus.FINISHED
+        pause = threading.Event()
+        for _ in range(200):
+            if yard.cost.usage(By.RUN) and yard.cost.usage(By.STEP):
+                break
+            pause.wait(0.05)
+        (by_step,), (by_run,) = yard.cost.usage(By.STEP), yard.cost.usage(By.RUN)
+        assert (by_step.name, by_run.name) == ("working/work", submitted.id)
+        assert 0.3 <= by_step.amounts.cpu_s <= 1.5
+        assert by_step.amounts.gib_s > 0
+        assert 0 < by_step.cost.micros <= by_run.cost.micros
+        assert [s.name for s in yard.cost.usage(By.MODEL)] == ["model:tips@1"]
+        yard.cost.set_budget("nothing", 0.0, flow="working")
+        with pytest.raises(BudgetSpent, match="working may not run"):
+            written.working.submit(yard)

@@ -18,7 +18,7 @@ from modelyard.sdk.hub import Yard
 from modelyard.sdk.remote import HttpTransport
 from tests.pipelines.sample import module
 
-HELD = '''
+HELD = """
 from pathlib import Path
 from modelyard import flow, step
 
@@ -39,7 +39,7 @@ def wait(folder: str) -> str:
 @flow
 def held(folder: str) -> str:
     return wait(prepare(folder))
-'''
+"""
 
 
 def until(said: Callable[[], object], what: str) -> None:
@@ -114,7 +114,7 @@ class Up:
             argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         self.home = home
-        until(lambda: self._running(), "the yard is up")
+        until(self._running, "the yard is up")
 
     def _running(self) -> Running | None:
         found = running_at(self.home)

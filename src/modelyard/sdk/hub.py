@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from modelyard.sdk.proxy import Transport, proxy
 
 if TYPE_CHECKING:
+    from modelyard.cost.api import Cost
     from modelyard.features.api import Features
     from modelyard.governance.api import Governance
     from modelyard.lake.api import Lake
@@ -39,6 +40,13 @@ class Yard:
         from modelyard.features.api import Features
 
         return self.of(Features)
+
+    @cached_property
+    def cost(self) -> Cost:
+        """What steps, runs, models and predictions cost; prices and budgets."""
+        from modelyard.cost.api import Cost
+
+        return self.of(Cost)
 
     @cached_property
     def governance(self) -> Governance:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelyard.app.rooms import features, governance, lake, pipelines, quality, teamwork, tracking
+from modelyard.app.rooms import cost, features, governance, lake, pipelines, quality, teamwork, tracking
 from modelyard.app.rooms.room import Room
 
 __all__ = ["Room", "every_room"]
@@ -10,4 +10,13 @@ __all__ = ["Room", "every_room"]
 
 def every_room() -> tuple[Room, ...]:
     """All rooms, lowest floor first."""
-    return (lake.ROOM, tracking.ROOM, quality.ROOM, features.ROOM, pipelines.ROOM, governance.ROOM, teamwork.ROOM)
+    return (
+        lake.ROOM,
+        tracking.ROOM,
+        quality.ROOM,
+        features.ROOM,
+        pipelines.ROOM,
+        governance.ROOM,
+        cost.ROOM,
+        teamwork.ROOM,
+    )

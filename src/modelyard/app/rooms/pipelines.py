@@ -7,6 +7,7 @@ import sys
 from modelyard.app.engines import Engines
 from modelyard.app.passes import WorkerPasses
 from modelyard.app.rooms.room import Room
+from modelyard.cost.service import CostService
 from modelyard.pipelines.api import Pipelines
 from modelyard.pipelines.reactions import duties, recover
 from modelyard.pipelines.service import PipelinesService, Workshop
@@ -15,11 +16,17 @@ from modelyard.pipelines.store import MIGRATIONS
 WORKER = (sys.executable, "-m", "modelyard.app.worker")
 
 
-class Unlimited:
-    """Lets every flow spend."""
+class BudgetAllowance:
+    """Answers `pipelines.api.Allowance` with the budgets of cost, which stands above and is built later."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
 
     def check(self, flow: str) -> None:
-        """Return."""
+        """Return if the flow may still spend."""
+        cost = self._engines.services.get("cost")
+        if isinstance(cost, CostService):
+            cost.check(flow)
 
 
 def _build(engines: Engines) -> PipelinesService:
@@ -28,7 +35,11 @@ def _build(engines: Engines) -> PipelinesService:
         folder=engines.home / "run" / "flows", logs=engines.home / "logs" / "flows",
     )  # fmt: skip
     return PipelinesService(
-        objects=engines.objects, queue=engines.queue, workshop=workshop, allowance=Unlimited(), clock=engines.clock
+        objects=engines.objects,
+        queue=engines.queue,
+        workshop=workshop,
+        allowance=BudgetAllowance(engines),
+        clock=engines.clock,
     )
 
 
