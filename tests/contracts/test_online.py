@@ -19,15 +19,20 @@ _number = count(1)
 
 class TestEmbedded(OnlineContract):
     @pytest.fixture
-    def online(self, tmp_path: Path) -> Iterator[Online]:
-        online = open_online(tmp_path / "online")
-        yield online
-        online.close()
+    def again(self, tmp_path: Path) -> Iterator[Opener]:
+        """What other processes see is tested beside the adapter."""
+        with ExitStack() as opened:
+
+            def another() -> Online:
+                online = open_online(tmp_path / "online")
+                opened.callback(online.close)
+                return online
+
+            yield another
 
     @pytest.fixture
-    def again(self, online: Online) -> Opener:
-        """LMDB is opened once in a process; what other processes see is tested beside the adapter."""
-        return lambda: online
+    def online(self, again: Opener) -> Online:
+        return again()
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.adapters.online import open_online
 from modelyard.adapters.online.embedded import EmbeddedOnline
 from modelyard.kernel.errors import Unavailable
 
@@ -174,6 +175,17 @@ def test_rows_stay_when_it_is_closed_and_opened_again(root: Path) -> None:
     second = EmbeddedOnline(root)
     assert second.get("v", 1, [b"a"]) == [b"1"]
     second.close()
+
+
+def test_whoever_opens_the_same_folder_in_one_process_shares_it_until_the_last_closes(root: Path) -> None:
+    first, second = open_online(root), open_online(str(root))
+    first.put("v", 1, {b"a": b"1"})
+    first.close()
+    assert second.get("v", 1, [b"a"]) == [b"1"]
+    second.close()
+    third = open_online(root)
+    assert third.get("v", 1, [b"a"]) == [b"1"]
+    third.close()
 
 
 def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:

@@ -27,9 +27,9 @@ def open_online(address: str | Path, *, namespace: str = "yard") -> Online:
     """
     scheme, divider, _ = str(address).partition("://")
     if not divider or isinstance(address, Path):
-        from modelyard.adapters.online.embedded import EmbeddedOnline
+        from modelyard.adapters.online.embedded import opened
 
-        return EmbeddedOnline(Path(address))
+        return opened(Path(address))
     if scheme not in SERVERS:
         raise InvalidInput(f"no online store is known for {scheme}:// addresses; give a folder's path or redis://")
     try:

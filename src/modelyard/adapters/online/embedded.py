@@ -28,8 +28,27 @@ BATCH = 1000
 _CURRENT = "current"
 
 
+_open: dict[Path, EmbeddedOnline] = {}
+_opening = threading.Lock()
+
+
+def opened(root: Path) -> EmbeddedOnline:
+    """The rows under `root`, shared by all who open them in this process, since LMDB is mapped once in a process.
+
+    Raises:
+        Unavailable: the folder cannot be used.
+    """
+    place = root.absolute()
+    with _opening:
+        known = _open.get(place)
+        if known is None:
+            known = _open[place] = EmbeddedOnline(place)
+        known.users += 1
+        return known
+
+
 class EmbeddedOnline:
-    """The online rows under `root`.
+    """The online rows under `root`; open it once in a process, or through `opened`.
 
     Args:
         map_bytes: how far the first mapping reaches; it doubles as rows need it, the file grows only with them.
@@ -39,6 +58,7 @@ class EmbeddedOnline:
     """
 
     def __init__(self, root: Path, *, map_bytes: int = FIRST_MAP_BYTES) -> None:
+        self.users = 0
         self._root = root
         self._current = root / _CURRENT
         self._map_bytes = map_bytes
@@ -127,7 +147,13 @@ class EmbeddedOnline:
             shutil.rmtree(self._root / str(number), ignore_errors=True)
 
     def close(self) -> None:
-        """Let go of the mapping."""
+        """Let go of the mapping, if nobody else of this process uses it."""
+        with _opening:
+            self.users -= 1
+            if self.users > 0:
+                return
+            if _open.get(self._root) is self:
+                del _open[self._root]
         with self._writing, self._gate:
             if self._env is not None:
                 self._env.close()
