@@ -28,11 +28,11 @@ import psutil
 import uvloop
 from benchmarks.row import Row
 
+from modelyard.serving.api.routes import Arm, Route
 from modelyard.serving.hot.bundle import InputSpec, OutputSpec, Signature, write_signature
 from modelyard.serving.hot.server import read_status
 from modelyard.serving.hot.snapshot import EndpointSpec, RevisionSpec, Snapshot, TokenSpec, write_snapshot
 from modelyard.serving.hot.tensors import Datatype
-from modelyard.serving.model.routes import Arm, Route
 
 ROUNDS = 3
 SECONDS = 0.6

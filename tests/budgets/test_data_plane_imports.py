@@ -1,11 +1,11 @@
-"""The data plane stays light: it knows no control plane, no database and no model library before it loads a model."""
+"""The data plane stays light: it knows the words of serving, but no control plane, no database, no model library."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-ALLOWED = ("modelyard.kernel", "modelyard.serving.hot", "modelyard.serving.model")
+ALLOWED = ("modelyard.kernel", "modelyard.serving.api", "modelyard.serving.hot", "modelyard.serving.model")
 HEAVY = ("numpy", "onnxruntime", "pandas", "pyarrow", "sklearn", "skops", "sqlalchemy", "starlette", "uvicorn")
 
 

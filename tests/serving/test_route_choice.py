@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.serving.model.routes import Arm, Chooser, HeaderRule, Route, Shadow, Sticky, fault_of, sticky_point
+from modelyard.serving.api.routes import Arm, HeaderRule, Route, Shadow, Sticky
+from modelyard.serving.model.routes import Chooser, fault_of, sticky_point
 
 WEIGHTS = st.lists(st.floats(0, 100), min_size=1, max_size=5).filter(lambda ws: sum(ws) > 0.1)
 

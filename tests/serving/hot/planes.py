@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from modelyard.serving.api.routes import Arm, Route
 from modelyard.serving.hot.segments import PredictionRecord, read_segment, segment_files
 from modelyard.serving.hot.server import PlaneStatus, read_status
 from modelyard.serving.hot.snapshot import EndpointSpec, RevisionSpec, Snapshot, TokenSpec, write_snapshot
-from modelyard.serving.model.routes import Arm, Route
 
 TOKEN = "yard_test_token"
 BEARER = f"Authorization: Bearer {TOKEN}\r\n"

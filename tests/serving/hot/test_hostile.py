@@ -53,6 +53,9 @@ BAD_BODIES = {
         ),
         422,
     ),
+    "nested parameter": (question(tensor(ROW), parameters={"a": {"b": 1}}), 422),
+    "many parameters": (question(tensor(ROW), parameters={str(n): n for n in range(50)}), 422),
+    "long parameter": (question(tensor(ROW), parameters={"a": "b" * 600}), 422),
     "long id": (question(tensor(ROW), id="x" * 500), 422),
     "big number": (
         b'{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP64","data":[1' + b"0" * 400 + b",1,1,1]}]}",

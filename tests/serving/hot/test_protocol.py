@@ -127,10 +127,12 @@ def test_metrics_count_what_was_answered(shared: Plane) -> None:
 
 def test_each_answer_is_in_the_log_with_its_inputs(shared: Plane) -> None:
     extra = BEARER + "X-Request-Id: req-77\r\n"
-    answer = shared.infer("linear", tensor(ROW), extra=extra).json
+    keys = {"driver": "d-9", "zone": 4, "binary_data_output": False}
+    answer = shared.infer("linear", tensor(ROW), extra=extra, parameters=keys).json
     record = next(r for r in shared.records() if r.id == answer["parameters"]["prediction_ids"])
     assert (record.endpoint, record.revision, record.model_version, record.route) == ("linear", "r1", "3", "champion")
     assert (record.columns, record.inputs, record.rows) == (("a", "b", "c", "d"), ROW, 1)
     assert dict(zip(record.output_names, record.outputs, strict=True))["label"] == [1]
     assert (record.request_id, record.caller, record.status) == ("req-77", "actor_1", 200)
+    assert record.keys == {"driver": "d-9", "zone": 4}
     assert 0 < record.latency_us < 5_000_000

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.serving.api.routes import Arm, HeaderRule, Route, Shadow, Sticky
 from modelyard.serving.hot.snapshot import SNAPSHOT_FILE
-from modelyard.serving.model.routes import Arm, HeaderRule, Route, Shadow, Sticky
 from tests.serving.hot.planes import BEARER, Plane, Wire, endpoint, question, request, revision, running, tensor, token
 
 ROW = [1.0, 0.0, 0.5, -0.5]

@@ -366,5 +366,5 @@ def _record(prediction: Prediction, now_ns: int, ended: int) -> PredictionRecord
         prediction.row_ids[0], now_ns, prediction.endpoint.name, spec.name, spec.model, spec.version,
         prediction.route, question.rows, model.columns, question.flat, model.output_names, prediction.outputs,
         (ended - prediction.exchange.began_ns) // 1000, prediction.exchange.head.request_id or question.id,
-        prediction.caller, 200 if prediction.error is None else prediction.error.status,
+        prediction.caller, 200 if prediction.error is None else prediction.error.status, question.keys,
     )  # fmt: skip

@@ -23,6 +23,12 @@ from modelyard.serving.hot.tensors import FLOATS, INTEGERS, MAX_FP32, Datatype, 
 
 MAX_ROWS = 100_000
 _MAX_ID = 200
+_MAX_KEYS = 32
+_MAX_KEY = 500
+_RAW_OUTPUTS = "binary_data_output"
+
+
+Keys = dict[str, str | int | float | bool]
 
 
 class Wanted(Struct, frozen=True):
@@ -38,12 +44,14 @@ class Question(Struct):
     Attributes:
         flat: `rows * width` values, row by row in the signature's order.
         wanted: None for every output as JSON.
+        keys: the scalar parameters of the request: what the caller says it is about.
     """
 
     rows: int
     flat: list[Scalar]
     id: str = ""
     wanted: tuple[Wanted, ...] | None = None
+    keys: Keys = {}
 
 
 class _OutputParameters(Struct, frozen=True):
@@ -53,10 +61,6 @@ class _OutputParameters(Struct, frozen=True):
 class _Output(Struct):
     name: str
     parameters: _OutputParameters = _OutputParameters()
-
-
-class _Parameters(Struct, frozen=True):
-    binary_data_output: bool = False
 
 
 class _InputParameters(Struct, frozen=True):
@@ -75,7 +79,7 @@ class _Request(Struct):
     inputs: list[_Input]
     id: str = ""
     outputs: list[_Output] | None = None
-    parameters: _Parameters = _Parameters()
+    parameters: dict[str, Any] = {}
 
 
 _general = msgspec.json.Decoder(_Request)
@@ -122,7 +126,7 @@ class Reader:
                 if (found := shape(request)) is not None:
                     if place:
                         self._quick.insert(0, self._quick.pop(place))
-                    return Question(found[0], found[1], request.id, self._wanted(request))
+                    return Question(found[0], found[1], request.id, self._wanted(request), _keys(request.parameters))
         return self._read_general(body, json_bytes)
 
     def _from_matrix(self, request: Any) -> tuple[int, list[Scalar]] | None:
@@ -146,7 +150,7 @@ class Reader:
         return rows, list(chain.from_iterable(zip(*(column.data for column in columns), strict=True)))
 
     def _wanted(self, request: Any) -> tuple[Wanted, ...] | None:
-        everywhere = request.parameters.binary_data_output
+        everywhere = request.parameters.get(_RAW_OUTPUTS) is True
         if not request.outputs:
             return tuple(Wanted(name, binary=True) for name in self._outputs) if everywhere else None
         for output in request.outputs:
@@ -176,7 +180,7 @@ class Reader:
             rows, flat = self._general_matrix(first, tensors[0])
         else:
             rows, flat = self._general_columns(request.inputs, tensors)
-        return Question(rows, flat, request.id, self._wanted(request))
+        return Question(rows, flat, request.id, self._wanted(request), _keys(request.parameters))
 
     def _with_raw(self, inputs: list[_Input], raw: bytes) -> list[list[Any]]:
         tensors: list[list[Any]] = []
@@ -234,6 +238,18 @@ class Reader:
         more = f" and {len(self._inputs) - 20} more" if len(self._inputs) > 20 else ""
         matrix = f", or one tensor of shape [rows, {self._width}]" if self._matrix else ""
         return f"a tensor of shape [rows] for each of {names}{more}{matrix}"
+
+
+def _keys(parameters: dict[str, Any]) -> Keys:
+    if not parameters:
+        return parameters
+    keys = {name: value for name, value in parameters.items() if name != _RAW_OUTPUTS}
+    for name, value in keys.items():
+        if not isinstance(value, str | int | float | bool) or len(name) > _MAX_KEY or len(str(value)) > _MAX_KEY:
+            raise InvalidInput(f"the parameter {name[:80]!r} is no short text, number or bool")
+    if len(keys) > _MAX_KEYS:
+        raise InvalidInput(f"the request has {len(keys)} parameters; {_MAX_KEYS} are allowed")
+    return keys
 
 
 def _datatype(tensor: _Input) -> Datatype:
@@ -359,7 +375,7 @@ def _decoder(inputs: Any) -> msgspec.json.Decoder[Any]:
         ("inputs", inputs),
         ("id", str, ""),
         ("outputs", list[_Output] | None, None),
-        ("parameters", _Parameters, _Parameters()),
+        ("parameters", Keys, {}),
     ]
     return msgspec.json.Decoder(msgspec.defstruct("Request", fields))
 

@@ -171,6 +171,8 @@ class SklearnRuntime:
         import numpy as np
         import skops.io
 
+        # a model that was fitted on a table and is fed a matrix says so each time; the signature holds the order
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
         unknown = set(skops.io.get_untrusted_types(file=file)) - set(trusted)
         if unknown:
             raise InvalidInput(

@@ -49,6 +49,7 @@ class PredictionRecord(Struct, frozen=True, array_like=True):
         outputs: for each of `output_names` its values, row by row.
         request_id: what the caller named the request (`x-request-id`, else the body's `id`), or empty.
         status: the HTTP status of the answer; outputs are empty unless it is 200.
+        keys: the scalar parameters of the request: what the caller said it is about.
     """
 
     id: str
@@ -67,6 +68,7 @@ class PredictionRecord(Struct, frozen=True, array_like=True):
     request_id: str
     caller: str
     status: int
+    keys: dict[str, str | int | float | bool] = {}
 
 
 class Segment(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from modelyard.kernel.errors import Damaged
-from modelyard.serving.model.routes import Route
+from modelyard.serving.api.routes import Route
 
 FORM = 1
 SNAPSHOT_FILE = "routes.json"

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from modelyard.kernel.actors import allows, confines
 from modelyard.kernel.refs import ref
+from modelyard.serving.api.routes import Sticky
 from modelyard.serving.hot.models import Model
 from modelyard.serving.hot.snapshot import EndpointSpec, RevisionSpec, TokenSpec
-from modelyard.serving.model.routes import Chooser, Sticky, fault_of
+from modelyard.serving.model.routes import Chooser, fault_of
 
 PREDICT = "serving:predict"
 READ = "serving:read"
