@@ -14,7 +14,9 @@ ARMS = st.lists(st.floats(0.01, 100), min_size=1, max_size=4)
 
 
 def route_of(weights: list[float]) -> Route:
-    return Route(arms=tuple(Arm(str(n + 1), weight) for n, weight in enumerate(weights)), sticky=Sticky(header="x-user"))
+    return Route(
+        arms=tuple(Arm(str(n + 1), weight) for n, weight in enumerate(weights)), sticky=Sticky(header="x-user")
+    )
 
 
 @given(ARMS, st.floats(0.001, 0.999))
