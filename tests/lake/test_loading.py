@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from modelyard.kernel.errors import AlreadyExists, InvalidInput, NotFound
+from modelyard.kernel.errors import AlreadyExists, Gone, InvalidInput, NotFound
 from modelyard.lake.api import Column, Declared, Lake, Mode, Reading, RowsQuarantined, TableCommitted
 from modelyard.testing import Bench
 from tests.lake.stand import read
@@ -78,6 +78,20 @@ def test_tags_and_moments_read_old_versions(lake: Lake) -> None:
         lake.table("t", at="2020-01-01")
     with pytest.raises(NotFound):
         lake.table("t", at="99")
+
+
+def test_a_source_can_be_had_back_as_it_came(lake: Lake) -> None:
+    load = lake.load("t", [b"a,b\n1,x\n"], source="a.csv")
+    assert b"".join(lake.source(load.id)) == b"a,b\n1,x\n"
+    lake.erase("t", "b", ("x",))
+    with pytest.raises(Gone, match="removed by an erasure"):
+        lake.source(load.id)
+
+
+def test_rows_without_a_header_fit_a_table_by_place(lake: Lake) -> None:
+    lake.load("t", [b"a,b\n1,x\n"])
+    assert lake.load("t", [b"2,y\n3,z\n"]).rows_loaded == 2
+    assert [r["b"] for r in read(lake, "t")] == ["x", "y", "z"]
 
 
 def test_creating_over_a_table_is_refused(lake: Lake) -> None:

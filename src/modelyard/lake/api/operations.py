@@ -190,6 +190,16 @@ class Lake(ABC):
             NotFound: no such load.
         """
 
+    @stream("GET", "/loads/{load}/source", scope="lake:read", about="load:{load}")
+    @abstractmethod
+    def source(self, load: LoadId) -> Iterator[bytes]:
+        """Give back the bytes that a load came from, as they came.
+
+        Raises:
+            NotFound: no such load, or a program wrote its rows.
+            Gone: an erasure removed the bytes.
+        """
+
     @operation("GET", "/loads/{load}/quarantine", scope="lake:read", about="load:{load}", effect=Effect.SCAN)
     @abstractmethod
     def quarantine(

@@ -126,8 +126,8 @@ def _delimiter(text: str) -> str:
 
 def _has_header(records: list[list[str]], expected: Sequence[str]) -> bool:
     first = [field.strip() for field in records[0]]
-    if expected:
-        return any(field in set(expected) for field in first)
+    if any(field in set(expected) for field in first):
+        return True
     if all(not field for field in first) or any(_VALUE.fullmatch(field) for field in first):
         return False
     if len(records) == 1:

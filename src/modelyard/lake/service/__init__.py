@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from modelyard.kernel.errors import NotFound
+from modelyard.kernel.errors import Gone, NotFound
 from modelyard.kernel.pages import Limit, Page, decode_cursor, page_of
 from modelyard.kernel.refs import Name, Ref, ref
 from modelyard.lake.api import (
@@ -18,6 +18,7 @@ from modelyard.lake.api import (
     Lake,
     Load,
     LoadId,
+    LoadState,
     Mend,
     Mode,
     Preview,
@@ -33,7 +34,7 @@ from modelyard.lake.api import (
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.store import catalogue, loads
 from modelyard.ports import calls
-from modelyard.ports.objects import Objects
+from modelyard.ports.objects import Digest, Objects
 from modelyard.ports.queries import Queries
 from modelyard.ports.tables import Tables
 
@@ -179,6 +180,15 @@ class LakeService(Lake):
     def load_record(self, load: LoadId) -> Load:
         """Show one load."""
         return _load(load)
+
+    def source(self, load: LoadId) -> Iterator[bytes]:
+        """Give back the bytes that a load came from."""
+        found = _load(load)
+        if found.source_ref is None or found.state is LoadState.REFUSED:
+            raise NotFound(f"load {load} kept no source; a program wrote its rows, or it was refused")
+        if not found.digest:
+            raise Gone(f"the source of load {load} was removed by an erasure; {found.source_ref} is its digest")
+        return self._desk.objects.read(Digest(found.digest))
 
     def quarantine(
         self, load: LoadId, *, state: RowState | None = RowState.HELD, cursor: str | None = None, limit: Limit = 100

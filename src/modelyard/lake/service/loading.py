@@ -146,7 +146,7 @@ def _columns(desk: Desk, order: Order, before: catalogue.Entry | None, source: S
     if extra := [name for name in source.names if name not in known]:
         raise InvalidInput(
             f"table {order.table} has no column {extra[0]!r}; the source has {len(extra)} such. Declare them by "
-            "overwriting the table, or leave them out of the source"
+            "overwriting the table, or leave them out of the source; if it has no header, say so in `reading`"
         )
     if not known.intersection(source.names):
         raise InvalidInput(f"the source has none of the columns of {order.table}: {', '.join(sorted(known))[:300]}")
@@ -163,8 +163,8 @@ def _inferred(desk: Desk, source: Source) -> tuple[Column, ...]:
     if texts:
         sample, rows = [], 0
         for batch in source.batches():
-            sample.append(batch.select(texts))
-            rows += batch.num_rows
+            sample.append(batch.select(texts).slice(0, _SAMPLE_ROWS - rows))
+            rows += sample[-1].num_rows
             if rows >= _SAMPLE_ROWS:
                 break
         source.take_wrong()
