@@ -95,11 +95,11 @@ class Artifacts:
     def routes(self) -> list[WireRoute]:
         """Their addresses."""
         found = [
-            *wire.route("list_artifacts", "GET", "/artifacts/list", _listing, self.list_run, effect=Effect.SCAN,
+            *wire.route("list_artifacts", "GET /artifacts/list", _listing, self.list_run, effect=Effect.SCAN,
                         about=lambda asked: wire.run_ref(asked.run_id or asked.run_uuid)),
-            *wire.route("list_logged_model_artifacts", "GET", "/logged-models/{model}/artifacts/directories",
+            *wire.route("list_logged_model_artifacts", "GET /logged-models/{model}/artifacts/directories",
                         decode_model_listing, self.list_model, effect=Effect.SCAN, about=_about_model),
-            *wire.route("get_logged_model_artifact", "GET", "/logged-models/{model}/artifacts/files",
+            *wire.route("get_logged_model_artifact", "GET /logged-models/{model}/artifacts/files",
                         decode_model_listing, self.get_model, effect=Effect.SCAN, about=_about_model),
         ]  # fmt: skip
         for prefix in wire.ARTIFACT_PREFIXES:

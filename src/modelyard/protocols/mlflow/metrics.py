@@ -56,11 +56,11 @@ class Metrics:
         """Their addresses."""
         bulk = query_decoder(Bulk)
         return [
-            *wire.route("get_metric_history", "GET", "/metrics/get-history", query_decoder(History), self.history,
+            *wire.route("get_metric_history", "GET /metrics/get-history", query_decoder(History), self.history,
                         effect=Effect.SCAN, about=_about),
-            *wire.route("get_metric_history_bulk", "GET", "/metrics/get-history-bulk", bulk, self.bulk,
+            *wire.route("get_metric_history_bulk", "GET /metrics/get-history-bulk", bulk, self.bulk,
                         effect=Effect.SCAN),
-            *wire.route("get_metric_history_bulk_interval", "GET", "/metrics/get-history-bulk-interval", bulk,
+            *wire.route("get_metric_history_bulk_interval", "GET /metrics/get-history-bulk-interval", bulk,
                         self.interval, effect=Effect.SCAN),
         ]  # fmt: skip
 

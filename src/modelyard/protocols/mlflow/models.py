@@ -121,14 +121,14 @@ class Models:
             ("log_logged_model_params", "POST", at + "/params", self.params, Effect.WRITE),
         ]
         return [
-            *wire.route("create_logged_model", "POST", "/logged-models", body_decoder(Create), self.create,
+            *wire.route("create_logged_model", "POST /logged-models", body_decoder(Create), self.create,
                         effect=Effect.WRITE, about=lambda asked: wire.experiment_ref(asked.experiment_id)),
-            *wire.route("search_logged_models", "POST", "/logged-models/search", body_decoder(Search), self.search,
+            *wire.route("search_logged_models", "POST /logged-models/search", body_decoder(Search), self.search,
                         effect=Effect.SCAN),
             *(
                 r
                 for name, verb, path, handle, effect in calls
-                for r in wire.route(name, verb, path, decode_one, handle, effect=effect, about=_about)
+                for r in wire.route(name, f"{verb} {path}", decode_one, handle, effect=effect, about=_about)
             ),
         ]  # fmt: skip
 

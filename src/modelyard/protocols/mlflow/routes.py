@@ -40,7 +40,7 @@ def routes(tracking: Tracking, log: Log) -> tuple[WireRoute, ...]:
         *Metrics(tracking).routes(),
         *Models(tracking).routes(),
         *Artifacts(tracking).routes(),
-        *wire.route("server_info", "GET", "/server-info", _nothing, _server_info, effect=Effect.READ),
+        *wire.route("server_info", "GET /server-info", _nothing, _server_info, effect=Effect.READ),
         _open("mlflow.health", "/health", b"OK"),
         _open("mlflow.version", "/version", WIRE_VERSION.encode()),
         *_unknown(),

@@ -215,24 +215,26 @@ class Runs:
         found = [
             r
             for name, path, decode in hot
-            for r in wire.route(name, "POST", path, decode, self.log, effect=Effect.WRITE, about=_logged, audited=False)
+            for r in wire.route(
+                name, f"POST {path}", decode, self.log, effect=Effect.WRITE, about=_logged, audited=False
+            )
         ]
         return [
             *found,
-            *wire.route("create_run", "POST", "/runs/create", body_decoder(Create), self.create, effect=Effect.WRITE,
+            *wire.route("create_run", "POST /runs/create", body_decoder(Create), self.create, effect=Effect.WRITE,
                         about=lambda asked: wire.experiment_ref(asked.experiment_id or "0")),
-            *wire.route("get_run", "GET", "/runs/get", query_decoder(One), self.get, effect=Effect.READ, about=_about),
-            *wire.route("update_run", "POST", "/runs/update", one, self.update, effect=Effect.WRITE, about=_about),
-            *wire.route("delete_run", "POST", "/runs/delete", one, self.delete, effect=Effect.WRITE, about=_about),
-            *wire.route("restore_run", "POST", "/runs/restore", one, self.restore, effect=Effect.WRITE, about=_about),
-            *wire.route("delete_tag", "POST", "/runs/delete-tag", one, self.untag, effect=Effect.WRITE, about=_about,
+            *wire.route("get_run", "GET /runs/get", query_decoder(One), self.get, effect=Effect.READ, about=_about),
+            *wire.route("update_run", "POST /runs/update", one, self.update, effect=Effect.WRITE, about=_about),
+            *wire.route("delete_run", "POST /runs/delete", one, self.delete, effect=Effect.WRITE, about=_about),
+            *wire.route("restore_run", "POST /runs/restore", one, self.restore, effect=Effect.WRITE, about=_about),
+            *wire.route("delete_tag", "POST /runs/delete-tag", one, self.untag, effect=Effect.WRITE, about=_about,
                         audited=False),
-            *wire.route("log_inputs", "POST", "/runs/log-inputs", body_decoder(LogInputs), self.inputs,
+            *wire.route("log_inputs", "POST /runs/log-inputs", body_decoder(LogInputs), self.inputs,
                         effect=Effect.WRITE, about=lambda asked: wire.run_ref(asked.run_id)),
-            *wire.route("log_outputs", "POST", "/runs/outputs", body_decoder(LogOutputs), self.outputs,
+            *wire.route("log_outputs", "POST /runs/outputs", body_decoder(LogOutputs), self.outputs,
                         effect=Effect.WRITE, about=lambda asked: wire.run_ref(asked.run_id)),
-            *wire.route("log_model", "POST", "/runs/log-model", one, self.log_model, effect=Effect.WRITE, about=_about),
-            *wire.route("search_runs", "POST", "/runs/search", body_decoder(Search), self.search, effect=Effect.SCAN),
+            *wire.route("log_model", "POST /runs/log-model", one, self.log_model, effect=Effect.WRITE, about=_about),
+            *wire.route("search_runs", "POST /runs/search", body_decoder(Search), self.search, effect=Effect.SCAN),
         ]  # fmt: skip
 
     def log(self, batch: Batch) -> WireResponse:

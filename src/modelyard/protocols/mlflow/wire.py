@@ -109,6 +109,16 @@ def fields_of(request: WireRequest) -> list[tuple[str, str]]:
         raise Malformed("the query cannot be read") from err
 
 
+def either_decoder(kind: type[B]) -> Callable[[WireRequest], B]:
+    """How a request becomes a record of that type, from its body if it has one, else from its query."""
+    of_body, of_query = body_decoder(kind), query_decoder(kind)
+
+    def decode(request: WireRequest) -> B:
+        return of_body(request) if request.body else of_query(request)
+
+    return decode
+
+
 def answer(record: object) -> WireResponse:
     """A record as JSON."""
     return WireResponse(body=_encode(record))
@@ -130,11 +140,12 @@ def model_ref(model: str | None) -> Ref | None:
 
 
 def route(
-    name: str, verb: str, path: str, decode: Callable[[WireRequest], T], handle: Callable[[T], WireResponse], *,
-    effect: Effect, about: Callable[[T], Ref | None] | None = None, audited: bool = True,
+    name: str, address: str, decode: Callable[[WireRequest], T], handle: Callable[[T], WireResponse], *,
+    effect: Effect, about: Callable[[T], Ref | None] | None = None, audited: bool = True, scope: str | None = None,
 ) -> list[WireRoute]:  # fmt: skip
-    """One call of MLflow's on all of its prefixes; what it reads or writes decides the scope."""
-    scope = WRITE if effect in (Effect.WRITE, Effect.WORK) else READ
+    """One call of MLflow's, `VERB /path`, on all prefixes; unless told otherwise, what it does decides the scope."""
+    verb, _, path = address.partition(" ")
+    scope = scope or (WRITE if effect in (Effect.WRITE, Effect.WORK) else READ)
     return [
         WireRoute(
             name=f"mlflow.{name}", verb=verb, path=prefix + path, scope=scope, effect=effect, decode=decode,
