@@ -69,6 +69,7 @@ class Verdict(StrEnum):
     UNSAFE = "unsafe"
     NO_PICKLE = "no_pickle"
     NO_FILES = "no_files"
+    UNSCANNED = "unscanned"
 
     @property
     def may_load(self) -> bool:

@@ -1,0 +1,32 @@
+"""The service of the registry: the operations of `Registry`, each part in its own file.
+
+service = RegistryService(objects=objects, tracking=tracking)
+"""
+
+from __future__ import annotations
+
+from modelyard.ports.objects import Objects
+from modelyard.registry.api import Registry
+from modelyard.registry.service.aliases import Aliases
+from modelyard.registry.service.intake import Intake
+from modelyard.registry.service.looking import Looking
+from modelyard.registry.service.models import Models
+from modelyard.registry.service.versions import Versions
+from modelyard.tracking.api import Tracking
+
+
+class RegistryService(Models, Versions, Aliases, Registry):
+    """The registry over a database, objects and the runs that made what is registered.
+
+    Args:
+        objects: where the bytes of files lie.
+        tracking: who knows runs, logged models and their artifacts.
+    """
+
+    def __init__(self, *, objects: Objects, tracking: Tracking) -> None:
+        self._objects = objects
+        self._intake = Intake(tracking)
+        self._looking = Looking(objects)
+
+
+__all__ = ["RegistryService"]

@@ -1,0 +1,179 @@
+"""Registered models: named, described, tagged, found, renamed, set aside; and their cards."""
+
+from __future__ import annotations
+
+from modelyard.kernel.actors import allows
+from modelyard.kernel.errors import AlreadyExists, Conflict, Forbidden, NotFound
+from modelyard.kernel.pages import Page, decode_cursor, page_of
+from modelyard.ports import calls
+from modelyard.registry.api import (
+    CardWritten,
+    Model,
+    ModelCard,
+    ModelDeleted,
+    ModelRegistered,
+    ModelRenamed,
+    ModelStage,
+    ModelVersion,
+)
+from modelyard.registry.api.models import ModelOperations
+from modelyard.registry.model import cards, filters
+from modelyard.registry.service import moves
+from modelyard.registry.service.found import checked_tags, model_of, model_ref, next_cursor, offset_of, version_of
+from modelyard.registry.store import models as store
+from modelyard.registry.store import search, versions
+
+PROMOTE = "registry:promote"
+_FIRST = 2**62
+
+
+class Models(ModelOperations):
+    """The operations on registered models."""
+
+    def models(
+        self, where: str = "", order_by: list[str] | None = None, limit: int = 100, cursor: str | None = None
+    ) -> Page[Model]:
+        """List registered models."""
+        tx = calls.current().tx
+        offset = offset_of(cursor)
+        rows = search.find_models(
+            tx,
+            filters.parse(where, filters.MODELS),
+            filters.parse_orders(order_by, filters.MODELS),
+            limit=limit + 1,
+            offset=offset,
+        )
+        return Page(store.hydrate(tx, rows[:limit]), next_cursor(offset, limit, len(rows)))
+
+    def create_model(
+        self, name: str, description: str = "", tags: dict[str, str] | None = None, *, needs_proposal: bool = False
+    ) -> Model:
+        """Give a model its name."""
+        return enter_model(name, description, tags, needs_proposal=needs_proposal)
+
+    def model(self, name: str) -> Model:
+        """Show one model."""
+        return model_of(calls.current().tx, name)[1]
+
+    def update_model(
+        self, name: str, description: str | None = None, *, needs_proposal: bool | None = None
+    ) -> Model:  # fmt: skip
+        """Say something else about a model."""
+        call = calls.current()
+        number, before = model_of(call.tx, name)
+        if before.needs_proposal and needs_proposal is False and not allows(call.actor.scopes, PROMOTE):
+            raise Forbidden(f"to let aliases of {name} move without a proposal needs scope {PROMOTE}")
+        store.describe(
+            call.tx, number, now_ms=call.now_ms,
+            description=before.description if description is None else description,
+            needs_proposal=before.needs_proposal if needs_proposal is None else needs_proposal,
+        )  # fmt: skip
+        return model_of(call.tx, name)[1]
+
+    def rename_model(self, name: str, to: str) -> Model:
+        """Call a model otherwise."""
+        call = calls.current()
+        number, before = model_of(call.tx, name)
+        if to == name:
+            return before
+        if store.is_taken(call.tx, to):
+            raise AlreadyExists(f"Registered Model (name={to}) already exists or did once; choose another name")
+        store.rename(call.tx, number, to, call.now_ms)
+        call.emit(ModelRenamed(before=name, name=to), reads=[model_ref(name)], writes=[model_ref(to)])
+        for version in versions.numbers(call.tx, number):
+            call.emit(
+                ModelRenamed(before=name, name=to, version=version),
+                reads=[model_ref(name, version)],
+                writes=[model_ref(to, version)],
+            )
+        return model_of(call.tx, to)[1]
+
+    def delete_model(self, name: str) -> None:
+        """Set a model and its versions aside."""
+        call = calls.current()
+        number, before = model_of(call.tx, name)
+        if before.needs_proposal and before.aliases:
+            raise Conflict(
+                f"{name} needs proposals and is in use as {', '.join(before.aliases)}; lift that first: "
+                f"yard registry update-model {name} --no-needs-proposal"
+            )
+        for alias in before.aliases:
+            moves.move(call, number, before, alias=alias, version=None)
+        store.delete(call.tx, number, call.now_ms)
+        call.emit(ModelDeleted(name=name), writes=[model_ref(name)])
+
+    def tag_model(self, name: str, tags: dict[str, str]) -> Model:
+        """Set tags of a model."""
+        call = calls.current()
+        number, _ = model_of(call.tx, name)
+        store.put_tags(call.tx, number, checked_tags(tags))
+        store.touch(call.tx, number, call.now_ms)
+        return model_of(call.tx, name)[1]
+
+    def untag_model(self, name: str, key: str) -> None:
+        """Remove a tag of a model."""
+        call = calls.current()
+        number, _ = model_of(call.tx, name)
+        store.drop_tag(call.tx, number, key)
+        store.touch(call.tx, number, call.now_ms)
+
+    def latest_versions(self, name: str, stages: list[ModelStage] | None = None) -> list[ModelVersion]:
+        """Show the highest version in each of MLflow's stages."""
+        tx = calls.current().tx
+        number, _ = model_of(tx, name)
+        return [v for v in versions.latest(tx, number) if not stages or v.stage in stages]
+
+    def card(self, name: str, edition: int | None = None) -> ModelCard:
+        """Show a model's card."""
+        tx = calls.current().tx
+        number, head = model_of(tx, name)
+        kept = store.cards(tx, number, name, before=_FIRST if edition is None else edition + 1, limit=1)
+        if kept and edition in (None, kept[0].edition):
+            return kept[0]
+        if edition is not None:
+            raise NotFound(f"{name} has no card {edition}; list what it has: yard registry cards {name}")
+        chosen = head.aliases.get("production") or head.last_version
+        one = versions.one(tx, number, chosen)
+        about = one[1] if one else None
+        return ModelCard(name=name, edition=0, text=cards.draft(head, about), version=about.version if about else None)
+
+    def write_card(self, name: str, text: str, version: int | None = None) -> ModelCard:
+        """Keep a new edition of a model's card."""
+        call = calls.current()
+        number, _ = model_of(call.tx, name)
+        if version is not None:
+            version_of(call.tx, name, version)
+        edition = store.add_card(
+            call.tx, number, text=text, version=version, actor=call.actor.id, now_ms=call.now_ms
+        )  # fmt: skip
+        call.emit(CardWritten(name=name, edition=edition), writes=[model_ref(name)])
+        return store.cards(call.tx, number, name, before=edition + 1, limit=1)[0]
+
+    def cards(self, name: str, limit: int = 100, cursor: str | None = None) -> Page[ModelCard]:
+        """List the editions of a model's card."""
+        tx = calls.current().tx
+        number, _ = model_of(tx, name)
+        before = int(decode_cursor(cursor, 1)[0] or 0) if cursor else _FIRST
+        return page_of(store.cards(tx, number, name, before=before, limit=limit + 1), limit, lambda c: (c.edition,))
+
+
+def enter_model(
+    name: str, description: str = "", tags: dict[str, str] | None = None, *, needs_proposal: bool = False
+) -> Model:
+    """Write a new model, and the news of it.
+
+    Raises:
+        AlreadyExists: the name is taken.
+    """
+    call = calls.current()
+    checked = checked_tags(tags)
+    if store.one(call.tx, name) is not None:
+        raise AlreadyExists(f"Registered Model (name={name}) already exists; see it: yard registry model {name}")
+    number = store.add(
+        call.tx, name, description=description, actor=call.actor.id, needs_proposal=needs_proposal,
+        now_ms=call.now_ms,
+    )  # fmt: skip
+    store.put_tags(call.tx, number, checked)
+    call.touch(model_ref(name))
+    call.emit(ModelRegistered(name=name), writes=[model_ref(name)])
+    return model_of(call.tx, name)[1]

@@ -1,0 +1,69 @@
+"""The tables: one row a model, version, alias, file; every move of an alias for ever.
+
+Models are numbers inside, so that a rename touches one row. Rows of what was set aside stay (`deleted_ms`), so that a
+number is never given twice and history can be read; lists do not show them.
+"""
+
+from __future__ import annotations
+
+from modelyard.ports.database import Migration
+
+_MODELS = (
+    (
+        "CREATE TABLE registry_model (id {serial}, name {text} NOT NULL UNIQUE, description {text} NOT NULL, "
+        "created_ms {int} NOT NULL, updated_ms {int} NOT NULL, created_by {text} NOT NULL, "
+        "last_version {int} NOT NULL, needs_proposal {int} NOT NULL, deleted_ms {int})"
+    ),
+    (
+        "CREATE TABLE registry_model_tag (model {int} NOT NULL REFERENCES registry_model (id), key {text} NOT NULL, "
+        "value {text} NOT NULL, PRIMARY KEY (model, key))"
+    ),
+    "CREATE INDEX registry_model_tag_by_value ON registry_model_tag (key, model)",
+    (
+        "CREATE TABLE registry_card (model {int} NOT NULL REFERENCES registry_model (id), edition {int} NOT NULL, "
+        "body {text} NOT NULL, version {int}, at_ms {int} NOT NULL, author {text} NOT NULL, "
+        "PRIMARY KEY (model, edition))"
+    ),
+)
+_VERSIONS = (
+    (
+        "CREATE TABLE registry_version (id {serial}, model {int} NOT NULL REFERENCES registry_model (id), "
+        "number {int} NOT NULL, source {text} NOT NULL, storage {text} NOT NULL, run {text}, logged_model {text}, "
+        "status {text} NOT NULL, stage {text} NOT NULL, description {text} NOT NULL, created_ms {int} NOT NULL, "
+        "updated_ms {int} NOT NULL, created_by {text} NOT NULL, digest {text} NOT NULL, size_bytes {int} NOT NULL, "
+        "files {int} NOT NULL, verdict {text} NOT NULL, facts {bytes} NOT NULL, deleted_ms {int}, "
+        "UNIQUE (model, number))"
+    ),
+    "CREATE INDEX registry_version_by_time ON registry_version (updated_ms)",
+    "CREATE INDEX registry_version_by_run ON registry_version (run)",
+    (
+        "CREATE TABLE registry_version_tag (version {int} NOT NULL REFERENCES registry_version (id), "
+        "key {text} NOT NULL, value {text} NOT NULL, PRIMARY KEY (version, key))"
+    ),
+    "CREATE INDEX registry_version_tag_by_value ON registry_version_tag (key, version)",
+    (
+        "CREATE TABLE registry_file (version {int} NOT NULL REFERENCES registry_version (id), path {text} NOT NULL, "
+        "digest {text} NOT NULL, size_bytes {int} NOT NULL, PRIMARY KEY (version, path))"
+    ),
+    "CREATE INDEX registry_file_by_digest ON registry_file (digest)",
+    (
+        "CREATE TABLE registry_form (version {int} PRIMARY KEY REFERENCES registry_version (id), "
+        "files {bytes} NOT NULL, made_ms {int} NOT NULL, made_by {text} NOT NULL)"
+    ),
+)
+_ALIASES = (
+    (
+        "CREATE TABLE registry_alias (model {int} NOT NULL REFERENCES registry_model (id), alias {text} NOT NULL, "
+        "number {int} NOT NULL, PRIMARY KEY (model, alias))"
+    ),
+    (
+        "CREATE TABLE registry_alias_move (id {serial}, model {int} NOT NULL REFERENCES registry_model (id), "
+        "alias {text} NOT NULL, number {int}, before {int}, at_ms {int} NOT NULL, actor {text} NOT NULL, "
+        "proposal {int}, approvers {text} NOT NULL)"
+    ),
+    "CREATE INDEX registry_alias_move_by_alias ON registry_alias_move (model, alias, at_ms, id)",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(slice="registry", number=1, name="models", ddl=(*_MODELS, *_VERSIONS, *_ALIASES)),
+)

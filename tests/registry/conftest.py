@@ -1,0 +1,65 @@
+"""A registry at a bench with tracking below it, on each engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from modelyard.adapters.objects.folder import FolderObjects
+from modelyard.ports.database import Migration
+from modelyard.registry.api import Registry
+from modelyard.registry.service import RegistryService
+from modelyard.registry.store import MIGRATIONS
+from modelyard.testing import Bench
+from modelyard.tracking.api import Tracking
+from modelyard.tracking.service import TrackingService
+from modelyard.tracking.store import MIGRATIONS as TRACKING
+
+pytest_plugins = ["modelyard.testing.fixtures"]
+
+
+@dataclass
+class Workplace:
+    """A bench with tracking and the registry on it."""
+
+    bench: Bench
+    tracking: Tracking
+    registry: Registry
+    objects: FolderObjects
+
+    def run_with(self, files: Mapping[str, bytes], folder: str = "model") -> str:
+        """A run that holds files below a folder."""
+        run = self.tracking.start_run("0").id
+        for path, content in files.items():
+            self.tracking.upload(run, f"{folder}/{path}", [content])
+        return run
+
+    def registered(self, name: str, files: Mapping[str, bytes] | None = None) -> int:
+        """The number of a new version of a model, which is made if need be."""
+        if name not in [m.name for m in self.registry.models(f"name = '{name}'").items]:
+            self.registry.create_model(name)
+        run = self.run_with({"weights.txt": b"1 2 3"} if files is None else files)
+        return self.registry.register(name, f"runs:/{run}/model").version
+
+
+def furnished(bench: Bench) -> Workplace:
+    """The registry at that bench."""
+    objects = FolderObjects(bench.home / "objects")
+    tracking = TrackingService(objects=objects)
+    registry = RegistryService(objects=objects, tracking=tracking)
+    return Workplace(bench, bench.open(Tracking, tracking), bench.open(Registry, registry), objects)
+
+
+@pytest.fixture
+def place(each_bench: Callable[[Sequence[Migration]], Bench]) -> Iterator[Workplace]:
+    """The registry on SQLite, then on Postgres."""
+    yield furnished(each_bench((*TRACKING, *MIGRATIONS)))
+
+
+@pytest.fixture
+def small() -> Iterator[Workplace]:
+    """The registry on SQLite alone, for what no engine can change."""
+    with Bench((*TRACKING, *MIGRATIONS)) as bench:
+        yield furnished(bench)
