@@ -15,7 +15,7 @@ flavors:
   python_function: {loader_module: mlflow.sklearn, model_path: model.pkl}
   sklearn: {pickled_model: model.pkl, serialization_format: cloudpickle}
 signature:
-  inputs: '[{"type": "double", "name": "miles", "required": true}, {"type": "string", "name": "zone", "required": false}]'
+  inputs: '[{"type": "double", "name": "miles"}, {"type": "string", "name": "zone", "required": false}]'
   outputs: '[{"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": [-1]}}]'
   params: null
 """

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from modelyard.lake.api import Lake
     from modelyard.pipelines.api import Pipelines
     from modelyard.quality.api import Quality
+    from modelyard.registry.api import Registry
     from modelyard.teamwork.api import Teamwork
     from modelyard.tracking.api import Tracking
 
@@ -82,6 +83,13 @@ class Yard:
         from modelyard.quality.api import Quality
 
         return self.of(Quality)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Models that others rely on: versions, aliases, proposals."""
+        from modelyard.registry.api import Registry
+
+        return self.of(Registry)
 
     @cached_property
     def tracking(self) -> Tracking:

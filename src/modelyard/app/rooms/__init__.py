@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelyard.app.rooms import cost, features, governance, lake, pipelines, quality, teamwork, tracking
+from modelyard.app.rooms import cost, features, governance, lake, pipelines, quality, registry, teamwork, tracking
 from modelyard.app.rooms.room import Room
 
 __all__ = ["Room", "every_room"]
@@ -16,6 +16,7 @@ def every_room() -> tuple[Room, ...]:
         quality.ROOM,
         features.ROOM,
         pipelines.ROOM,
+        registry.ROOM,
         governance.ROOM,
         cost.ROOM,
         teamwork.ROOM,
