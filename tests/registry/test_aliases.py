@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from modelyard.kernel.errors import GateClosed, NotFound
-from modelyard.registry.api import AliasMoved, ModelStage
+from modelyard.registry.api import AliasMoved, ModelStage, Standing
 from tests.registry.conftest import Workplace
 
 
@@ -35,7 +35,10 @@ def test_what_stood_at_a_moment_is_one_question(place: Workplace) -> None:
         place.registry.set_alias("tips", "production", version)
         clock.advance(timedelta(hours=1))
     place.registry.delete_alias("tips", "production")
-    at = lambda ms: place.registry.alias_at("tips", "production", ms)  # noqa: E731  # asked again and again
+
+    def at(ms: int) -> Standing:
+        return place.registry.alias_at("tips", "production", ms)
+
     assert at(moments[0]).version is None
     early = at(moments[1])
     assert early.version is not None and early.move is not None

@@ -117,7 +117,10 @@ def test_versions_are_found_by_mlflows_filter(place: Workplace) -> None:
     place.registered("tips")
     place.registry.tag_version("tips", 2, {"data": "may 2026"})
     place.registry.tag_model("fares", {"my team": "x"})
-    names = lambda where: [m.name for m in place.registry.models(where).items]  # noqa: E731  # said four times
+
+    def names(where: str) -> list[str]:
+        return [m.name for m in place.registry.models(where).items]
+
     assert names("") == ["Tips-2", "fares", "tips"]
     assert names("name LIKE 'tip%'") == ["tips"]
     assert names("name ILIKE 'tip%'") == ["Tips-2", "tips"]

@@ -110,8 +110,10 @@ _CALLS: dict[str, str] = {
     "torch.nn.modules.sparse": "Embedding EmbeddingBag",
 }
 _VALUES: dict[str, str] = {
-    "numpy": "ndarray abs absolute cbrt ceil clip cos exp expm1 floor log log10 log1p log2 nan_to_num reciprocal round "
-    "sign sin sqrt square tan tanh",
+    "numpy": "ndarray abs absolute cbrt ceil clip cos exp expm1 floor log log10 log1p log2 max mean median min "
+    "nan_to_num reciprocal round sign sin sqrt square sum tan tanh",
+    "numpy.random._generator": "Generator",
+    "scipy._lib.array_api_compat.numpy._aliases": "asarray",
     "numpy.ma": "MaskedArray",
     "numpy.random._mt19937": "MT19937",
     "numpy.random._pcg64": "PCG64 PCG64DXSM",
@@ -131,6 +133,27 @@ _VALUES: dict[str, str] = {
     "sklearn.metrics.pairwise": "cosine_similarity laplacian_kernel linear_kernel polynomial_kernel rbf_kernel",
 }
 _SKLEARN_CALLS: dict[str, str] = {
+    "sklearn.calibration": "_CalibratedClassifier _SigmoidCalibration",
+    "sklearn.cluster._birch": "_CFNode _CFSubcluster",
+    "sklearn.cluster._bisect_k_means": "_BisectingTree",
+    "sklearn.compose._column_transformer": "_RemainderColsList make_column_selector",
+    "sklearn.ensemble._hist_gradient_boosting.binning": "_BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.predictor": "TreePredictor",
+    "sklearn.gaussian_process._gpc": "_BinaryGaussianProcessClassifierLaplace",
+    "sklearn.gaussian_process.kernels": "CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation "
+    "Hyperparameter Matern PairwiseKernel Product RBF RationalQuadratic Sum WhiteKernel",
+    "sklearn.linear_model._sgd_fast": "EpsilonInsensitive Hinge ModifiedHuber SquaredEpsilonInsensitive SquaredHinge",
+    "sklearn.metrics._dist_metrics": "ChebyshevDistance64 EuclideanDistance32 EuclideanDistance64 HammingDistance64 "
+    "HaversineDistance64 ManhattanDistance64 MinkowskiDistance64 SEuclideanDistance64 newObj",
+    "sklearn.metrics._scorer": "_PassthroughScorer _Scorer",
+    "sklearn.model_selection._split": "GroupKFold KFold LeaveOneOut RepeatedKFold RepeatedStratifiedKFold ShuffleSplit "
+    "StratifiedGroupKFold StratifiedKFold StratifiedShuffleSplit TimeSeriesSplit",
+    "sklearn.multiclass": "_ConstantPredictor",
+    "sklearn.neighbors._ball_tree": "BallTree BallTree64 newObj",
+    "sklearn.neighbors._kd_tree": "KDTree KDTree64 newObj",
+    "sklearn.neural_network._stochastic_optimizers": "AdamOptimizer SGDOptimizer",
+    "sklearn.tree._tree": "Tree",
+    "sklearn.utils._bunch": "Bunch",
     "sklearn._loss._loss": "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss "
     "CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss CyHalfTweedieLossIdentity CyHuberLoss CyPinballLoss",
     "sklearn._loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
@@ -231,6 +254,9 @@ _FAULTS: dict[tuple[str, str], Callable[[Args], str | None]] = {
     ("numpy.random._pickle", "__bit_generator_ctor"): _bits,
     ("numpy.random._pickle", "__randomstate_ctor"): _generates,
     ("numpy.random._pickle", "__generator_ctor"): _generates,
+    ("sklearn.metrics._dist_metrics", "newObj"): _first_is_named,
+    ("sklearn.neighbors._ball_tree", "newObj"): _first_is_named,
+    ("sklearn.neighbors._kd_tree", "newObj"): _first_is_named,
     **{(m, n): _no_size for m in ("builtins", "__builtin__") for n in ("bytearray", "bytes", "range")},
 }
 
