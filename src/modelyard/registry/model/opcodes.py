@@ -13,6 +13,16 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from modelyard.registry.model.allowed import Use, fault_of, use_of
+from modelyard.registry.model.descriptions import (
+    MARK,
+    VAGUE,
+    BrokenStreamError,
+    Filled,
+    Made,
+    Named,
+    holds_objects,
+    size_of,
+)
 
 _MOST_FINDINGS = 50
 _MOST_KEPT = 64
@@ -21,61 +31,6 @@ _DEEPEST = 16
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 """What torch's files from before 2020 begin with: five pickles, then the bytes of tensors."""
 _ARRAY_WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
-
-
-class Named:
-    """A global that the stream asks for."""
-
-    __slots__ = ("module", "name", "use")
-
-    def __init__(self, module: str, name: str, use: Use | None) -> None:
-        self.module = module
-        self.name = name
-        self.use = use
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Module and name."""
-        return (self.module, self.name)
-
-
-class Made:
-    """What a call gives: an object of which only the maker is known."""
-
-    __slots__ = ("args", "maker", "state")
-
-    def __init__(self, maker: Named | None = None, args: Any = None) -> None:
-        self.maker = maker
-        self.args = args
-        self.state: Any = None
-
-
-class Filled:
-    """A list, set or dict of the stream's own; short ones with plain keys are remembered."""
-
-    __slots__ = ("items", "partly")
-
-    def __init__(self) -> None:
-        self.items: dict[str, Any] = {}
-        self.partly = False
-
-
-class _Mark:
-    __slots__ = ()
-
-
-class _Vague:
-    """A constant too long to keep."""
-
-    __slots__ = ()
-
-
-_MARK = _Mark()
-_VAGUE = _Vague()
-
-
-class BrokenStreamError(ValueError):
-    """The stream does what no pickler writes; a loader may have run half of it by then."""
 
 
 class Walk:
@@ -124,7 +79,7 @@ class Walk:
             act(self, arg)
         elif name in _CONSTANTS:
             long = isinstance(arg, str | bytes | bytearray) and len(arg) > _LONGEST_TEXT
-            self._stack.append(_VAGUE if long else arg)
+            self._stack.append(VAGUE if long else arg)
         else:
             self._find(name, "an operation that no model needs")
             raise BrokenStreamError(f"{name} is not followed")
@@ -133,14 +88,14 @@ class Walk:
 
     def pop(self) -> Any:
         """Take the top; never a mark."""
-        if not self._stack or self._stack[-1] is _MARK:
+        if not self._stack or self._stack[-1] is MARK:
             raise BrokenStreamError("it takes from an empty stack")
         return self._stack.pop()
 
     def pop_to_mark(self) -> list[Any]:
         """Take everything above the last mark, and the mark."""
         for place in range(len(self._stack) - 1, -1, -1):
-            if self._stack[place] is _MARK:
+            if self._stack[place] is MARK:
                 taken = self._stack[place + 1 :]
                 del self._stack[place:]
                 return taken
@@ -154,7 +109,7 @@ class Walk:
         """Put the top into the memo."""
         if index > self.opcodes + 1_000 or index < 0:  # picklers count; a loader makes room for the largest index
             raise BrokenStreamError(f"memo {index} is far beyond what it holds")
-        if not self._stack or self._stack[-1] is _MARK:
+        if not self._stack or self._stack[-1] is MARK:
             raise BrokenStreamError("it remembers what is not there")
         self._memo[index] = self._stack[-1]
 
@@ -220,7 +175,7 @@ class Walk:
         """Step over an array's bytes, which joblib writes into the stream behind its description."""
         said = state.items if isinstance(state, Filled) else {}
         dtype, shape = said.get("dtype"), said.get("shape")
-        kind = _dtype_of(dtype)
+        kind = size_of(dtype)
         plain = isinstance(state, Filled) and not state.partly
         if (
             not plain
@@ -229,7 +184,7 @@ class Walk:
             or not all(isinstance(n, int) and n >= 0 for n in shape)
         ):
             raise BrokenStreamError("an array whose type or shape is not written plainly")
-        if _holds_objects(dtype):
+        if holds_objects(dtype):
             if self._depth >= _DEEPEST:
                 raise BrokenStreamError("arrays of objects nested too deep")
             inner = Walk(self._stream, persistent=self._persistent, depth=self._depth + 1)
@@ -254,37 +209,6 @@ class Walk:
             if step == 0:
                 raise BrokenStreamError("an array has fewer bytes than it says")
             count -= step
-
-
-_SIZE_OF = {"U": 4}
-
-
-def _dtype_of(dtype: Any) -> int | None:
-    """Bytes of one item of a described dtype."""
-    if not isinstance(dtype, Made) or dtype.maker is None or dtype.maker.key[1] != "dtype":
-        return None
-    args = dtype.args
-    text = args[0] if isinstance(args, tuple) and args and isinstance(args[0], str) else ""
-    letter, digits = text.lstrip("<>|=")[:1], text.lstrip("<>|=")[1:]
-    return int(digits) * _SIZE_OF.get(letter, 1) if letter and digits.isdigit() else None
-
-
-def _holds_objects(dtype: Any) -> bool:
-    waiting, seen = [dtype], 0
-    while waiting and seen < 10_000:
-        seen += 1
-        here = waiting.pop()
-        if isinstance(here, Made):
-            if isinstance(here.args, tuple) and here.args and str(here.args[0]).lstrip("<>|=").startswith("O"):
-                return True
-            waiting.append(here.state)
-        elif isinstance(here, tuple):
-            waiting += here
-        elif isinstance(here, Filled):
-            if here.partly:
-                return True
-            waiting += here.items.values()
-    return seen >= 10_000
 
 
 def _plain(args: Any) -> tuple[Any, ...] | None:
@@ -408,9 +332,9 @@ _ACTS: dict[str, Callable[[Walk, Any], None]] = {
     "NONE": lambda walk, _: walk.push(None),
     "NEWTRUE": lambda walk, _: walk.push(True),
     "NEWFALSE": lambda walk, _: walk.push(False),
-    "MARK": lambda walk, _: walk.push(_MARK),
+    "MARK": lambda walk, _: walk.push(MARK),
     "POP": _drop,
-    "POP_MARK": lambda walk, _: (walk.pop_to_mark(), None)[1],
+    "POPMARK": lambda walk, _: (walk.pop_to_mark(), None)[1],
     "DUP": _double,
     "EMPTY_LIST": lambda walk, _: walk.push(Filled()),
     "EMPTY_SET": lambda walk, _: walk.push(Filled()),
