@@ -128,6 +128,7 @@ _VALUES: dict[str, str] = {
     "sklearn.metrics._regression": "d2_absolute_error_score explained_variance_score max_error mean_absolute_error "
     "mean_absolute_percentage_error mean_gamma_deviance mean_pinball_loss mean_poisson_deviance mean_squared_error "
     "mean_squared_log_error median_absolute_error r2_score root_mean_squared_error",
+    "sklearn.cluster._kmeans": "_kmeans_single_elkan _kmeans_single_lloyd",
     "sklearn.feature_selection._univariate_selection": "chi2 f_classif f_oneway f_regression r_regression",
     "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
     "sklearn.metrics.pairwise": "cosine_similarity laplacian_kernel linear_kernel polynomial_kernel rbf_kernel",

@@ -48,6 +48,8 @@ class Filled:
 
 
 class Mark:
+    """Where a group of items begins."""
+
     __slots__ = ()
 
 
