@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.pages import Page, decode_cursor, page_of
 from modelyard.kernel.refs import ref
@@ -17,6 +19,7 @@ from modelyard.ports.objects import Objects, parse_digest
 from modelyard.ports.queue import Queue
 
 DEFAULT_SLOTS = 2
+encode = msgspec.json.encode
 JOBS = "flows."
 
 
@@ -51,7 +54,8 @@ class FlowOperations(Flows):
 
         def note() -> Flow:
             newest = rows.flow(call.tx, name)
-            if newest is not None and (newest.bundle, newest.spec) == (stored.digest, spec):
+            same = newest is not None and newest.bundle == stored.digest and encode(newest.spec) == encode(spec)
+            if newest is not None and same:
                 return newest
             made = Flow(
                 name=name, version=1 if newest is None else newest.version + 1, spec=spec, bundle=stored.digest,

@@ -151,8 +151,8 @@ def _parameter(flow_name: str, p: inspect.Parameter) -> FlowParameter:
         raise InvalidInput(f"flow {flow_name} takes *{p.name}; name its parameters")
     default: Any = None if p.default is _EMPTY else p.default
     try:
-        plain = msgspec.to_builtins(default)
-    except TypeError as err:
+        plain = msgspec.json.decode(msgspec.json.encode(default))
+    except (TypeError, UnicodeEncodeError) as err:
         raise InvalidInput(f"the default of {p.name} of flow {flow_name} does not travel as JSON") from err
     kind = "" if p.annotation is _EMPTY else p.annotation if isinstance(p.annotation, str) else _name(p.annotation)
     return FlowParameter(name=p.name, type=kind[:500], required=p.default is _EMPTY, default=plain)
