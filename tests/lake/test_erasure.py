@@ -45,6 +45,15 @@ def test_a_subject_leaves_every_version_quarantine_and_source(lake: Lake, bench:
     assert bench.events(TableErased)[0].decode(TableErased).rows == 0
 
 
+def test_notes_of_a_failed_replay_forget_the_subject(lake: Lake) -> None:
+    load = lake.load("t", [b"id,who\n" + b"1,bob\n" * 30 + b"ada,ada\n"])
+    again = lake.replay(load.id)
+    assert "ada" in again.notes[0]
+    lake.erase("t", "who", ("ada",))
+    assert lake.load_record(again.id).notes == ()
+    assert lake.load_record(load.id).held == 0
+
+
 def test_foreign_readers_see_the_mended_sizes(lake: Lake, bench: Bench) -> None:
     lake.load("t", [b"id,who\n" + b"".join(b"%d,u%d\n" % (n, n % 5) for n in range(100))])
     assert lake.erase("t", "who", ("u3",)).rows == 20

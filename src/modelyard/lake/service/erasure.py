@@ -37,6 +37,7 @@ class _Found:
     loads: set[LoadId] = field(default_factory=set)
     held: dict[LoadId, int] = field(default_factory=dict)
     quarantined: int = 0
+    notes: dict[LoadId, list[str]] = field(default_factory=dict)
 
 
 def erase(desk: Desk, entry: catalogue.Entry, column: str, values: Sequence[str]) -> Erasure:
@@ -65,6 +66,9 @@ def erase(desk: Desk, entry: catalogue.Entry, column: str, values: Sequence[str]
         texts = {*values, *written}
         for load in loads.listed(call.tx, table=entry.name, before=None, most=1_000_000):
             _clean_quarantine(desk, load, column, texts, folder=folder, found=found)
+            kept = [note for note in load.notes if not any(text in note for text in texts)]
+            if len(kept) < len(load.notes):
+                found.notes[load.id] = kept
         sources = _remove_sources(desk, found)
         touched = tuple(v for v in versions if any(path in replaced for path in holding[v]))
         done = Erasure(
@@ -180,6 +184,8 @@ def _note(done: Erasure, found: _Found, sources: Mapping[str, Ref], left: Mappin
         catalogue.recount(call.tx, done.table, version, rows=rows, size_bytes=size)
     for load, rows in found.held.items():
         loads.hold_less(call.tx, load, rows)
+    for load, notes in found.notes.items():
+        loads.set_notes(call.tx, load, notes)
     for digest in sources:
         loads.forget_source(call.tx, digest)
     catalogue.forget_profiles(call.tx, done.table)

@@ -69,6 +69,7 @@ _SET_HELD = Statement(
 _LESS = Statement(
     sa.update(loads).where(loads.c.id == sa.bindparam("load")).values(held=loads.c.held - sa.bindparam("less"))
 )
+_SET_NOTES = Statement(sa.update(loads).where(loads.c.id == sa.bindparam("load")).values(notes=sa.bindparam("fresh")))
 _FORGET_SOURCE = Statement(sa.update(loads).where(loads.c.digest == sa.bindparam("gone")).values(digest=""))
 _RESOLVE = Statement(
     sa.insert(resolutions).values(
@@ -157,6 +158,11 @@ def resolved(tx: Transaction, load: LoadId) -> dict[int, tuple[RowState, str]]:
 def hold_less(tx: Transaction, load: LoadId, rows: int) -> None:
     """Note that an erasure removed held rows of a load."""
     tx.run(_LESS, {"load": load, "less": rows})
+
+
+def set_notes(tx: Transaction, load: LoadId, notes: Iterable[str]) -> None:
+    """Replace a load's notes."""
+    tx.run(_SET_NOTES, {"load": load, "fresh": msgspec.json.encode(tuple(notes))})
 
 
 def forget_source(tx: Transaction, digest: str) -> None:
