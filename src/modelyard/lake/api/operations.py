@@ -56,7 +56,8 @@ class Lake(ABC):
         Args:
             content: the bytes of the source; kept as an object, so that lineage reaches them.
             source: what the source is called, e.g. its file name.
-            mode: `create` refuses a table that exists; `append` and `overwrite` make it where needed.
+            mode: `create` refuses a table that exists; the others make it where needed. `merge` replaces
+                the rows of equal key and adds the rest; of rows with one key in the load, the last counts.
             format: sniffed from the first bytes and the name where it is left out.
             schema: columns, keys and description; an existing table keeps its own.
 

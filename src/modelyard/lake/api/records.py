@@ -51,11 +51,12 @@ class Column(Struct, frozen=True, kw_only=True):
 
 
 class Mode(StrEnum):
-    """What a load does to the table: make it, add rows, or replace all rows."""
+    """What a load does to the table: make it, add rows, replace all rows, or replace the rows of equal key."""
 
     CREATE = "create"
     APPEND = "append"
     OVERWRITE = "overwrite"
+    MERGE = "merge"
 
 
 class Format(StrEnum):

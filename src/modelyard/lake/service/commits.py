@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelyard.kernel.errors import AlreadyExists, StaleVersion
+from modelyard.kernel.errors import AlreadyExists, Internal, StaleVersion
 from modelyard.kernel.refs import Ref, ref
 from modelyard.lake.api import COMMIT, Column, CommitId, LoadId, Mode, TableCommitted, Version
-from modelyard.lake.model.columns import arrow_schema, schema_hash
+from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN, arrow_schema, schema_hash
 from modelyard.lake.service.desk import Desk
-from modelyard.lake.store import catalogue
+from modelyard.lake.store import catalogue, merging
 from modelyard.ports import calls
-from modelyard.ports.tables import DataFile, Tables
+from modelyard.ports.tables import DataFile
 
 _ATTEMPTS = 8
 
@@ -30,6 +30,7 @@ class Change:
     Attributes:
         added: new data files and where they lie now.
         lookup: the state of the table that the change was prepared for; None: the table was not there.
+        folder: where files that a merge rewrites are made.
         beside: further rows to write in the same transaction, once the version is known.
     """
 
@@ -44,6 +45,7 @@ class Change:
     run: str | None = None
     reads: tuple[Ref, ...] = ()
     load: LoadId | None = None
+    folder: Path | None = None
     beside: Callable[[int], None] = field(default=lambda _: None)
 
 
@@ -58,7 +60,7 @@ def commit(desk: Desk, change: Change) -> Version:
     call = calls.current()
     moved = False
     with tables.locked(change.table):
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             head = call.unit(lambda: catalogue.entry(calls.current().tx, change.table))
             _check(change, head)
             if head is None and not moved:
@@ -68,7 +70,7 @@ def commit(desk: Desk, change: Change) -> Version:
                     tables.publish(change.table, file.path, path)
                 moved = True
             try:
-                return _attempt(tables, change, head)
+                return _attempt(desk, change, head, number=attempt)
             except StaleVersion:
                 continue
     raise StaleVersion(f"table {change.table}: other writers were quicker {_ATTEMPTS} times; try again")
@@ -77,15 +79,18 @@ def commit(desk: Desk, change: Change) -> Version:
 def _check(change: Change, head: catalogue.Entry | None) -> None:
     if change.mode is Mode.CREATE and head is not None:
         raise AlreadyExists(f"table {change.table} exists, at version {head.version}; append to it or overwrite it")
-    if change.mode is Mode.APPEND and head is not None and head.columns != change.columns:
+    if change.mode in (Mode.APPEND, Mode.MERGE) and head is not None and head.columns != change.columns:
         raise StaleVersion(f"table {change.table} got other columns meanwhile; load again")
 
 
-def _attempt(tables: Tables, change: Change, head: catalogue.Entry | None) -> Version:
+def _attempt(desk: Desk, change: Change, head: catalogue.Entry | None, *, number: int) -> Version:
     call = calls.current()
+    tables = desk.tables()
     base = 0 if head is None else head.version
     before = () if head is None else tables.files(change.table, base)
     added = [file for file, _ in change.added]
+    if change.mode is Mode.MERGE and head is not None and added:
+        before = _without_replaced(desk, change, head, number=number)
     target = added if change.mode is Mode.OVERWRITE else [*before, *added]
     commit_id = COMMIT.new(call.clock)
     version = tables.advance(
@@ -119,6 +124,35 @@ def _attempt(tables: Tables, change: Change, head: catalogue.Entry | None) -> Ve
 
     call.unit(publish)
     return record
+
+
+def _without_replaced(desk: Desk, change: Change, head: catalogue.Entry, *, number: int) -> tuple[DataFile, ...]:
+    """The table's files without the rows that new ones replace; files that lose rows are rewritten under new names."""
+    import pyarrow.parquet as pq
+
+    from modelyard.lake.service.intake import describe
+
+    tables = desk.tables()
+    if change.folder is None:
+        raise Internal("a merge needs a folder to rewrite files in")
+    new = [tables.uri(change.table, file.path) for file, _ in change.added]
+    kept: list[DataFile] = []
+    open_ = [c.name for c in change.columns if c.classification is None] + [LOAD_COLUMN, ROW_COLUMN]
+    with desk.queries().session() as session:
+        for place, file in enumerate(tables.files(change.table, head.version)):
+            uri = tables.uri(change.table, file.path)
+            replaced = int(session.rows(merging.replaced(uri, new, head.keys))[0][0] or 0)
+            if replaced == 0:
+                kept.append(file)
+            elif replaced < file.rows:
+                name = f"{change.load}-m{number}n{place}.parquet"
+                fresh = change.folder / name
+                with pq.ParquetWriter(fresh, pq.read_schema(uri), compression="zstd", write_statistics=open_) as writer:
+                    for batch in session.reader(merging.remaining(uri, new, head.keys)):
+                        writer.write_batch(batch.cast(writer.schema))
+                kept.append(describe(fresh, name))
+                tables.publish(change.table, name, fresh)
+    return tuple(kept)
 
 
 def _record(

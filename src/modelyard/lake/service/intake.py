@@ -22,7 +22,7 @@ from modelyard.lake.api import Column, Inspection, LoadId, Verdict
 from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN, arrow_schema
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.sources import Source
-from modelyard.lake.store import casts
+from modelyard.lake.store import casts, merging
 from modelyard.ports.tables import DataFile
 
 ROWS_PER_FILE = 1_000_000
@@ -53,12 +53,13 @@ class Intake:
 
 def take_in(
     desk: Desk, source: Source, *, table: str, load: LoadId, columns: Sequence[Column], existing: Sequence[str],
-    folder: Path,
+    folder: Path, merge_by: Sequence[str] = (),
 ) -> Intake:  # fmt: skip
     """Turn a source into data files and a quarantine file in `folder`.
 
     Args:
         existing: Parquet files of the rows that will stay beside the new ones.
+        merge_by: the key by which rows will replace others; a row whose key is not whole or not its own is refused.
 
     Raises:
         InvalidInput: the source cannot be read as rows; nothing is taken.
@@ -78,6 +79,11 @@ def take_in(
     reasons: dict[int, list[str]] = {}
     if done.verdict.rejected and not done.verdict.blocks:
         reasons = _reasons(folder / "rejects.parquet")
+    if merge_by and files and not done.verdict.blocks:
+        with desk.queries().session() as session:
+            for place, reason in session.rows(merging.unfit([str(path) for path in files], merge_by)):
+                reasons.setdefault(int(place or 0), []).append(str(reason))
+    if reasons:
         files = _without(files, np.array(sorted(reasons), np.int64), columns, folder)
     if reasons or bad.size:
         _pick(desk, source, vault, bad=bad, reasons=reasons, columns=columns)

@@ -92,13 +92,21 @@ def load(desk: Desk, order: Order, content: Iterable[bytes]) -> tuple[Load, Vers
         stays = before is not None and order.mode is Mode.APPEND
         existing = desk.uris(before) if stays and before is not None else []
         intake = take_in(
-            desk, source, table=order.table, load=load_id, columns=columns, existing=existing, folder=folder
-        )
+            desk, source, table=order.table, load=load_id, columns=columns, existing=existing, folder=folder,
+            merge_by=_merge_key(order, before) if order.mode is Mode.MERGE else (),
+        )  # fmt: skip
         took_ms = int((call.clock.monotonic() - began) * 1000)
         record = _record(order, spooled, source, intake, load_id=load_id, took_ms=took_ms)
         if intake.verdict.blocks:
             _refuse(record, intake)
         return _publish(desk, order, spooled, intake, record=record, columns=columns, before=before)
+
+
+def _merge_key(order: Order, before: catalogue.Entry | None) -> tuple[str, ...]:
+    keys = before.keys if before is not None else order.declared.keys
+    if not keys:
+        raise InvalidInput(f"table {order.table} has no key to merge by; declare keys when it is made")
+    return keys
 
 
 def _spool(folder: Path, content: Iterable[bytes], order: Order) -> Spooled:
@@ -138,7 +146,7 @@ def _expected(order: Order, before: catalogue.Entry | None) -> tuple[Column, ...
 def _columns(desk: Desk, order: Order, before: catalogue.Entry | None, source: Source) -> tuple[Column, ...]:
     """The table's columns after the load; refuses a source that has others."""
     columns = _expected(order, before)
-    if before is not None and order.mode is Mode.APPEND and order.declared.columns not in ((), before.columns):
+    if before is not None and order.mode is not Mode.OVERWRITE and order.declared.columns not in ((), before.columns):
         raise InvalidInput(f"table {order.table} has other columns than declared; leave them out, or overwrite it")
     if not columns:
         columns = _inferred(desk, source)
@@ -234,7 +242,8 @@ def _publish(
         Change(
             table=order.table, operation=order.operation, mode=order.mode, columns=columns, added=intake.files,
             keys=order.declared.keys or (before.keys if before else ()), description=order.declared.description,
-            message=order.message, run=order.run, reads=reads, load=record.id, beside=beside,
+            message=order.message, run=order.run, folder=spooled.path.parent, reads=reads, load=record.id,
+            beside=beside,
         ),
     )  # fmt: skip
     return _at(record, made.version), made

@@ -1,0 +1,34 @@
+"""SQL of a merge: which new rows cannot take part, and which old rows a new one of the same key replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modelyard.lake.model.columns import ROW_COLUMN
+from modelyard.lake.store.casts import quoted, scan
+
+
+def unfit(files: Sequence[str], keys: Sequence[str]) -> str:
+    """Places and reasons of new rows whose key has a missing part, or comes again further on in the load."""
+    names = [quoted(key) for key in keys]
+    missing = " OR ".join(f"{name} IS NULL" for name in names)
+    order = f"PARTITION BY {', '.join(names)} ORDER BY {ROW_COLUMN} DESC"
+    return (
+        f"SELECT {ROW_COLUMN}, CASE WHEN lost THEN 'a part of the key is missing' "
+        f"ELSE 'a later row of the load has the same key' END FROM (SELECT {ROW_COLUMN}, {missing} AS lost, "
+        f"row_number() OVER ({order}) AS again FROM {scan(files)}) WHERE lost OR again > 1"
+    )
+
+
+def _same_key(keys: Sequence[str]) -> str:
+    return " AND ".join(f"old.{quoted(key)} = new.{quoted(key)}" for key in keys)
+
+
+def replaced(file: str, new: Sequence[str], keys: Sequence[str]) -> str:
+    """How many rows of a file a new row replaces."""
+    return f"SELECT count(*) FROM {scan([file])} old SEMI JOIN {scan(new)} new ON {_same_key(keys)}"
+
+
+def remaining(file: str, new: Sequence[str], keys: Sequence[str]) -> str:
+    """The rows of a file that no new row replaces."""
+    return f"SELECT old.* FROM {scan([file])} old ANTI JOIN {scan(new)} new ON {_same_key(keys)}"
