@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from modelyard.governance.api import OWNER, Role, TokenId
+from modelyard.governance.api import OWNER, Governance, Role, TokenId
 from modelyard.governance.service import Recognition
 from modelyard.kernel.actors import SYSTEM
 from modelyard.kernel.errors import Conflict, NotFound, Unauthenticated
-from modelyard.kernel.operations import Effect
+from modelyard.kernel.operations import Effect, operations
 from modelyard.kernel.refs import Ref
 from tests.governance.yard import Yard
 
@@ -221,3 +221,8 @@ def test_a_hit_costs_a_microsecond_or_little_more(house: Yard) -> None:
     house.recognition.authenticate(house.secret)
     cost_us = min(timeit.repeat(lambda: house.recognition.authenticate(house.secret), number=2000, repeat=5)) / 2000
     assert cost_us * 1e6 < 20
+
+
+def test_answers_that_hold_a_secret_are_never_kept_for_a_repeat() -> None:
+    secret = {op.method for op in operations(Governance) if op.confidential}
+    assert secret == {"create_token", "sign_in_link", "invite"}

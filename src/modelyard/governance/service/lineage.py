@@ -6,6 +6,7 @@ change sees it in the graph at once.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from msgspec import MsgspecError
@@ -70,43 +71,52 @@ class _View:
     def __init__(self, tx: Transaction, journal: Journal) -> None:
         self._tx = tx
         self._journal = journal
-        tail = journal.events(tx, after=journal.cursor(tx, CONSUMER), limit=_TAIL)
-        self._tail = [span(event) for event in reversed(tail)]
+        self._into: dict[Ref, list[LineageEdge]] = defaultdict(list)
+        self._out_of: dict[Ref, list[LineageEdge]] = defaultdict(list)
+        self._met: dict[Ref, list[Touch]] = defaultdict(list)
+        for event in reversed(journal.events(tx, after=journal.cursor(tx, CONSUMER), limit=_TAIL)):
+            added = span(event)
+            for edge in added.edges:
+                self._into[edge.target].append(edge)
+                self._out_of[edge.source].append(edge)
+            for touch in added.touches:
+                self._met[bare(touch.ref)].append(touch)
 
     def sources(self, target: Ref) -> list[LineageEdge]:
         """Edges that end in a ref."""
-        return [e for s in self._tail for e in s.edges if e.target == target] + rows_of.sources(self._tx, target)
+        return self._into.get(target, []) + rows_of.sources(self._tx, target)
 
     def targets(self, source: Ref) -> list[LineageEdge]:
         """Edges that begin in a ref."""
-        return [e for s in self._tail for e in s.edges if e.source == source] + rows_of.targets(self._tx, source)
+        return self._out_of.get(source, []) + rows_of.targets(self._tx, source)
 
     def resolved(self, about: Ref) -> Ref:
         """A ref with the version that was written last, if it has versions and names none; a source is only read."""
         if parts(about).version is not None:
             return about
-        recent = [t for t in self._touches() if t.ref != about and bare(t.ref) == about]
+        recent = [t for t in self._met.get(about, ()) if t.ref != about]
         known = rows_of.latest(self._tx, about)
         found = [(t.ref, t.wrote) for t in recent] + ([] if known is None else [known])
         return next((at for at, wrote in found if wrote), found[0][0] if found else about)
 
     def made(self, about: Ref) -> Touch | None:
         """How a ref was written last."""
-        return next((t for t in self._touches() if t.wrote and t.ref == about), None) or rows_of.made(self._tx, about)
+        recent = (t for t in self._met.get(bare(about), ()) if t.wrote and t.ref == about)
+        return next(recent, None) or rows_of.made(self._tx, about)
 
     def versions(self, about: Ref) -> list[Ref]:
         """Every version of a thing, if it names none; else itself."""
         if "@" in about:
             return [about]
-        tail = [t.ref for t in self._touches() if bare(t.ref) == about]
+        tail = [t.ref for t in self._met.get(about, ())]
         return list(dict.fromkeys([about, *rows_of.versions(self._tx, about, limit=_MANY), *tail]))
 
     def history(self, about: Ref, *, before: int, limit: int) -> list[Event]:
-        """Events that met a ref, newest first."""
+        """Events that met a ref, newest first; without a version, any of its versions."""
         whole = "@" in about
-        tail = {t.seq for t in self._touches() if (t.ref if whole else bare(t.ref)) == about and t.seq < before}
+        recent = {t.seq for t in self._met.get(bare(about), ()) if t.seq < before and (not whole or t.ref == about)}
         kept = rows_of.history(self._tx, about, before=before, limit=limit)
-        places = sorted(tail.union(kept), reverse=True)[:limit]
+        places = sorted(recent.union(kept), reverse=True)[:limit]
         return [e for place in places for e in self._journal.events(self._tx, after=place - 1, limit=1)]
 
     def graph(self, root: Ref, spreads: Sequence[tuple[Spread, int]]) -> LineageGraph:
@@ -132,9 +142,6 @@ class _View:
             ref=about, kind=kind_of(about), depth=depth, at_ms=made.at_ms, actor=made.actor,
             actor_name=names.get(made.actor, made.actor), operation=made.operation,
         )  # fmt: skip
-
-    def _touches(self) -> list[Touch]:
-        return [touch for each in self._tail for touch in each.touches]
 
 
 class LineageService(LineageOperations):
