@@ -3,6 +3,7 @@
 from modelyard.governance.service.entities import FeatureKeys, FeaturesEraser
 from modelyard.governance.service.erasure import Erasing
 from modelyard.governance.service.governance import GovernanceService
+from modelyard.governance.service.predictions import PredictionsEraser, ServingCredentials, ServingPredictions
 from modelyard.governance.service.recognition import Recognition
 from modelyard.governance.service.signing import OwnerToken, SignedIn
 from modelyard.governance.service.tables import LakeEraser, LakeRows, NamedKeys
@@ -16,6 +17,9 @@ __all__ = [
     "LakeRows",
     "NamedKeys",
     "OwnerToken",
+    "PredictionsEraser",
     "Recognition",
+    "ServingCredentials",
+    "ServingPredictions",
     "SignedIn",
 ]

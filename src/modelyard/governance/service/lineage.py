@@ -187,11 +187,11 @@ class LineageService(LineageOperations):
         if traced is None:
             raise NotFound(f"there is no logged prediction {prediction[:60]}; look at an endpoint's predictions")
         view = self._view()
-        roots = list(dict.fromkeys((traced.endpoint, *traced.made_from)))
-        found = spread(roots, view.sources, up=True, depth=_FAR, limit=_MANY)
+        found = spread(list(traced.made_from), view.sources, up=True, depth=_FAR, limit=_MANY)
         graph = view.graph(traced.ref, [(found, -1)])
         steps = [WalkStep(stage=Stage.PREDICTION, ref=traced.ref, text=traced.output, at_ms=traced.at_ms)]
-        steps += [_step(node) for node in graph.nodes if node.kind != "event"]
+        steps.append(WalkStep(stage=Stage.ENDPOINT, ref=traced.endpoint))  # its other revisions had no part in it
+        steps += [_step(node) for node in graph.nodes if node.kind != "event" and node.ref != traced.endpoint]
         steps += self._spoken(view, [node.ref for node in graph.nodes])
         steps += self._row_steps(traced, graph)
         order = list(Stage)

@@ -82,14 +82,14 @@ class LakeEraser:
     def _places(self, entity: str) -> Iterator[tuple[Table, str]]:
         """Every table with a key column of the entity."""
         columns = self._keys.columns(entity)
-        for table in _tables(self._lake):
+        for table in every_table(self._lake):
             for column in table.columns:
                 if column.name in columns:
                     yield table, column.name
 
     def _versions_holding(self, table: Table, column: str, key: str) -> dict[int, int]:
         """Rows of the subject in each version that holds any."""
-        where = _is(column, key)
+        where = is_value(column, key)
         counts: dict[int, int] = {}
         for version in _versions(self._lake, table.name):
             try:
@@ -127,7 +127,7 @@ class LakeRows:
             return None
         if load.version is None:
             return None
-        where = f"{_LOAD} = {_text(load_id)} AND {_ROW} = {int(number)}"
+        where = f"{_LOAD} = {text(load_id)} AND {_ROW} = {int(number)}"
         found = self._read(load.table, str(load.version), where, 1)
         if not found:
             return None
@@ -145,7 +145,7 @@ class LakeRows:
         wanted = {name: value for name, value in keys.items() if name in known}
         if not wanted:
             return []
-        where = " AND ".join(_is(name, value) for name, value in wanted.items())
+        where = " AND ".join(is_value(name, value) for name, value in wanted.items())
         loads: dict[str, Load] = {}
         traces: list[RowTrace] = []
         for found in self._read(told.name, told.version, where, limit):
@@ -184,7 +184,8 @@ class LakeRows:
         return rows
 
 
-def _tables(lake: Lake) -> Iterator[Table]:
+def every_table(lake: Lake) -> Iterator[Table]:
+    """Every table of the lake."""
     cursor: str | None = None
     while True:
         page = lake.tables(cursor=cursor, limit=500)
@@ -220,15 +221,18 @@ def _quarantined(lake: Lake, load: LoadId) -> Iterator[QuarantinedRow]:
             return
 
 
-def _is(column: str, key: str) -> str:
-    return f"CAST({_quoted(column)} AS VARCHAR) = {_text(key)}"
+def is_value(column: str, key: str) -> str:
+    """A condition for the lake: the column holds the value that is written so."""
+    return f"CAST({quoted(column)} AS VARCHAR) = {text(key)}"
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A column's name as a condition takes it."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def _text(value: str) -> str:
+def text(value: str) -> str:
+    """A text as a condition takes it."""
     return "'" + value.replace("'", "''") + "'"
 
 

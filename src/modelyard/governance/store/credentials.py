@@ -61,6 +61,14 @@ _BEHIND_TOKEN = Statement(
     .select_from(_token.join(_actor, _actor.c.id == _token.c.actor))
     .where(_token.c.digest == p("digest_"), _token.c.revoked_ms.is_(None), _actor.c.disabled_ms.is_(None))
 )  # fmt: skip
+_STANDING = Statement(
+    sa.select(
+        _token.c.digest, _actor.c.id, _actor.c.name, _actor.c.kind, _token.c.scopes, _token.c.resources, _token.c.id,
+        _token.c.expires_ms, _token.c.created_ms, _token.c.id,
+    )
+    .select_from(_token.join(_actor, _actor.c.id == _token.c.actor))
+    .where(_token.c.revoked_ms.is_(None), _actor.c.disabled_ms.is_(None))
+)  # fmt: skip
 _ADD_LINK = _insert(_link)
 _USE_LINK = Statement(
     sa.update(_link)
@@ -192,6 +200,12 @@ def behind_token(tx: Transaction, digest: str) -> Standing | None:
 def behind_session(tx: Transaction, digest: str) -> Standing | None:
     """Who stands behind a session."""
     return _standing(tx.one(_BEHIND_SESSION, {"digest_": digest}))
+
+
+def standing(tx: Transaction) -> list[tuple[str, Standing]]:
+    """Every token that is not revoked, of actors that are not disabled, with its digest."""
+    found = [(str(row[0]), _standing(row[1:])) for row in tx.all(_STANDING)]
+    return [(digest, each) for digest, each in found if each is not None]
 
 
 def note_use(tx: Transaction, *, tokens: Mapping[str, int], sessions: Mapping[str, int]) -> None:
