@@ -17,7 +17,7 @@ from modelyard.settings import Settings
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Yard]:
+def serving(home: Path) -> Iterator[tuple[Yard, House]]:
     """A yard on a home, with its runner, and the owner's client over HTTP."""
     house = House(Settings(home=str(home), port=0, sync="normal"))
     house.owner()
@@ -30,13 +30,18 @@ def serving(home: Path) -> Iterator[Yard]:
     transport = HttpTransport(control.address, (home / "state" / "owner.token").read_text())
     try:
         with Yard(transport, close=transport.close) as yard:
-            yield yard
+            yield yard, house
     finally:
         control.stop()
         thread.join(20)
 
 
 @pytest.fixture
-def yard(tmp_home: Path) -> Iterator[Yard]:
+def served(tmp_home: Path) -> Iterator[tuple[Yard, House]]:
     with serving(tmp_home) as made:
         yield made
+
+
+@pytest.fixture
+def yard(served: tuple[Yard, House]) -> Yard:
+    return served[0]

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.app.house import House
 from modelyard.cost.api import By
 from modelyard.kernel.errors import BudgetSpent, Conflict, InvalidInput, NotFound
-from modelyard.pipelines.api import RunStatus, StepStatus
+from modelyard.pipelines.api import FlowRun, Pipelines, RunStatus, StepStatus
+from modelyard.ports import calls
+from modelyard.sdk.authoring import Submitted
 from modelyard.sdk.hub import Yard
 from tests.pipelines.sample import MEASURES, TRAINING, module
 
@@ -178,3 +181,29 @@ def test_what_a_run_used_is_priced_by_step_and_a_spent_budget_refuses_the_next(y
         yard.cost.set_budget("nothing", 0.0, flow="working")
         with pytest.raises(BudgetSpent, match="working may not run"):
             written.working.submit(yard)
+
+
+def test_what_the_yard_sets_off_itself_is_done_by_a_program_of_limited_rights(
+    served: tuple[Yard, House], tmp_path: Path
+) -> None:
+    yard, house = served
+    text = (
+        "from modelyard import context, flow, step\n@step(cache=False)\ndef who() -> list[str]:\n"
+        "    me = context().yard.governance.whoami()\n    return [me.name, me.kind, *me.scopes]\n"
+        "@flow\ndef asking() -> list[str]:\n    return who()\n"
+    )
+    with module(tmp_path / "user", "asking_flow", text) as written:
+        written.asking.register(yard)
+    pipelines = house.engines.service(Pipelines)
+
+    def ask() -> FlowRun:
+        return calls.current().unit(lambda: pipelines.run("asking", cause="alert:alert_1"))
+
+    runs = [Submitted(yard, house.guard.as_system("test.ask", ask).id) for _ in range(2)]
+    over = [run.wait(timeout_s=60) for run in runs]
+    assert [(r.status, r.by, r.cause) for r in over] == [(RunStatus.FINISHED, "system", "alert:alert_1")] * 2
+    name, kind, *scopes = over[0].output
+    assert (name, kind) == ("worker", "program")
+    assert "*" not in scopes
+    assert not any(s.startswith("governance:") and s != "governance:read" for s in scopes)
+    assert [m.name for m in yard.governance.actors().items].count("worker") == 1

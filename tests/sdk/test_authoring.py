@@ -196,6 +196,11 @@ def test_packages_are_bundled_with_their_relative_imports(tmp_path: Path) -> Non
         assert set(zipped.namelist()) == set(files) - {"shop/never.py"}
 
 
+def test_a_flow_of_an_installed_library_is_refused_with_the_way_out() -> None:
+    with pytest.raises(InvalidInput, match="belongs to an installed library"):
+        bundled(place_of(place_of))
+
+
 STEP = """
 from modelyard import step
 {before}

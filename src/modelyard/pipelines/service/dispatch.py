@@ -92,7 +92,10 @@ class Dispatcher:
     def tend(self) -> None:
         """Look after what runs, then start what waits; one round of the duty."""
         for held in list(self._held.values()):
-            self._look_after(held)
+            try:
+                self._look_after(held)
+            except YardError:
+                _log.exception("a flow run could not be looked after; it comes round again", extra={"run": held.run})
         if self._clock.monotonic() >= self._dead_at_s:
             self._dead_at_s = self._clock.monotonic() + _DEAD_EVERY_S
             self._give_up_dead()

@@ -65,10 +65,20 @@ def local_files(place: Place) -> dict[str, Path]:
 
 
 def bundled(place: Place) -> bytes:
-    """The local files as a zip, byte for byte the same for the same sources."""
+    """The local files as a zip, byte for byte the same for the same sources.
+
+    Raises:
+        InvalidInput: the module belongs to an installed library, whose sources are not sent.
+    """
+    files = local_files(place)
+    if not files:
+        raise InvalidInput(
+            f"{place.module} belongs to an installed library, and only files of your own are sent to a yard; "
+            "copy the flow to a file beside your work and import it from there"
+        )
     out = BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as zipped:
-        for name, file in local_files(place).items():
+        for name, file in files.items():
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.external_attr = 0o644 << 16
             zipped.writestr(entry, file.read_bytes())
