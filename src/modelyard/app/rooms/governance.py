@@ -2,35 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
 from modelyard.features.api import Features
-from modelyard.governance.api import Governance
+from modelyard.governance.api import Governance, Reached
 from modelyard.governance.reactions import duties
 from modelyard.governance.service import (
     Erasing,
     FeatureKeys,
     FeaturesEraser,
+    FoundPredictions,
     GovernanceService,
+    KeepsPredictions,
     LakeEraser,
     LakeRows,
+    PredictionsEraser,
     Recognition,
+    ServingPredictions,
 )
 from modelyard.governance.store import MIGRATIONS
+from modelyard.kernel.errors import NotFound
+from modelyard.kernel.refs import Ref
 from modelyard.lake.api import Lake
+from modelyard.serving.api import Prediction, Serving
+
+
+@dataclass(frozen=True, slots=True)
+class _LateServing:
+    """Asks serving when a question comes; it may be built later, or not at all."""
+
+    engines: Engines
+
+    def prediction(self, prediction: str) -> Prediction:
+        """One logged prediction."""
+        serving = self.engines.services.get("serving")
+        if not isinstance(serving, Serving):
+            raise NotFound("nothing was ever served here, so no prediction was logged")
+        return serving.prediction(prediction)
+
+    def reached(self, made_from: Sequence[Ref], keys: Mapping[str, str], *, limit: int) -> FoundPredictions:
+        """Predictions made from some refs or about some keys."""
+        serving = self.engines.services.get("serving")
+        if not isinstance(serving, KeepsPredictions):
+            return Reached(total=0, about=0, some=())
+        return serving.log.reached(made_from, keys, limit=limit)
+
+    def fold(self) -> None:
+        """Move predictions that wait in closed segments into the lake."""
+        serving = self.engines.services.get("serving")
+        if isinstance(serving, Serving):
+            serving.fold()
 
 
 def _build(engines: Engines) -> GovernanceService:
     engines.recognition = Recognition(database=engines.database, clock=engines.clock)
     lake, features = engines.service(Lake), engines.service(Features)
-    keys = FeatureKeys(features)
+    keys, late = FeatureKeys(features), _LateServing(engines)
     erasing = Erasing(
         home=engines.home, secrets=engines.secrets, scrubs=(engines.database.scrub,),
-        participants=(FeaturesEraser(features), LakeEraser(lake, keys)), elsewhere=_elsewhere(engines),
+        participants=(FeaturesEraser(features), PredictionsEraser(lake, keys, late.fold), LakeEraser(lake, keys)),
+        elsewhere=_elsewhere(engines),
     )  # fmt: skip
     return GovernanceService(
         recognition=engines.recognition, database=engines.database, journal=engines.journal, erasing=erasing,
-        rows=LakeRows(lake, keys),
+        rows=LakeRows(lake, keys), predictions=ServingPredictions(late.prediction, late.reached),
     )  # fmt: skip
 
 

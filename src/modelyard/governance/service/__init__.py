@@ -3,7 +3,13 @@
 from modelyard.governance.service.entities import FeatureKeys, FeaturesEraser
 from modelyard.governance.service.erasure import Erasing
 from modelyard.governance.service.governance import GovernanceService
-from modelyard.governance.service.predictions import PredictionsEraser, ServingCredentials, ServingPredictions
+from modelyard.governance.service.predictions import (
+    FoundPredictions,
+    KeepsPredictions,
+    PredictionsEraser,
+    ServingCredentials,
+    ServingPredictions,
+)
 from modelyard.governance.service.recognition import Recognition
 from modelyard.governance.service.signing import OwnerToken, SignedIn
 from modelyard.governance.service.tables import LakeEraser, LakeRows, NamedKeys
@@ -12,7 +18,9 @@ __all__ = [
     "Erasing",
     "FeatureKeys",
     "FeaturesEraser",
+    "FoundPredictions",
     "GovernanceService",
+    "KeepsPredictions",
     "LakeEraser",
     "LakeRows",
     "NamedKeys",

@@ -6,7 +6,7 @@ Predictions lie in lake tables with their keys as JSON; they are erased by their
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from modelyard.governance.api import EntityKeys, Held, PredictionTrace, Reached, Subject
 from modelyard.governance.model.permission import permitted
@@ -76,6 +76,22 @@ class Reaching(Protocol):
 
     def __call__(self, made_from: Sequence[Ref], keys: Mapping[str, str], *, limit: int) -> FoundPredictions:
         """Find them, newest first."""
+        ...
+
+
+class PredictionLog(Protocol):
+    """Where serving keeps predictions."""
+
+    reached: Reaching
+
+
+@runtime_checkable
+class KeepsPredictions(Protocol):
+    """A service of serving whose log can be asked."""
+
+    @property
+    def log(self) -> PredictionLog:
+        """Its predictions."""
         ...
 
 
