@@ -27,6 +27,7 @@ from modelyard.ports.queries import Queries
 from modelyard.ports.queue import Queue
 from modelyard.ports.secrets import Secrets
 from modelyard.ports.tables import Tables
+from modelyard.ports.webhooks import Webhooks
 from modelyard.settings import Settings
 
 A = TypeVar("A")
@@ -117,6 +118,13 @@ class Engines:
         from modelyard.adapters.secrets import open_secrets
 
         return open_secrets(self.home / "state")
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Messages over HTTP, to public addresses and where allowed to this machine."""
+        from modelyard.adapters.webhooks import HttpWebhooks
+
+        return HttpWebhooks(self.clock)
 
     @cached_property
     def tables(self) -> Tables:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modelyard.features.api import Features
     from modelyard.governance.api import Governance
     from modelyard.lake.api import Lake
+    from modelyard.monitoring.api import Monitoring
     from modelyard.pipelines.api import Pipelines
     from modelyard.quality.api import Quality
     from modelyard.registry.api import Registry
@@ -69,6 +70,13 @@ class Yard:
         from modelyard.pipelines.api import Pipelines
 
         return self.of(Pipelines)
+
+    @cached_property
+    def monitoring(self) -> Monitoring:
+        """Monitors, drift, performance, fairness; alerts and what they set off."""
+        from modelyard.monitoring.api import Monitoring
+
+        return self.of(Monitoring)
 
     @cached_property
     def teamwork(self) -> Teamwork:

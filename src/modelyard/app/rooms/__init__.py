@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from modelyard.app.rooms import cost, features, governance, lake, pipelines, quality, registry, teamwork, tracking
+from modelyard.app.rooms import (
+    cost,
+    features,
+    governance,
+    lake,
+    monitoring,
+    pipelines,
+    quality,
+    registry,
+    teamwork,
+    tracking,
+)
 from modelyard.app.rooms.room import Room
 
 __all__ = ["Room", "every_room"]
@@ -17,6 +28,7 @@ def every_room() -> tuple[Room, ...]:
         features.ROOM,
         pipelines.ROOM,
         registry.ROOM,
+        monitoring.ROOM,
         governance.ROOM,
         cost.ROOM,
         teamwork.ROOM,

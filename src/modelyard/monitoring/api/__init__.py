@@ -33,6 +33,7 @@ from modelyard.monitoring.api.operations import (
     Monitoring,
 )
 from modelyard.monitoring.api.reach import (
+    Feedback,
     Reverter,
     Trainer,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "ErrandId",
     "ErrandState",
     "Fairness",
+    "Feedback",
     "GroupFigures",
     "Labelled",
     "LabelsAttached",

@@ -26,8 +26,18 @@ class Reverter(Protocol):
     def roll_back(self, endpoint: str, *, because: Ref) -> Ref:
         """Serve the revision before; the ref of the endpoint. Runs outside the writer.
 
+        A repeat with the same `because` does nothing more.
+
         Raises:
             NotFound: no such endpoint.
             Conflict: there is nothing to go back to.
         """
+        ...
+
+
+class Feedback(Protocol):
+    """Knows what turned out to be true for predictions."""
+
+    def labels(self) -> Mapping[str, float]:
+        """Every label by the id of its prediction; true and false are 1 and 0, texts are left out."""
         ...

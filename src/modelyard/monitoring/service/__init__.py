@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,6 +20,7 @@ from modelyard.monitoring.api import (
     AlertState,
     Bound,
     Errand,
+    Feedback,
     Labelled,
     LabelsAttached,
     Monitor,
@@ -47,6 +49,9 @@ from modelyard.ports.queue import Queue
 from modelyard.ports.secrets import Secrets
 from modelyard.ports.webhooks import Webhooks
 
+if TYPE_CHECKING:
+    from modelyard.monitoring.service.checks import Desk
+
 _log = logging.getLogger("modelyard.monitoring")
 _HERE = ("localhost", "127.0.0.1", "::1")
 
@@ -64,9 +69,11 @@ class MonitoringService(Monitoring):
         webhooks: Callable[[], Webhooks],
         trainer: Trainer | None = None,
         reverter: Reverter | None = None,
+        feedback: Feedback | None = None,
     ) -> None:
         self._lake = lake
         self._files = files
+        self._feedback = feedback
         self._errands = Errands(
             queue=queue, secrets=secrets, webhooks=webhooks, trainer=trainer, reverter=reverter
         )  # fmt: skip
@@ -124,10 +131,9 @@ class MonitoringService(Monitoring):
 
     def check(self, name: Name, *, at: str | None = None, where: str | None = None) -> Verdict:
         """Judge now."""
-        from modelyard.monitoring.service import checks, reading
+        from modelyard.monitoring.service import checks
 
-        reader = reading.Reader(self._lake, self._files)
-        return checks.check(reader, self._errands, _monitor(name), at=at, where=where)
+        return checks.check(self._desk(), _monitor(name), at=at, where=where)
 
     def verdicts(
         self, *, monitor: Name | None = None, cursor: str | None = None, limit: Limit = 50
@@ -159,9 +165,9 @@ class MonitoringService(Monitoring):
 
     def performance(self, name: Name, *, at: str | None = None, where: str | None = None) -> Performance:
         """Show how right predictions were."""
-        from modelyard.monitoring.service import checks, reading
+        from modelyard.monitoring.service import checks
 
-        return checks.performance(reading.Reader(self._lake, self._files), _monitor(name), at=at, where=where)
+        return checks.performance(self._desk(), _monitor(name), at=at, where=where)
 
     def define_rule(self, monitor: Name, name: Name, bound: Bound, *, severity: Severity = Severity.WARNING) -> Rule:
         """Say what must hold of a monitor's verdicts."""
@@ -234,9 +240,7 @@ class MonitoringService(Monitoring):
         rule = alarms.rule_of(found.monitor, found.rule)
         return alarms.close(found, self._errands, rule, note=note, by=calls.current().actor.id)
 
-    def errands(
-        self, *, alert: AlertId | None = None, cursor: str | None = None, limit: Limit = 50
-    ) -> Page[Errand]:
+    def errands(self, *, alert: AlertId | None = None, cursor: str | None = None, limit: Limit = 50) -> Page[Errand]:
         """List what alerts have set off."""
         found = alerts.errands(calls.current().tx, alert_id=alert, before=_before(cursor), most=limit + 1)
         return page_of(found, limit, lambda e: (e.id,))
@@ -260,14 +264,14 @@ class MonitoringService(Monitoring):
 
     def rows_arrived(self, table: str) -> None:
         """Judge every window of a table that is complete by now; each monitor apart from the others."""
-        from modelyard.monitoring.service import checks, reading
+        from modelyard.monitoring.service import checks
 
-        reader = reading.Reader(self._lake, self._files)
+        desk = self._desk()
         found = [m for m in monitors.watching(calls.current().tx, table) if m.watch.every_s is None]
         failed: list[YardError] = []
         for monitor in found:
             try:
-                checks.check_complete(reader, self._errands, monitor)
+                checks.check_complete(desk, monitor)
             except YardError as err:  # the other monitors get their turn first
                 failed.append(err)
         if failed:
@@ -291,10 +295,17 @@ class MonitoringService(Monitoring):
         """Do what alerts have set off and is due; how much was tried."""
         return self._errands.work()
 
+    def _desk(self) -> Desk:
+        from modelyard.monitoring.service import checks, reading
+
+        return checks.Desk(reading.Reader(self._lake, self._files), self._errands, self._feedback)
+
     def _burning(self, id_: AlertId) -> Alert:
         found = self.alert(id_)
         if found.state is AlertState.RESOLVED:
-            raise Conflict(f"alert {id_} was resolved already; see the burning ones: yard monitoring alerts --state open")
+            raise Conflict(
+                f"alert {id_} was resolved already; see the burning ones: yard monitoring alerts --state open"
+            )
         return found
 
 
@@ -335,4 +346,3 @@ def _refuse_url(url: str, *, allow_loopback: bool) -> None:
         raise InvalidInput("the address carries a user or password, which every list would show; leave it out")
     if target.scheme == "http" and not (allow_loopback and host in _HERE):
         raise InvalidInput("plain http reaches this machine alone, with allow_loopback; use https")
-

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
 
 from modelyard.kernel.errors import Conflict, NotFound
 from modelyard.kernel.refs import ref
 from modelyard.lake.api import Table
-from modelyard.monitoring.api import VERDICT, DriftFound, Monitor, Performance, Verdict, VerdictReached
+from modelyard.monitoring.api import VERDICT, DriftFound, Feedback, Monitor, Performance, Verdict, VerdictReached
 from modelyard.monitoring.model import references
 from modelyard.monitoring.model.references import Reference
 from modelyard.monitoring.service import alarms, judging
@@ -17,6 +19,23 @@ from modelyard.monitoring.store import monitors, verdicts
 from modelyard.ports import calls
 
 MOST_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a check needs around it."""
+
+    reader: Reader
+    errands: Errands
+    feedback: Feedback | None
+
+    def labels(self, monitor: Monitor) -> dict[str, float]:
+        """Labels by the key of the prediction: those of the endpoint, and over them those attached here."""
+        watch = monitor.watch
+        if watch.predictions is None or watch.predictions.key is None:
+            return {}
+        known = self.feedback.labels() if self.feedback is not None and watch.endpoint is not None else {}
+        return {**known, **monitors.labels(calls.current().tx, monitor.name)}
 
 
 def reference_of(monitor: Monitor) -> Reference:
@@ -53,52 +72,52 @@ def read(reader: Reader, monitor: Monitor, reference: Reference, *, at: str | No
     return rows
 
 
-def check(reader: Reader, errands: Errands, monitor: Monitor, *, at: str | None, where: str | None) -> Verdict:
+def check(desk: Desk, monitor: Monitor, *, at: str | None, where: str | None) -> Verdict:
     """Judge the newest window, or the rows of a condition, and keep the verdict."""
     call = calls.current()
     began = call.clock.monotonic()
     reference = reference_of(monitor)
-    verdict = _judged(monitor, reference, read(reader, monitor, reference, at=at, where=where), began)
-    call.unit(lambda: _keep(verdict, monitor, errands))
+    verdict = _judged(
+        desk, monitor, reference, rows=read(desk.reader, monitor, reference, at=at, where=where), began=began
+    )
+    call.unit(lambda: _keep(verdict, monitor, desk.errands))
     return verdict
 
 
-def check_complete(reader: Reader, errands: Errands, monitor: Monitor) -> int:
+def check_complete(desk: Desk, monitor: Monitor) -> int:
     """Judge every window that is complete and was not judged; how many verdicts there were."""
     call = calls.current()
-    table = reader.described(monitor.watch.table)
+    table = desk.reader.described(monitor.watch.table)
     if table is None:
         return 0
     reference, found = reference_of(monitor), 0
-    for span in complete(reader, monitor, table, most=MOST_AT_ONCE):
-        found += _check_span(reader, errands, monitor, reference=reference, table=table, span=span)
+    for span in complete(desk.reader, monitor, table, most=MOST_AT_ONCE):
+        found += _check_span(desk, monitor, reference=reference, table=table, span=span)
         monitor = msgspec.structs.replace(monitor, seen=span.end)
     if found:
         call.touch(monitor.ref)
     return found
 
 
-def _check_span(
-    reader: Reader, errands: Errands, monitor: Monitor, *, reference: Reference, table: Table, span: Span
-) -> bool:
+def _check_span(desk: Desk, monitor: Monitor, *, reference: Reference, table: Table, span: Span) -> bool:
     call = calls.current()
     began = call.clock.monotonic()
     columns = judging.needed(monitor, reference, frozenset(c.name for c in table.columns))
-    rows = Rows(table.ref, span, reader.window(monitor.watch, columns, span, at=str(table.version)))
+    rows = Rows(table.ref, span, desk.reader.window(monitor.watch, columns, span, at=str(table.version)))
     verdict = None
     if rows.table.num_rows >= judging.LEAST_ROWS:
-        verdict = _judged(monitor, reference, rows, began)
+        verdict = _judged(desk, monitor, reference, rows=rows, began=began)
 
     def keep() -> bool:
         first = monitors.advance(calls.current().tx, monitor.name, start=monitor.seen, end=span.end)
         if first and verdict is not None:
-            _keep(verdict, monitor, errands)
+            _keep(verdict, monitor, desk.errands)
         return first and verdict is not None
 
     return call.unit(keep)
 
 
-def performance(reader: Reader, monitor: Monitor, *, at: str | None, where: str | None) -> Performance:
+def performance(desk: Desk, monitor: Monitor, *, at: str | None, where: str | None) -> Performance:
     """How right the predictions of a window were, by the labels there are by now.
 
     Raises:
@@ -108,17 +127,15 @@ def performance(reader: Reader, monitor: Monitor, *, at: str | None, where: str 
     if p is None:
         raise Conflict(f"monitor {monitor.name} watches no predictions; define it again and say which column they are")
     reference = reference_of(monitor)
-    rows = read(reader, monitor, reference, at=at, where=where)
-    truth = judging.truths(rows.table, p, monitors.labels(calls.current().tx, monitor.name))
+    rows = read(desk.reader, monitor, reference, at=at, where=where)
+    truth = judging.truths(rows.table, p, desk.labels(monitor))
     return judging.performed(rows.table, p, truth, reference.calibration)
 
 
-def _judged(monitor: Monitor, reference: Reference, rows: Rows, began: float) -> Verdict:
+def _judged(desk: Desk, monitor: Monitor, reference: Reference, *, rows: Rows, began: float) -> Verdict:
     call = calls.current()
-    p = monitor.watch.predictions
-    labels = monitors.labels(call.tx, monitor.name) if p is not None and p.key is not None else {}
     verdict = judging.judge(
-        monitor, reference, rows, labels=labels, id_=VERDICT.new(call.clock), now_ms=call.clock.now_ms()
+        monitor, reference, rows, labels=desk.labels(monitor), id_=VERDICT.new(call.clock), now_ms=call.clock.now_ms()
     )
     return msgspec.structs.replace(verdict, took_ms=round((call.clock.monotonic() - began) * 1000))
 

@@ -1,7 +1,7 @@
 """Errands: what alerts set off, done apart from the verdict, tried again with back-off, with the outcome on record.
 
-A message goes out at least once and carries the errand's id, the same at every attempt. Flows and rollbacks are
-started in the commit that marks the errand done, so exactly once.
+A message goes out at least once and carries the errand's id, the same at every attempt. A flow is started in the
+commit that marks the errand done, so exactly once; a rollback is told its alert, so that a repeat changes nothing.
 """
 
 from __future__ import annotations
@@ -71,9 +71,7 @@ class Errands:
                 continue
             errand = _fresh(action, alert, because=because)
             alerts.put_errand(call.tx, errand)
-            job = NewJob(
-                kind="errand", payload=errand.id.encode(), queue=_QUEUE, max_attempts=_ATTEMPTS, backoff_s=1.0
-            )
+            job = NewJob(kind="errand", payload=errand.id.encode(), queue=_QUEUE, max_attempts=_ATTEMPTS, backoff_s=1.0)
             self._queue.enqueue(call.tx, job)
 
     def work(self) -> int:
@@ -115,8 +113,12 @@ class Errands:
             if isinstance(errand.action, Notify):
                 said = self._notify(errand.action, errand)
                 call.unit(lambda: self._end(job, errand, said, None))
+            elif isinstance(errand.action, RollBack):
+                made = self._roll_back(errand.action, errand)
+                call.unit(lambda: self._end(job, errand, f"put back {made}", made))
             else:
-                call.unit(lambda: self._act(job, errand))
+                retrain = errand.action
+                call.unit(lambda: self._retrain(job, errand, retrain))
         except YardError as err:
             call.unit(lambda err=err: self._stumble(job, errand, err))  # type: ignore[misc]  # binds the error early
 
@@ -145,21 +147,17 @@ class Errands:
             raise Unavailable(f"webhook {webhook.name} answered {said}")
         raise InvalidInput(f"webhook {webhook.name} answered {said}; it is not tried again")
 
-    def _act(self, job: Job, errand: Errand) -> None:
-        """Start what the action names, in the commit that marks the errand done."""
-        because = ref("alert", errand.alert or "none")
-        match errand.action:
-            case Retrain(flow=flow, params=params):
-                if self._trainer is None:
-                    raise InvalidInput("nobody starts flows in this yard, so nothing was retrained")
-                made = self._trainer.retrain(flow, params, because=because)
-            case RollBack(endpoint=endpoint):
-                if self._reverter is None:
-                    raise InvalidInput("nobody serves endpoints in this yard, so nothing was rolled back")
-                made = self._reverter.roll_back(endpoint, because=because)
-            case Notify():
-                raise InvalidInput("a message is posted outside of the writer")
-        self._end(job, errand, f"started {made}" if isinstance(errand.action, Retrain) else f"put back {made}", made)
+    def _retrain(self, job: Job, errand: Errand, action: Retrain) -> None:
+        """Start a flow, in the commit that marks the errand done."""
+        if self._trainer is None:
+            raise InvalidInput("nobody starts flows in this yard, so nothing was retrained")
+        made = self._trainer.retrain(action.flow, action.params, because=_because(errand))
+        self._end(job, errand, f"started {made}", made)
+
+    def _roll_back(self, action: RollBack, errand: Errand) -> Ref:
+        if self._reverter is None:
+            raise InvalidInput("nobody serves endpoints in this yard, so nothing was rolled back")
+        return self._reverter.roll_back(action.endpoint, because=_because(errand))
 
     def _end(self, job: Job, errand: Errand, said: str, made: Ref | None) -> None:
         call = calls.current()
@@ -170,6 +168,10 @@ class Errands:
         lasting = isinstance(err, InvalidInput | Forbidden | NotFound)
         again = self._queue.fail(calls.current().tx, job, err.detail, retry=not lasting)
         _keep(errand, ErrandState.WAITING if again else ErrandState.FAILED, err.detail, None)
+
+
+def _because(errand: Errand) -> Ref:
+    return ref("alert", errand.alert or "none")
 
 
 def _fresh(action: Action, alert: AlertId | None, *, because: str) -> Errand:
