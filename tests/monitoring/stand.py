@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import cast
 
 import msgspec
 import numpy as np
@@ -152,7 +151,7 @@ def listening() -> Iterator[Listener]:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    heard = Listener(f"http://127.0.0.1:{cast('int', server.server_address[1])}/alerts")
+    heard = Listener(f"http://127.0.0.1:{server.server_address[1]}/alerts")
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
