@@ -139,5 +139,67 @@ def sklearn() -> dict[str, Any]:
     }
 
 
+def registry() -> dict[str, Any]:
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    client = MlflowClient()
+    mlflow.set_experiment("registry")
+    rows = np.random.default_rng(1).random((40, 3))
+    fitted = LogisticRegression().fit(rows, (rows[:, 0] > 0.5).astype(int))
+    with mlflow.start_run() as run:
+        first = mlflow.sklearn.log_model(
+            fitted, name="tips", registered_model_name="tips", pip_requirements=["scikit-learn"], input_example=rows[:2]
+        )
+    second = mlflow.register_model(f"runs:/{run.info.run_id}/tips", "tips", tags={"a": "b"})
+    client.set_registered_model_alias("tips", "champion", "1")
+    client.update_registered_model("tips", "tip share")
+    client.set_registered_model_tag("tips", "team", "fares")
+    client.set_model_version_tag("tips", "1", "good", "yes")
+    client.update_model_version("tips", "1", "the first")
+    client.transition_model_version_stage("tips", "2", "Staging")
+    model, one = client.get_registered_model("tips"), client.get_model_version("tips", "1")
+    by_alias = client.get_model_version_by_alias("tips", "champion")
+    expected = fitted.predict(rows[:5]).tolist()
+    loaded = [
+        mlflow.pyfunc.load_model(uri).predict(rows[:5]).tolist()
+        for uri in ("models:/tips/1", "models:/tips/2", "models:/tips@champion", "models:/tips/Staging", first.model_uri)
+    ]
+    client.create_registered_model("other", tags={"x": "y"})
+    copied = client.copy_model_version("models:/tips/1", "copy")
+    client.rename_registered_model("other", "renamed")
+    names = sorted(m.name for m in client.search_registered_models())
+    filtered = [m.name for m in client.search_registered_models("tags.x = 'y'")]
+    versions = sorted(int(v.version) for v in client.search_model_versions("name = 'tips'"))
+    client.delete_registered_model_tag("tips", "team")
+    client.delete_model_version_tag("tips", "1", "good")
+    client.delete_registered_model_alias("tips", "champion")
+    client.delete_registered_model("renamed")
+    client.delete_model_version("tips", "2")
+    return {
+        "versions": [second.version, copied.version],
+        "model": [model.description, model.tags, model.aliases, sorted(v.version for v in model.latest_versions)],
+        "one": [one.description, one.tags, list(one.aliases), one.status, one.run_id == run.info.run_id, one.current_stage],
+        "by_alias": by_alias.version,
+        "same": all(one == expected for one in loaded),
+        "names": names,
+        "filtered": filtered,
+        "found": versions,
+        "left": [client.get_registered_model("tips").tags, client.get_registered_model("tips").aliases],
+        "codes": codes(
+            lambda: client.create_registered_model("tips"),
+            lambda: client.get_registered_model("nobody"),
+            lambda: client.get_model_version("tips", "9"),
+            lambda: client.get_model_version_by_alias("tips", "champion"),
+            lambda: client.create_model_version("tips", "/etc/passwd"),
+            lambda: client.create_model_version("tips", "file:///etc"),
+            lambda: client.create_model_version("tips", "mlflow-artifacts:/../../etc"),
+            lambda: client.set_registered_model_alias("tips", "champion", "9"),
+            lambda: client.transition_model_version_stage("tips", "1", "Somewhere"),
+        ),
+    }
+
+
 if __name__ == "__main__":
-    sys.stdout.write("\n" + json.dumps({"core": core, "files": files, "sklearn": sklearn}[sys.argv[1]]()) + "\n")
+    flows = {"core": core, "files": files, "sklearn": sklearn, "registry": registry}
+    sys.stdout.write("\n" + json.dumps(flows[sys.argv[1]]()) + "\n")

@@ -12,8 +12,9 @@ import struct
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 from math import isnan
+from operator import lt
 from typing import NamedTuple
 
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
@@ -85,6 +86,8 @@ class Series:
         return self._sorted(self.steps, self.times)
 
     def _sorted(self, first: array[int], second: array[int]) -> Series:
+        if all(map(lt, first, islice(first, 1, None))):  # the common case, at the speed of C
+            return self
         keys = [(a, b, 0.0 if isnan(v) else v, isnan(v)) for a, b, v in zip(first, second, self.values, strict=True)]
         places = sorted(range(len(keys)), key=keys.__getitem__)
         return self if places == list(range(len(keys))) else self.chosen(places)
