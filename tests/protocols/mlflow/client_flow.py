@@ -163,7 +163,13 @@ def registry() -> dict[str, Any]:
     expected = fitted.predict(rows[:5]).tolist()
     loaded = [
         mlflow.pyfunc.load_model(uri).predict(rows[:5]).tolist()
-        for uri in ("models:/tips/1", "models:/tips/2", "models:/tips@champion", "models:/tips/Staging", first.model_uri)
+        for uri in (
+            "models:/tips/1",
+            "models:/tips/2",
+            "models:/tips@champion",
+            "models:/tips/Staging",
+            first.model_uri,
+        )
     ]
     client.create_registered_model("other", tags={"x": "y"})
     copied = client.copy_model_version("models:/tips/1", "copy")
@@ -179,7 +185,14 @@ def registry() -> dict[str, Any]:
     return {
         "versions": [second.version, copied.version],
         "model": [model.description, model.tags, model.aliases, sorted(v.version for v in model.latest_versions)],
-        "one": [one.description, one.tags, list(one.aliases), one.status, one.run_id == run.info.run_id, one.current_stage],
+        "one": [
+            one.description,
+            one.tags,
+            list(one.aliases),
+            one.status,
+            one.run_id == run.info.run_id,
+            one.current_stage,
+        ],
         "by_alias": by_alias.version,
         "same": all(one == expected for one in loaded),
         "names": names,
