@@ -53,15 +53,25 @@ class _Query:
         return f"{value} {condition.comparator} {self.bind(given)}"
 
 
+def _shuns_prompts(condition: Condition) -> bool:
+    """True for the clause that MLflow's clients add to every search; a model without the tag meets it too."""
+    return (
+        condition.kind is Kind.TAG
+        and condition.key == PROMPT_TAG
+        and (condition.comparator, condition.value) in (("!=", "true"), ("=", "false"))
+    )
+
+
 def find_models(
     tx: Transaction, conditions: Sequence[Condition], orders: Sequence[Order], *, limit: int, offset: int
 ) -> list[Row]:
     """Rows of `models.COLUMNS`; prompts only where a condition asks for them."""
     query = _Query("m", "registry_model_tag", "model")
     query.wheres.append("m.deleted_ms IS NULL")
-    for condition in conditions:
+    kept = [c for c in conditions if not _shuns_prompts(c)]
+    for condition in kept:
         query.keep(condition, {"name": "m.name"})
-    if not any(c.kind is Kind.TAG and c.key == PROMPT_TAG for c in conditions):
+    if not any(c.kind is Kind.TAG and c.key == PROMPT_TAG for c in kept):
         query.without_tag(PROMPT_TAG)
     keys = [f"m.{o.key} {'ASC' if o.ascending else 'DESC'}" for o in orders]
     if not any(o.key == "name" for o in orders):
@@ -87,9 +97,10 @@ def find_versions(
     query.wheres.append("v.deleted_ms IS NULL")
     if model is not None:
         query.wheres.append(f"v.model = {query.bind(model)}")
-    for condition in conditions:
+    wanted = [c for c in conditions if not _shuns_prompts(c)]
+    for condition in wanted:
         query.keep(condition, _COLUMNS)
-    if (
+    if len(wanted) < len(conditions) or (
         not any(c.kind is Kind.TAG and c.key == PROMPT_TAG for c in conditions)
         and model is None
         and not any(c.key == "name" for c in conditions)
