@@ -139,12 +139,11 @@ def sklearn() -> dict[str, Any]:
     }
 
 
-def registry() -> dict[str, Any]:
+def registered(client: MlflowClient) -> dict[str, Any]:
+    """A model that is logged, registered twice and loaded by every kind of address."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
 
-    client = MlflowClient()
-    mlflow.set_experiment("registry")
     rows = np.random.default_rng(1).random((40, 3))
     fitted = LogisticRegression().fit(rows, (rows[:, 0] > 0.5).astype(int))
     with mlflow.start_run() as run:
@@ -153,24 +152,23 @@ def registry() -> dict[str, Any]:
         )
     second = mlflow.register_model(f"runs:/{run.info.run_id}/tips", "tips", tags={"a": "b"})
     client.set_registered_model_alias("tips", "champion", "1")
+    client.transition_model_version_stage("tips", "2", "Staging")
+    addresses = ("models:/tips/1", "models:/tips/2", "models:/tips@champion", "models:/tips/Staging", first.model_uri)
+    loaded = [mlflow.pyfunc.load_model(uri).predict(rows[:5]).tolist() for uri in addresses]
+    expected = fitted.predict(rows[:5]).tolist()
+    return {"second": second.version, "run": run.info.run_id, "same": all(one == expected for one in loaded)}
+
+
+def registry() -> dict[str, Any]:
+    client = MlflowClient()
+    mlflow.set_experiment("registry")
+    made = registered(client)
     client.update_registered_model("tips", "tip share")
     client.set_registered_model_tag("tips", "team", "fares")
     client.set_model_version_tag("tips", "1", "good", "yes")
     client.update_model_version("tips", "1", "the first")
-    client.transition_model_version_stage("tips", "2", "Staging")
     model, one = client.get_registered_model("tips"), client.get_model_version("tips", "1")
     by_alias = client.get_model_version_by_alias("tips", "champion")
-    expected = fitted.predict(rows[:5]).tolist()
-    loaded = [
-        mlflow.pyfunc.load_model(uri).predict(rows[:5]).tolist()
-        for uri in (
-            "models:/tips/1",
-            "models:/tips/2",
-            "models:/tips@champion",
-            "models:/tips/Staging",
-            first.model_uri,
-        )
-    ]
     client.create_registered_model("other", tags={"x": "y"})
     copied = client.copy_model_version("models:/tips/1", "copy")
     client.rename_registered_model("other", "renamed")
@@ -182,23 +180,17 @@ def registry() -> dict[str, Any]:
     client.delete_registered_model_alias("tips", "champion")
     client.delete_registered_model("renamed")
     client.delete_model_version("tips", "2")
+    left = client.get_registered_model("tips")
     return {
-        "versions": [second.version, copied.version],
+        **made,
+        "copied": copied.version,
         "model": [model.description, model.tags, model.aliases, sorted(v.version for v in model.latest_versions)],
-        "one": [
-            one.description,
-            one.tags,
-            list(one.aliases),
-            one.status,
-            one.run_id == run.info.run_id,
-            one.current_stage,
-        ],
+        "one": [one.description, one.tags, list(one.aliases), one.status, one.run_id == made["run"]],
         "by_alias": by_alias.version,
-        "same": all(one == expected for one in loaded),
         "names": names,
         "filtered": filtered,
         "found": versions,
-        "left": [client.get_registered_model("tips").tags, client.get_registered_model("tips").aliases],
+        "left": [left.tags, left.aliases],
         "codes": codes(
             lambda: client.create_registered_model("tips"),
             lambda: client.get_registered_model("nobody"),

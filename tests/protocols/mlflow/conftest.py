@@ -1,4 +1,4 @@
-"""A yard that serves MLflow's wire over HTTP, with tracking alone in it."""
+"""A yard that serves MLflow's wire over HTTP, with tracking and the registry in it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 
 from modelyard.app.control import Control
 from modelyard.app.house import House
-from modelyard.app.rooms import tracking
+from modelyard.app.rooms import registry, tracking
 from modelyard.kernel.actors import Actor, ScopeAuthority
 from modelyard.kernel.ids import ActorId
 from modelyard.settings import Settings
 
 ACTORS = {
     "owner": Actor(id=ActorId("owner"), name="owner", scopes=frozenset({"*"})),
-    "reader": Actor(id=ActorId("reader"), name="reader", scopes=frozenset({"tracking:read"})),
+    "reader": Actor(id=ActorId("reader"), name="reader", scopes=frozenset({"tracking:read", "registry:read"})),
 }
 
 
@@ -59,7 +59,7 @@ class Wire:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     settings = Settings(home=str(tmp_path_factory.mktemp("wire") / "home"), port=0)
-    yield House(settings, rooms=(tracking.ROOM,), identity=(Known(), ScopeAuthority()))
+    yield House(settings, rooms=(tracking.ROOM, registry.ROOM), identity=(Known(), ScopeAuthority()))
 
 
 @pytest.fixture(scope="module")

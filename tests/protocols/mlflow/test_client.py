@@ -80,3 +80,20 @@ def test_autolog_logs_a_model_that_loads_again(wire: Wire, house: House) -> None
     assert len([e for e in events if e.kind == ModelLogged.kind and e.reads == (run,)]) == 2
     for kind in (InputsLogged.kind, RunFinished.kind):
         assert any(e.kind == kind and "table:trips@12" in e.reads and e.writes == (run,) for e in events)
+
+
+def test_a_model_is_registered_found_loaded_and_promoted(wire: Wire) -> None:
+    seen = flow(wire, "registry")
+    assert seen["same"] is True
+    assert (seen["second"], seen["copied"], seen["by_alias"]) == ("2", "1", "1")
+    assert seen["model"] == ["tip share", {"team": "fares"}, {"champion": "1"}, ["1", "2"]]
+    assert seen["one"] == ["the first", {"good": "yes"}, ["champion"], "READY", True]
+    assert seen["names"] == ["copy", "renamed", "tips"]
+    assert seen["filtered"] == ["renamed"]
+    assert seen["found"] == [1, 2]
+    assert seen["left"] == [{}, {}]
+    assert seen["codes"] == [
+        "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_DOES_NOT_EXIST",
+        "INVALID_PARAMETER_VALUE", "INVALID_PARAMETER_VALUE", "INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST",
+        "INVALID_PARAMETER_VALUE",
+    ]  # fmt: skip

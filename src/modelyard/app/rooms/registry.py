@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
+from modelyard.ports.wires import WireRoute
+from modelyard.protocols.mlflow.versions import registry_routes
 from modelyard.registry.api import Registry
 from modelyard.registry.reactions import reactions
 from modelyard.registry.service import RegistryService
@@ -15,4 +17,8 @@ def _build(engines: Engines) -> RegistryService:
     return RegistryService(objects=engines.objects, tracking=engines.service(Tracking))
 
 
-ROOM = Room(name="registry", apis=(Registry,), build=_build, migrations=MIGRATIONS, reactions=reactions)
+def _wires(engines: Engines) -> tuple[WireRoute, ...]:
+    return registry_routes(engines.service(RegistryService))
+
+
+ROOM = Room(name="registry", apis=(Registry,), build=_build, migrations=MIGRATIONS, reactions=reactions, wires=_wires)
