@@ -53,7 +53,8 @@ class Metered(Struct, frozen=True, kw_only=True):
 
     Attributes:
         cpu_s: user and system time; of grandchildren that ended unwaited for, up to the last look at them.
-        peak_memory_bytes: highest resident size of the group, as seen at looks a quarter of a second apart.
+        peak_memory_bytes: highest resident size of the group, as seen at looks up to a second apart; of the child
+            itself, where the machine tells, between looks too.
         read_bytes, written_bytes: to and from storage, as seen at looks; 0 where the machine does not tell.
     """
 

@@ -22,6 +22,8 @@ from modelyard.ports.compute import Child, ChildId, End, Metered, Order
 
 _TAIL_BYTES = 8192
 _LINE_LENGTH = 500
+_YOUNG_S = 5.0
+_LATER_S = 1.0
 _RUSAGE_UNIT = 1 if sys.platform == "darwin" else 1024
 _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess)
 
@@ -39,6 +41,7 @@ class Group:
         self.stop_reason: End | None = None
         self.kill_at: float | None = None
         self._seen: dict[int, _Seen] = {}
+        self._measure_at = now
         memory, cpu = order.limits.memory_bytes or 0, order.limits.cpu_s or 0
         step = [sys.executable, "-I", "-S", str(threshold.__file__), str(os.getpid()), str(memory), str(cpu), "--"]
         try:
@@ -56,7 +59,9 @@ class Group:
         """Measure, enforce what is due, and reap if it ended."""
         if not self.state.runs:
             return
-        self._measure(now)
+        if now >= self._measure_at:
+            self._measure(now)
+            self._measure_at = now + (0.0 if now - self.started < _YOUNG_S else _LATER_S)
         if self._reap(now):
             return
         wall = self.order.limits.wall_s
@@ -95,7 +100,7 @@ class Group:
             Metered(
                 wall_s=now - self.started,
                 cpu_s=max(used.cpu_s, sum(s.cpu_s for s in self._seen.values())),
-                peak_memory_bytes=max(used.peak_memory_bytes, resident),
+                peak_memory_bytes=max(used.peak_memory_bytes, resident, own_peak_bytes(self.pid)),
                 read_bytes=max(used.read_bytes, sum(s.read_bytes for s in self._seen.values())),
                 written_bytes=max(used.written_bytes, sum(s.written_bytes for s in self._seen.values())),
             )
@@ -150,6 +155,16 @@ def members(leader: int) -> list[psutil.Process]:
         return [head, *head.children(recursive=True)]
     except _GONE:
         return []
+
+
+def own_peak_bytes(pid: int) -> int:
+    """The highest resident size of one process since it became its program, between looks too; 0 if unknown."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(found[0].split()[1]) * 1024 if found else 0
 
 
 def last_line(log: Path) -> str:
