@@ -22,6 +22,7 @@ FLOW = Path(__file__).with_name("client_flow.py")
 def flow(wire: Wire, name: str) -> Any:
     env = {**os.environ, "MLFLOW_TRACKING_URI": wire.address, "MLFLOW_TRACKING_TOKEN": "owner"}
     env |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "GIT_PYTHON_REFRESH": "quiet"}
+    env["MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT"] = "1"  # what it would infer does not matter here
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(FLOW), name],
         env=env,

@@ -66,20 +66,16 @@ def test_every_acknowledged_point_survives_kill_9_once(tmp_path: Path) -> None:
     process, running = start(home)
     with client(home, running.address) as http:
         run = http.post("/runs/create", json={"experiment_id": "0"}).json()["run"]["info"]["run_id"]
-    acknowledged: list[list[int]] = []
-    for turn in range(2):
-        with client(home, running.address) as http:
-            mine: list[list[int]] = [[] for _ in range(CLIENTS)]
-            base = turn * 1_000_000
-            threads = [threading.Thread(target=log, args=(http, run, base + i, mine[i])) for i in range(CLIENTS)]
-            for thread in threads:
-                thread.start()
-            time.sleep(1.3)
-            end(process, hard=True)
-            for thread in threads:
-                thread.join(20)
-        acknowledged += mine
-        process, running = start(home)
+    acknowledged: list[list[int]] = [[] for _ in range(CLIENTS)]
+    with client(home, running.address) as http:
+        threads = [threading.Thread(target=log, args=(http, run, i, acknowledged[i])) for i in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        time.sleep(1.5)
+        end(process, hard=True)
+        for thread in threads:
+            thread.join(20)
+    process, running = start(home)
     with client(home, running.address) as http:
         found = http.get("/metrics/get-history", params={"run_id": run, "metric_key": "loss"}).json()["metrics"]
     end(process, hard=False)
