@@ -1,0 +1,6 @@
+"""The operations of serving, by part: deploying, publishing, folding, reading."""
+
+from modelyard.serving.service.reading import Found
+from modelyard.serving.service.serving import ServingService
+
+__all__ = ["Found", "ServingService"]
