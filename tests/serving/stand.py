@@ -103,7 +103,7 @@ class Place:
         (wanted,) = self.children.wanted()
         argv = [sys.executable if part == "{python}" else part for part in wanted.argv]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(SRC), os.environ.get("PYTHONPATH", "")))}
-        self.processes.append(subprocess.Popen([*argv, "--roll-seconds", "0.1"], env=env, stderr=subprocess.DEVNULL))
+        self.processes.append(subprocess.Popen([*argv, "--roll-seconds", "1.5"], env=env, stderr=subprocess.DEVNULL))
         self.wait(lambda status: status.pid == self.processes[-1].pid and status.settled)
 
     def wait(self, wanted: Callable[[PlaneStatus], bool]) -> PlaneStatus:

@@ -40,7 +40,6 @@ def test_predictions_are_read_the_same_before_and_after_they_are_folded(serving:
     ids = predicted(serving, 5)
     before = serving.serving.predictions("tips").items
     assert [p.id for p in before] == ids[::-1]
-    close_segments(serving)
     folded = serving.serving.fold()
     assert (folded.predictions, folded.tables) == (5, ("predictions_tips",))
     assert list(segment_files(folder_of(serving.bench.home))) == []

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from modelyard.pipelines.api import Pipelines
     from modelyard.quality.api import Quality
     from modelyard.registry.api import Registry
+    from modelyard.serving.api import Serving
     from modelyard.teamwork.api import Teamwork
     from modelyard.tracking.api import Tracking
 
@@ -77,6 +78,13 @@ class Yard:
         from modelyard.monitoring.api import Monitoring
 
         return self.of(Monitoring)
+
+    @cached_property
+    def serving(self) -> Serving:
+        """Endpoints: model versions answered over open protocols, every prediction logged."""
+        from modelyard.serving.api import Serving
+
+        return self.of(Serving)
 
     @cached_property
     def teamwork(self) -> Teamwork:

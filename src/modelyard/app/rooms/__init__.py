@@ -11,6 +11,7 @@ from modelyard.app.rooms import (
     pipelines,
     quality,
     registry,
+    serving,
     teamwork,
     tracking,
 )
@@ -28,6 +29,7 @@ def every_room() -> tuple[Room, ...]:
         features.ROOM,
         pipelines.ROOM,
         registry.ROOM,
+        serving.ROOM,
         monitoring.ROOM,
         governance.ROOM,
         cost.ROOM,

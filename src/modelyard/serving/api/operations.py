@@ -234,7 +234,7 @@ class Serving(ABC):
     @operation("POST", "/serving/folds", scope="serving:admin", effect=Effect.WORK, audited=False)
     @abstractmethod
     def fold(self) -> Folded:
-        """Move the predictions of closed segments into the lake now; it also happens by itself every few seconds.
+        """Move every prediction so far into the lake now; it also happens by itself every few seconds.
 
         Example:
             yard serving fold

@@ -32,6 +32,8 @@ from modelyard.serving.hot.snapshot import SNAPSHOT_FILE, mark_of, read_snapshot
 log = logging.getLogger(__name__)
 
 WATCH_S = 0.2
+ROLL_FILE = "dataplane.roll"
+"""Touch it below `run/`, and every data plane closes its segment within `WATCH_S`."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SPARE_FILES = 64
 
@@ -117,6 +119,7 @@ class Server:
         self._run.mkdir(parents=True, exist_ok=True)
         self._snapshot = self._run / SNAPSHOT_FILE
         self._mark: tuple[int, int, int] | None = (-1, -1, -1)
+        self._asked_to_roll = mark_of(self._run / ROLL_FILE)
         self._started_ms = clock.now_ms()
         self._ended = asyncio.Event()
         self._address = (options.host, options.port)
@@ -178,6 +181,9 @@ class Server:
 
     def _watch(self) -> None:
         """Take up a snapshot that was replaced; one that cannot be read leaves the present one in force."""
+        if (asked := mark_of(self._run / ROLL_FILE)) != self._asked_to_roll:
+            self._asked_to_roll = asked
+            self._log.close()
         mark = mark_of(self._snapshot)
         if mark == self._mark:
             return

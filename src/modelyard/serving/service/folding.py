@@ -13,6 +13,7 @@ from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from modelyard.kernel.errors import Damaged, NotFound
@@ -21,7 +22,8 @@ from modelyard.lake.api import Lake
 from modelyard.ports import calls
 from modelyard.serving.api import Folded, PredictionsFolded
 from modelyard.serving.hot.prediction_ids import row_ids
-from modelyard.serving.hot.segments import PredictionRecord, read_segment, segment_files
+from modelyard.serving.hot.segments import PredictionRecord, is_settled, read_segment, segment_files
+from modelyard.serving.hot.server import ROLL_FILE
 from modelyard.serving.hot.tensors import Scalar
 from modelyard.serving.store import predictions as store
 
@@ -33,6 +35,8 @@ FIXED = (
     "request_id", "caller", "keys",
 )  # fmt: skip
 _LOOK_BACK = 500
+_ROLL_S = 2.0
+_POLL_S = 0.02
 _CHUNK = 1 << 20
 
 
@@ -42,6 +46,17 @@ class Folder:
     def __init__(self, *, home: Path, lake: Lake) -> None:
         self._segments = home / "state" / "predictions"
         self._lake = lake
+
+    def fold_all(self) -> Folded:
+        """Have the model server close its segment, then fold everything that was predicted so far."""
+        roll = self._segments.parents[1] / "run" / ROLL_FILE
+        waiting = [file.path for file in segment_files(self._segments) if not file.settled]
+        if waiting:
+            roll.write_text(waiting[0].name, "utf-8")
+            ends = monotonic() + _ROLL_S
+            while monotonic() < ends and not all(_is_settled(path) for path in waiting):
+                sleep(_POLL_S)
+        return self.fold()
 
     def fold(self) -> Folded:
         """Fold every segment that will not grow any more."""
@@ -122,6 +137,13 @@ class Folder:
 
     def _forget(self, segment: str) -> None:
         store.forget_folds(calls.current().tx, segment)
+
+
+def _is_settled(path: Path) -> bool:
+    try:
+        return is_settled(path)
+    except FileNotFoundError:
+        return True
 
 
 def _grouped(records: Sequence[PredictionRecord]) -> dict[tuple[str, str], list[PredictionRecord]]:

@@ -97,7 +97,9 @@ class Publisher:
 
     def status(self) -> PlaneStatus | None:
         """What the model server says of itself, if it runs."""
-        return read_status(self._home, WORKER)
+        status, child = read_status(self._home, WORKER), self.child()
+        died = status is not None and child is not None and child.pid != status.pid
+        return None if died else status
 
     def child(self) -> ChildStatus | None:
         """How the model server's process fares, as its supervisor sees it."""

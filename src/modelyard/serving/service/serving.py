@@ -168,8 +168,8 @@ class ServingService(Serving):
         return Page(found[:limit], encode_cursor(found[limit - 1].prediction))
 
     def fold(self) -> Folded:
-        """Move the predictions of closed segments into the lake now."""
-        return self.folder.fold()
+        """Move every prediction so far into the lake now."""
+        return self.folder.fold_all()
 
     def _known(self, name: str) -> None:
         if store.one(calls.current().tx, name) is None:
