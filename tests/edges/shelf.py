@@ -135,6 +135,7 @@ class ShelfService(Shelf):
             call.emit(BookPut(title="count"))
 
         call.unit(note)
+        call.unit(lambda: call.emit(BookPut(title="counted")))
         if fail:
             raise NotFound("failed after the unit")
         return total

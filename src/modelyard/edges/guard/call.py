@@ -53,6 +53,7 @@ class GuardedCall:
         "_snapshot",
         "_tx",
         "_writes",
+        "_writes_in_units",
         "about",
         "actor",
         "audited",
@@ -70,6 +71,7 @@ class GuardedCall:
         self._snapshot: AbstractContextManager[Transaction] | None = None
         self._tx: Transaction | None = None
         self._writes = terms.effect in _WRITING
+        self._writes_in_units = terms.effect is Effect.WORK
         self.actor = actor
         self.clock = clock
         self.now_ms = clock.now_ms()
@@ -157,10 +159,14 @@ class GuardedCall:
             snapshot.__exit__(None, None, None)
 
     def entry(self, outcome: str) -> Entry:
-        """What the journal is to hold of this call: its events if it went well, and its audit row."""
+        """What the journal is to hold of this call: its events if it went well, and one audit row.
+
+        A WORK of several units leaves the row with its first; if it fails after that, another says so.
+        """
+        repeated = self.noted and outcome == "ok" and self._writes_in_units
         self.noted = True
         return Entry(
             at_ms=self.now_ms, actor=self.actor.id, operation=self.operation, about=self.about, outcome=outcome,
-            request_id=self.request_id, detail=self.detail, audited=self.audited,
+            request_id=self.request_id, detail=self.detail, audited=self.audited and not repeated,
             events=tuple(self._events) if outcome == "ok" else (),
         )  # fmt: skip
