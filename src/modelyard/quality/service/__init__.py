@@ -136,5 +136,5 @@ def parse(text: str) -> Contract:
         return msgspec.yaml.decode(text, type=Contract)
     except ImportError as err:
         raise MissingExtra("contracts in YAML need pyyaml: pip install 'modelyard[lake]', or write JSON") from err
-    except (msgspec.MsgspecError, RecursionError) as err:
+    except (msgspec.MsgspecError, RecursionError, ValueError) as err:  # YAML's dates and numbers raise the last
         raise InvalidInput(f"the text is no contract: {str(err)[:300]}") from err
