@@ -54,7 +54,7 @@ def holds_plain(stream: Readable, forms: Mapping[str, bytes]) -> tuple[int, bool
 
 def holds_inside(file: BinaryIO, sought: Sought) -> bool:
     """True if a packed file holds what is sought in its content; False for a file that is not packed."""
-    import zstandard
+    from backports import zstd
 
     file.seek(0)
     head = file.read(4)
@@ -63,7 +63,7 @@ def holds_inside(file: BinaryIO, sought: Sought) -> bool:
         if head == b"PAR1" and "parquet" in unpacked_forms():
             return _parquet_holds(file, sought.key)
         return any(holds_plain(inner, sought.forms)[1] for inner in _contents(file, head))
-    except (zlib.error, EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zstandard.ZstdError, ValueError, RuntimeError):
+    except (zlib.error, EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zstd.ZstdError, ValueError, RuntimeError):
         return False  # its first bytes only look so, or it is torn or locked; the plain search has covered it
 
 
@@ -71,9 +71,9 @@ def _contents(file: BinaryIO, head: bytes) -> Iterator[Readable]:
     if head.startswith(b"\x1f\x8b"):
         yield gzip.GzipFile(fileobj=file)
     elif head == b"\x28\xb5\x2f\xfd":
-        import zstandard
+        from backports import zstd
 
-        yield zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        yield zstd.ZstdFile(file)
     elif head == b"PK\x03\x04":
         with zipfile.ZipFile(file) as packed:
             for member in packed.infolist():

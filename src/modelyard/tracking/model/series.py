@@ -17,7 +17,7 @@ from math import isnan
 from operator import lt
 from typing import NamedTuple
 
-from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
+from backports import zstd
 
 from modelyard.kernel.errors import Damaged
 from modelyard.tracking.api.batches import HEAD
@@ -168,7 +168,7 @@ def encode(series: Series) -> bytes:
     head = _CHUNK_HEAD.pack(
         _VERSION, step_width, time_width, len(series), series.steps[0], series.times[0], step_by, time_by
     )
-    return head + ZstdCompressor(level=1, write_content_size=True).compress(steps + times + shuffled)
+    return head + zstd.compress(steps + times + shuffled, level=1)
 
 
 def decode(body: bytes) -> Series:
@@ -185,11 +185,11 @@ def decode(body: bytes) -> Series:
         steps_end = rest * step_width
         times_end = steps_end + rest * time_width
         whole = times_end + 8 * count
-        raw = ZstdDecompressor().decompress(body[_CHUNK_HEAD.size :], max_output_size=whole)
-    except (struct.error, ZstdError, KeyError) as err:
+        raw = zstd.ZstdDecompressor().decompress(body[_CHUNK_HEAD.size :], max_length=whole + 1)
+    except (struct.error, zstd.ZstdError, KeyError) as err:
         raise Damaged("a metric chunk cannot be read") from err
     if len(raw) != whole:
-        raise Damaged("a metric chunk is cut short")
+        raise Damaged("a metric chunk is cut short or longer than its head says")
     plain = bytearray(8 * count)
     for i in range(8):
         plain[i::8] = raw[times_end + i * count : times_end + (i + 1) * count]
