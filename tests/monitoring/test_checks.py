@@ -97,6 +97,32 @@ def test_a_column_that_is_gone_is_said_to_be_missing(yard: Stand) -> None:
     assert line.figures["missing_columns"] == 1
 
 
+def test_inputs_that_an_endpoint_logged_are_compared_with_what_it_was_trained_on(yard: Stand) -> None:
+    def logged(seed: int, shift: float) -> pa.Table:
+        rides = trips(seed, 500, shift=shift)
+        return pa.table(
+            {
+                "prediction": rides["id"], "at": rides["at"], "in_fare": rides["fare"],
+                "in_company": rides["company"], "out_tipped": rides["tipped"].cast(pa.int8()).cast(pa.float64()),
+            }
+        )  # fmt: skip
+
+    yard.write("trips", trips(1, 4_000))
+    how = {"table": "predictions_tips", "endpoint": "tips", "prefix": "in_", "columns": ["fare", "company"]}
+    predictions = {"column": "out_tipped", "key": "prediction", "groups": ["in_company"]}
+    yard.monitoring.define_monitor("tips", watch(**how, time="at", predictions=predictions))
+    yard.write("predictions_tips", logged(2, 0.0))
+    yard.write("predictions_tips", logged(3, 1.0))
+    yard.react()
+    second, first = yard.monitoring.verdicts().items
+    assert (first.drifted, second.drifted) == (False, True)
+    assert [c.name for c in yard.monitoring.verdict(second.id).columns if c.drifted] == ["fare"]
+    assert "selection_gap.in_company" in second.figures
+    later = watch(**how, predictions={"column": "out_nothing"})
+    with pytest.raises(InvalidInput, match="predictions_tips@2 has no column 'out_nothing'"):
+        yard.monitoring.define_monitor("other", later)
+
+
 def test_a_monitor_by_the_clock_judges_the_newest_rows_when_it_is_due(yard: Stand) -> None:
     from datetime import timedelta
 

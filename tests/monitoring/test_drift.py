@@ -148,6 +148,12 @@ def test_a_column_whose_type_changed_has_drifted() -> None:
     assert judged(sketched(Numbers(normal(1, 5_000))), letters(1, 500, [0.5, 0.5])).drifted
 
 
+def test_true_and_false_may_arrive_as_numbers() -> None:
+    known = sketched(Categories(np.arange(1_000) % 2, ("false", "true")))
+    assert not judged(known, Numbers((np.arange(500) % 2).astype(np.float64))).drifted
+    assert judged(known, Numbers(np.full(500, 3.0))).drifted
+
+
 def test_the_same_seed_gives_the_same_sketch() -> None:
     sample = Numbers(normal(1, 5_000))
     assert sketched(sample) == sketched(sample)

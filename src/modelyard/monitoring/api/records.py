@@ -56,7 +56,7 @@ class Task(StrEnum):
 
 
 class Predictions(Struct, frozen=True, kw_only=True):
-    """Where in the watched table the predictions stand.
+    """Where in the watched table the predictions stand; they are compared if the reference holds them as well.
 
     Attributes:
         column: the prediction; for classes, 1 (or true) is positive.
@@ -83,7 +83,9 @@ class Watch(Struct, frozen=True, kw_only=True):
         reference: `table:name@version` that a window is compared with.
         reference_where: a condition in SQL that narrows the reference, e.g. to one period.
         where: a condition in SQL on the rows that are watched.
-        columns: none means all that have a distribution: keys, times and texts that name a row are left out.
+        prefix: what the watched table puts before the reference's names, e.g. `in_` where endpoints log their inputs.
+        columns: the reference's; none means all that have a distribution: keys, times and texts that name a row are
+            left out.
         time: the column that says when a row belongs.
         every_s: judge the newest rows this often; none judges each window once it is complete.
         alpha: the share of false calls among all calls that is borne.
@@ -95,6 +97,7 @@ class Watch(Struct, frozen=True, kw_only=True):
     endpoint: Name | None = None
     reference_where: Condition | None = None
     where: Condition | None = None
+    prefix: Annotated[str, Meta(max_length=100)] = ""
     columns: Columns = ()
     time: ColumnName | None = None
     window: Window = Window(rows=1_000)

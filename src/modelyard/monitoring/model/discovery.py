@@ -19,5 +19,5 @@ def false_discovery_rates(p_values: Sequence[float]) -> list[float]:
     ranked = p[order] * len(p) / np.arange(1, len(p) + 1)
     adjusted = np.minimum(np.minimum.accumulate(ranked[::-1])[::-1], 1.0)
     q = np.empty_like(adjusted)
-    q[order] = adjusted
+    q[order] = np.maximum(adjusted, p[order])  # rounding must not take a q below its p
     return [float(each) for each in q]

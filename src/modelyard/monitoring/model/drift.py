@@ -9,7 +9,7 @@ import numpy as np
 
 from modelyard.monitoring.model import sketches
 from modelyard.monitoring.model.discovery import false_discovery_rates
-from modelyard.monitoring.model.samples import Categories, Counts, Numbers, Sample
+from modelyard.monitoring.model.samples import Categories, Counts, Numbers, Sample, moments
 from modelyard.monitoring.model.sketches import Kind, Measure, Sketch
 
 
@@ -102,8 +102,8 @@ def _finding(test: _Test, q_values: float, q_nulls: float, *, alpha: float, leas
 def _mean(sample: Sample) -> float | None:
     if isinstance(sample, Categories):
         return None
-    finite = sample.values[np.isfinite(sample.values)]
-    return float(finite.mean()) if len(finite) else None
+    found = moments(sample.values)
+    return None if found is None else found[0]
 
 
 def _unseen(known: Sketch, sample: Sample, present: int) -> tuple[tuple[str, ...], float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -69,11 +70,11 @@ def learn(
     return tuple(s for _, s in found if s is not None), tuple(name for name, s in found if s is None)
 
 
-def samples_of(table: pa.Table, names: list[str]) -> dict[str, Sample]:
-    """The named columns of a window that it has and that have a distribution."""
-    held = [name for name in names if name in table.column_names]
+def samples_of(table: pa.Table, names: Mapping[str, str]) -> dict[str, Sample]:
+    """The columns of a window that it has and that have a distribution, by the reference's name for them."""
+    held = [name for name, own in names.items() if own in table.column_names]
     with ThreadPoolExecutor(2) as pool:
-        found = zip(held, pool.map(lambda name: sample_of(table.column(name)), held), strict=True)
+        found = zip(held, pool.map(lambda name: sample_of(table.column(names[name])), held), strict=True)
         return {name: sample for name, sample in found if sample is not None}
 
 

@@ -41,6 +41,23 @@ class Categories:
 Sample = Numbers | Categories
 
 
+BOUND = 1e60
+"""Beyond it numbers are held for as large as this where they are averaged; their squares stay finite."""
+
+
+def moments(values: Floats) -> tuple[float, float] | None:
+    """Mean and standard deviation of the finite numbers; None without any. A deviation too small to divide by is 0."""
+    finite = np.isfinite(values)
+    held = values if finite.all() else values[finite]
+    if len(held) == 0:
+        return None
+    low, high = float(held.min()), float(held.max())
+    if max(-low, high) > BOUND:
+        held = np.clip(held, -BOUND, BOUND)
+    deviation = 0.0 if low == high else float(held.std())
+    return float(held.mean()), deviation if deviation > 1 / BOUND else 0.0
+
+
 def sample_of(column: pa.ChunkedArray) -> Sample | None:
     """An Arrow column as a sample; None for types whose values have no distribution to compare (times, lists, bytes).
 

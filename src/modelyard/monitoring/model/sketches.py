@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from modelyard.monitoring.model import distances, nulls
 from modelyard.monitoring.model.nulls import Null
-from modelyard.monitoring.model.samples import Categories, Counts, Floats, Numbers, Sample
+from modelyard.monitoring.model.samples import BOUND, Categories, Counts, Floats, Numbers, Sample, moments
 
 BINS = 128
 BLOCKS = 200
@@ -77,8 +77,7 @@ def sketch(
     if isinstance(sample, Numbers):
         edges = _edges(sample.values)
         blocks = _number_blocks(sample.values, edges)
-        finite = sample.values[np.isfinite(sample.values)]
-        about = (float(finite.mean()), float(finite.std())) if len(finite) else (0.0, 0.0)
+        about = moments(sample.values) or (0.0, 0.0)
         kind, measure = Kind.NUMBER, numbers
     else:
         labels, about, edges = _top(sample), (0.0, 0.0), np.empty(0)
@@ -111,6 +110,11 @@ def counts_in(known: Sketch, sample: Sample) -> Counts:
         return _sorted_counts(np.sort(sample.values), np.asarray(known.edges))
     if known.kind is Kind.CATEGORY and isinstance(sample, Categories):
         return np.asarray(_category_counts(sample, known.labels))
+    if isinstance(sample, Numbers) and set(known.labels) <= {"true", "false"}:
+        codes = np.where(
+            np.isnan(sample.values), -1, np.where(sample.values == 0, 0, np.where(sample.values == 1, 1, 2))
+        )
+        return _category_counts(Categories(codes.astype(np.int64), ("false", "true", "")), known.labels)
     changed = np.zeros(len(known.counts), dtype=np.int64)
     changed[-2] = len(sample)
     return changed
@@ -154,7 +158,7 @@ def _statistic(measure: Measure, counts: Counts, *, widths: Floats, scale: float
 def _edges(values: Floats) -> Floats:
     step = max(1, len(values) // _SAMPLED)
     some = values[::step]
-    some = np.sort(some[np.isfinite(some)])
+    some = np.sort(np.clip(some[np.isfinite(some)], -BOUND, BOUND))
     if len(some) == 0:
         return np.zeros(1)
     unique = np.unique(some)

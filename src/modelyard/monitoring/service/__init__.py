@@ -264,10 +264,12 @@ class MonitoringService(Monitoring):
 
     def rows_arrived(self, table: str) -> None:
         """Judge every window of a table that is complete by now; each monitor apart from the others."""
+        found = [m for m in monitors.watching(calls.current().tx, table) if m.watch.every_s is None]
+        if not found:
+            return
         from modelyard.monitoring.service import checks
 
         desk = self._desk()
-        found = [m for m in monitors.watching(calls.current().tx, table) if m.watch.every_s is None]
         failed: list[YardError] = []
         for monitor in found:
             try:

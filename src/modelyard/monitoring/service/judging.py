@@ -39,10 +39,18 @@ _NO_CALIBRATION = "Without a score and labels in the reference nothing is estima
 def needed(monitor: Monitor, reference: Reference, held: frozenset[str]) -> list[str]:
     """The columns that a check reads, of those that the table has."""
     p = monitor.watch.predictions
-    wanted = [s.name for s in reference.sketches]
+    wanted = list(watched_names(monitor, reference).values())
     if p is not None:
         wanted += [c for c in (p.column, p.score, p.label, p.key, *p.groups) if c is not None]
     return [c for c in dict.fromkeys(wanted) if c in held]
+
+
+def watched_names(monitor: Monitor, reference: Reference) -> dict[str, str]:
+    """What the watched table calls the columns of the reference."""
+    watch = monitor.watch
+    p = watch.predictions
+    bare = () if p is None else (p.column, p.score)
+    return {s.name: s.name if s.name in bare else watch.prefix + s.name for s in reference.sketches}
 
 
 def judge(
@@ -50,7 +58,7 @@ def judge(
 ) -> Verdict:
     """The verdict on a window; `took_ms` is the caller's to fill in."""
     watch = monitor.watch
-    names = [s.name for s in reference.sketches]
+    names = watched_names(monitor, reference)
     window = references.samples_of(rows.table, names)
     found = drift.judge(reference.sketches, window, alpha=watch.alpha, least_distance=watch.least_distance)
     missing = tuple(name for name in names if name not in window)

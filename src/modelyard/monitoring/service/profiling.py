@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -28,7 +30,7 @@ def learn(reader: Reader, name: str, watch: Watch, *, now_ms: int) -> Reference:
     """
     _, table_name, at = parts(watch.reference)
     held = reader.lake.table(table_name, at=at)
-    columns = _columns(watch, held)
+    columns = _columns(reader, watch, held)
     needed = list(dict.fromkeys((*columns, *_apart(watch, held))))
     rows = in_order(reader.chosen(table_name, needed, at=at, where=watch.reference_where), watch.time)
     if rows.num_rows < LEAST_ROWS:
@@ -49,19 +51,36 @@ def learn(reader: Reader, name: str, watch: Watch, *, now_ms: int) -> Reference:
     )  # fmt: skip
 
 
-def _columns(watch: Watch, held: Table) -> list[str]:
-    known = {c.name for c in held.columns}
+def _columns(reader: Reader, watch: Watch, held: Table) -> list[str]:
+    known = [c.name for c in held.columns]
     p = watch.predictions
-    named = [*watch.columns, *((p.column, p.score) if p else ())]
-    others = (watch.time, *(p.groups if p else ()))
-    if missing := [c for c in (*named, *others) if c is not None and c not in known]:
-        raise InvalidInput(f"{held.ref} has no column {missing[0]!r}; it has {', '.join(sorted(known))[:300]}")
-    if watch.time and next(c.type for c in held.columns if c.name == watch.time) not in _TIMES:
-        raise InvalidInput(f"column {watch.time!r} of {held.ref} holds no times; name a timestamp or date column")
+    predicted = [c for c in ((p.column, p.score) if p else ()) if c is not None]
+    _refuse_absent(watch.columns, held)
+    _refuse_untimed(watch, held)
+    watched = reader.described(watch.table)
+    if watched is not None and p is not None:
+        _refuse_absent([c for c in (*predicted, p.label, p.key, *p.groups) if c is not None], watched)
+    if watched is not None:
+        _refuse_untimed(watch, watched)
     if watch.columns:
-        return [c for c in dict.fromkeys(named) if c is not None]
+        return list(dict.fromkeys((*watch.columns, *(c for c in predicted if c in known))))
     apart = {*held.keys, watch.time, *((p.label, p.key) if p else ())}
     return [c.name for c in held.columns if c.name not in apart and c.type not in _TIMES]
+
+
+def _refuse_absent(columns: Sequence[str], table: Table) -> None:
+    known = {c.name for c in table.columns}
+    if missing := [c for c in columns if c not in known]:
+        raise InvalidInput(f"{table.ref} has no column {missing[0]!r}; it has {', '.join(sorted(known))[:300]}")
+
+
+def _refuse_untimed(watch: Watch, table: Table) -> None:
+    """The reference need not have the time column where it is another table; then its own order stands."""
+    found = {c.name: c.type for c in table.columns}
+    if watch.time is None or (watch.time not in found and table.name != watch.table):
+        return
+    if found.get(watch.time) not in _TIMES:
+        raise InvalidInput(f"column {watch.time!r} of {table.ref} holds no times; name a timestamp or date column")
 
 
 def _apart(watch: Watch, held: Table) -> list[str]:
@@ -75,6 +94,8 @@ def _apart(watch: Watch, held: Table) -> list[str]:
 def _window_rows(watch: Watch, rows: pa.Table) -> int:
     if watch.window.rows is not None:
         return watch.window.rows
+    if watch.time not in rows.column_names:
+        return 1_000
     times = rows.column(watch.time).cast(pa.timestamp("ms"), safe=False).cast(pa.int64()).drop_null()
     if len(times) < 2:
         return LEAST_ROWS
