@@ -67,6 +67,26 @@ def test_windows_by_time_are_judged_once_the_next_has_begun(yard: Stand) -> None
     assert newest.rows == 600
 
 
+def test_a_long_silence_between_windows_is_passed_over(yard: Stand) -> None:
+    hour = 3_600
+    yard.drifting(window={"period_s": hour}, time="at")
+    yard.write("trips", trips(2, 90, start_s=5_000 * hour))
+    yard.write("trips", trips(3, 90, start_s=90_000 * hour))
+    yard.react()
+    ends = [v.end // 1000 // hour for v in yard.monitoring.verdicts().items]
+    assert sorted(ends) == [5_001, 5_002, 90_001]
+
+
+def test_defining_a_monitor_again_keeps_when_it_was_made(yard: Stand) -> None:
+    from datetime import timedelta
+
+    yard.drifting()
+    before = yard.monitoring.monitor("fares")
+    yard.bench.clock.advance(timedelta(hours=1))
+    after = yard.monitoring.define_monitor("fares", watch(alpha=0.01), description="again")
+    assert (after.created_ms, after.watch.alpha) == (before.created_ms, 0.01)
+
+
 def test_a_check_by_condition_judges_the_rows_that_fulfil_it(yard: Stand) -> None:
     yard.drifting()
     yard.write("trips", trips(2, 500))

@@ -97,7 +97,9 @@ class MonitoringService(Monitoring):
 
         def keep() -> Monitor:
             inner = calls.current()
-            monitors.put(inner.tx, made)
+            known = monitors.get(inner.tx, name)
+            born_ms = made.created_ms if known is None else known.created_ms
+            monitors.put(inner.tx, msgspec.structs.replace(made, created_ms=born_ms))
             monitors.put_profile(inner.tx, name, body)
             reads = (watch.reference, ref("table", watch.table))
             inner.emit(MonitorDefined(monitor=name), reads=reads, writes=(made.ref,))

@@ -18,7 +18,7 @@ from modelyard.monitoring.service.reading import Reader, Rows, Span, both, compl
 from modelyard.monitoring.store import monitors, verdicts
 from modelyard.ports import calls
 
-MOST_AT_ONCE = 50
+MOST_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from modelyard.kernel.errors import InvalidInput, NotFound
@@ -87,12 +88,11 @@ class Reader:
             return table.rows
         return int(self.lake.preview(watch.table, at=str(table.version), limit=1, where=watch.where).total)
 
-    def times(self, name: str, column: str, *, at: str | None, where: str | None) -> tuple[int, int] | None:
-        """Earliest and latest moment of a column in milliseconds; None without one."""
+    def moments(self, name: str, column: str, *, at: str | None, where: str | None) -> npt.NDArray[np.int64]:
+        """Every moment of a time column in milliseconds, nulls left out."""
         held = self.chosen(name, (column,), at=at, where=where).column(column)
-        ends = pc.min_max(held.cast(pa.timestamp("ms"), safe=False) if not pa.types.is_date(held.type) else held)
-        low, high = (ends[side].cast(pa.timestamp("ms")).cast(pa.int64()).as_py() for side in ("min", "max"))
-        return None if low is None else (int(low), int(high))
+        exact = held.cast(pa.timestamp("ms"), safe=False).cast(pa.int64()).drop_null()
+        return np.asarray(exact.to_numpy(), dtype=np.int64)
 
 
 def newest(reader: Reader, monitor: Monitor, table: Table) -> Span:
@@ -100,22 +100,22 @@ def newest(reader: Reader, monitor: Monitor, table: Table) -> Span:
     watch = monitor.watch
     if watch.window.period_s is not None:
         at = str(table.version)
-        found = reader.times(watch.table, watch.time or "", at=at, where=watch.where)
-        last = 0 if found is None else found[1] + 1
+        found = reader.moments(watch.table, watch.time or "", at=at, where=watch.where)
+        last = int(found.max()) + 1 if len(found) else 0
         return Span(last - watch.window.period_s * 1000, last, by_time=True)
     total = reader.total(watch, table)
     return Span(max(0, total - (watch.window.rows or 0)), total, by_time=False)
 
 
 def complete(reader: Reader, monitor: Monitor, table: Table, *, most: int) -> list[Span]:
-    """Windows that are whole by now and were not judged, oldest first."""
+    """Windows that are whole by now, hold rows and were not judged, oldest first."""
     watch = monitor.watch
     if (period := watch.window.period_s) is not None:
-        found = reader.times(watch.table, watch.time or "", at=str(table.version), where=watch.where)
-        size, last, first = period * 1000, 0 if found is None else found[1], monitor.seen
-        if found is not None and first < found[0]:
-            first = found[0] // size * size
-        return [Span(s, s + size, by_time=True) for s in range(first, last // size * size, size)][:most]
+        size, name = period * 1000, watch.time or ""
+        since = both(watch.where, f"{moment(name)} >= {monitor.seen}")
+        times = reader.moments(watch.table, name, at=str(table.version), where=since)
+        starts = np.unique(times // size) * size
+        return [Span(int(s), int(s) + size, by_time=True) for s in starts[:-1]][:most]
     size, total = watch.window.rows or 1, reader.total(watch, table)
     return [Span(s, s + size, by_time=False) for s in range(monitor.seen, total - size + 1, size)][:most]
 
@@ -132,8 +132,8 @@ def beginning(reader: Reader, watch: Watch) -> int:
     if watch.window.period_s is None:
         return reader.total(watch, table)
     size = watch.window.period_s * 1000
-    found = reader.times(watch.table, watch.time or "", at=str(table.version), where=watch.where)
-    return 0 if found is None else (found[1] // size + 1) * size
+    found = reader.moments(watch.table, watch.time or "", at=str(table.version), where=watch.where)
+    return (int(found.max()) // size + 1) * size if len(found) else 0
 
 
 def in_order(table: pa.Table, time: str | None) -> pa.Table:
