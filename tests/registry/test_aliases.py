@@ -85,7 +85,7 @@ def test_pointing_where_it_points_is_no_move(small: Workplace) -> None:
 def test_aliases_of_a_model_that_needs_proposals_do_not_move_directly(small: Workplace) -> None:
     small.registered("tips")
     small.registry.set_alias("tips", "production", 1)
-    small.registry.update_model("tips", needs_proposal=True)
+    small.registry.protect_model("tips")
     for attempt in (
         lambda: small.registry.set_alias("tips", "production", 1),
         lambda: small.registry.delete_alias("tips", "production"),

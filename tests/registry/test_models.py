@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from modelyard.kernel.errors import AlreadyExists, Conflict, Forbidden, GateClosed, InvalidInput, NotFound
-from modelyard.registry.api import ModelRegistered, ModelStage, Verdict, VersionFile, VersionRegistered
+from modelyard.kernel.errors import AlreadyExists, Conflict, GateClosed, InvalidInput, NotFound
+from modelyard.kernel.operations import operations
+from modelyard.registry.api import ModelRegistered, ModelStage, Registry, Verdict, VersionFile, VersionRegistered
 from modelyard.tracking.api import DatasetInput, ModelStatus
 from modelyard.tracking.api.records import Dataset
 from tests.registry.conftest import Workplace
@@ -244,17 +245,17 @@ def test_a_card_is_drafted_from_what_is_known_and_kept_in_editions(place: Workpl
         place.registry.card("tips", 7)
 
 
-def test_who_may_not_promote_may_not_lift_the_need_of_proposals(small: Workplace) -> None:
-    small.registry.create_model("tips", needs_proposal=True)
-    small.bench.act_as("ed", ["registry:read", "registry:write"])
-    with pytest.raises(Forbidden):
-        small.registry.update_model("tips", needs_proposal=False)
+def test_only_who_may_promote_may_lift_the_need_of_proposals() -> None:
+    scopes = {op.method: op.scope for op in operations(Registry)}
+    moving = ("protect_model", "set_alias", "delete_alias", "set_stage", "declare_gates", "merge")
+    assert {scopes[method] for method in moving} == {"registry:promote"}
+    assert {scopes[method] for method in ("approve", "decline", "waive")} == {"registry:approve"}
 
 
 def test_a_model_in_use_that_needs_proposals_is_not_deleted(small: Workplace) -> None:
     small.registered("tips")
     small.registry.set_alias("tips", "production", 1)
-    small.registry.update_model("tips", needs_proposal=True)
+    small.registry.protect_model("tips")
     with pytest.raises(Conflict):
         small.registry.delete_model("tips")
     with pytest.raises(Conflict):

@@ -3,17 +3,52 @@
 from __future__ import annotations
 
 from modelyard.registry.api.aliases import AliasOperations
+from modelyard.registry.api.evaluations import (
+    Evaluation,
+    EvaluationOperations,
+    EvaluationRows,
+    Figure,
+    GroupGap,
+    Metric,
+    Parity,
+    Task,
+)
 from modelyard.registry.api.models import ModelOperations
 from modelyard.registry.api.news import (
     AliasMoved,
     CardWritten,
+    GatesDeclared,
+    GatesRun,
+    GateWaived,
     ModelDeleted,
+    ModelProtected,
     ModelRegistered,
     ModelRenamed,
+    ProposalApproved,
+    ProposalDeclined,
+    ProposalMerged,
+    ProposalOpened,
+    ProposalWithdrawn,
     ServingFormAttached,
     StageMoved,
     VersionDeleted,
+    VersionEvaluated,
     VersionRegistered,
+)
+from modelyard.registry.api.proposals import (
+    Change,
+    Comparison,
+    Gate,
+    GateKind,
+    GatePolicy,
+    GateResult,
+    Outcome,
+    Proposal,
+    ProposalDiff,
+    ProposalOperations,
+    ProposalState,
+    Review,
+    Vote,
 )
 from modelyard.registry.api.records import (
     AliasMove,
@@ -41,8 +76,8 @@ from modelyard.registry.api.records import (
 from modelyard.registry.api.versions import VersionOperations
 
 
-class Registry(ModelOperations, VersionOperations, AliasOperations):
-    """Models that others rely on, their versions and aliases."""
+class Registry(ModelOperations, VersionOperations, AliasOperations, EvaluationOperations, ProposalOperations):
+    """Models that others rely on: versions, aliases, evaluations, gates and proposals."""
 
 
 __all__ = [
@@ -50,18 +85,44 @@ __all__ = [
     "AliasMoved",
     "AliasName",
     "CardWritten",
+    "Change",
+    "Comparison",
+    "Evaluation",
+    "EvaluationRows",
     "Field",
+    "Figure",
     "Finding",
+    "Gate",
+    "GateKind",
+    "GatePolicy",
+    "GateResult",
+    "GateWaived",
+    "GatesDeclared",
+    "GatesRun",
+    "GroupGap",
     "LongText",
+    "Metric",
     "Model",
     "ModelCard",
     "ModelDeleted",
     "ModelName",
+    "ModelProtected",
     "ModelRegistered",
     "ModelRenamed",
     "ModelStage",
     "ModelVersion",
+    "Outcome",
+    "Parity",
+    "Proposal",
+    "ProposalApproved",
+    "ProposalDeclined",
+    "ProposalDiff",
+    "ProposalMerged",
+    "ProposalOpened",
+    "ProposalState",
+    "ProposalWithdrawn",
     "Registry",
+    "Review",
     "Scan",
     "ServingForm",
     "ServingFormAttached",
@@ -70,11 +131,14 @@ __all__ = [
     "StageMoved",
     "Standing",
     "Tags",
+    "Task",
     "Text",
     "Verdict",
     "VersionDeleted",
+    "VersionEvaluated",
     "VersionFile",
     "VersionNumber",
     "VersionRegistered",
     "VersionStatus",
+    "Vote",
 ]

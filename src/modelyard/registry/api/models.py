@@ -80,22 +80,34 @@ class ModelOperations(ABC):
 
     @operation("PATCH", "/models/{name}", scope="registry:write", about="model:{name}")
     @abstractmethod
-    def update_model(
-        self, name: ModelName, description: Text | None = None, *, needs_proposal: bool | None = None
-    ) -> Model:
+    def update_model(self, name: ModelName, description: Text) -> Model:
         """Say something else about a model.
 
         Args:
             name: the model.
-            description: the new words; what is left out stays.
-            needs_proposal: whether aliases move by merged proposals only; to lift it wants scope registry:promote.
+            description: the new words.
 
         Raises:
             NotFound: there is no such model.
-            Forbidden: lifting the need of proposals without scope registry:promote.
 
         Example:
-            yard registry update-model tips --needs-proposal
+            yard registry update-model tips "tip share of a trip"
+        """
+
+    @operation("PUT", "/models/{name}/protection", scope="registry:promote", about="model:{name}")
+    @abstractmethod
+    def protect_model(self, name: ModelName, *, needs_proposal: bool = True) -> Model:
+        """Let a model's aliases and its stage Production move by merged proposals only, or lift that.
+
+        Args:
+            name: the model.
+            needs_proposal: whether they move by merged proposals only.
+
+        Raises:
+            NotFound: there is no such model.
+
+        Example:
+            yard registry protect-model tips
         """
 
     @operation("POST", "/models/{name}/rename", scope="registry:write", about="model:{name}")

@@ -20,6 +20,13 @@ class ModelRenamed(News, frozen=True, kw_only=True):
     version: int | None = None
 
 
+class ModelProtected(News, frozen=True, kw_only=True):
+    """A model's aliases move by merged proposals only from now on, or no longer."""
+
+    name: str
+    needs_proposal: bool
+
+
 class ModelDeleted(News, frozen=True, kw_only=True):
     """A model and all its versions were set aside."""
 
@@ -82,3 +89,88 @@ class CardWritten(News, frozen=True, kw_only=True):
 
     name: str
     edition: int
+
+
+class VersionEvaluated(News, frozen=True, kw_only=True):
+    """A version was tried on rows; reads the version and the rows' ref."""
+
+    name: str
+    version: int
+    dataset: str
+    rows: int
+
+
+class GatesDeclared(News, frozen=True, kw_only=True):
+    """A model asks something else of proposals."""
+
+    name: str
+    gates: tuple[str, ...]
+    approvals: int
+
+
+class ProposalOpened(News, frozen=True, kw_only=True):
+    """A version bids for an alias; reads the version, writes the proposal."""
+
+    proposal: int
+    name: str
+    version: int
+    alias: str
+    title: str
+
+
+class GatesRun(News, frozen=True, kw_only=True):
+    """The gates were asked."""
+
+    proposal: int
+    name: str
+    version: int
+    outcomes: dict[str, str]
+
+
+class GateWaived(News, frozen=True, kw_only=True):
+    """A closed gate was waived for a reason."""
+
+    proposal: int
+    name: str
+    gate: str
+    reason: str
+
+
+class ProposalApproved(News, frozen=True, kw_only=True):
+    """Somebody approved; reads the version, writes the proposal."""
+
+    proposal: int
+    name: str
+    version: int
+    alias: str
+    note: str
+
+
+class ProposalDeclined(News, frozen=True, kw_only=True):
+    """Somebody declined, which ended it."""
+
+    proposal: int
+    name: str
+    version: int
+    alias: str
+    note: str
+
+
+class ProposalWithdrawn(News, frozen=True, kw_only=True):
+    """Its author took it back."""
+
+    proposal: int
+    name: str
+    version: int
+    alias: str
+
+
+class ProposalMerged(News, frozen=True, kw_only=True):
+    """It was merged; the alias moved in the same commit."""
+
+    proposal: int
+    name: str
+    version: int
+    alias: str
+    before: int | None
+    approvers: tuple[ActorId, ...]

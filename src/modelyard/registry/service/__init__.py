@@ -8,14 +8,17 @@ from __future__ import annotations
 from modelyard.ports.objects import Objects
 from modelyard.registry.api import Registry
 from modelyard.registry.service.aliases import Aliases
+from modelyard.registry.service.differences import Differences
+from modelyard.registry.service.evaluations import Evaluations
 from modelyard.registry.service.intake import Intake
 from modelyard.registry.service.looking import Looking
 from modelyard.registry.service.models import Models
+from modelyard.registry.service.proposals import Proposals
 from modelyard.registry.service.versions import Versions
 from modelyard.tracking.api import Tracking
 
 
-class RegistryService(Models, Versions, Aliases, Registry):
+class RegistryService(Models, Versions, Aliases, Evaluations, Proposals, Registry):
     """The registry over a database, objects and the runs that made what is registered.
 
     Args:
@@ -27,6 +30,7 @@ class RegistryService(Models, Versions, Aliases, Registry):
         self._objects = objects
         self._intake = Intake(tracking)
         self._looking = Looking(objects)
+        self._differences = Differences(objects, tracking)
 
 
 __all__ = ["RegistryService"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from modelyard.kernel.actors import allows
-from modelyard.kernel.errors import AlreadyExists, Conflict, Forbidden, NotFound
+from modelyard.kernel.errors import AlreadyExists, Conflict, NotFound
 from modelyard.kernel.pages import Page, decode_cursor, page_of
 from modelyard.ports import calls
 from modelyard.registry.api import (
@@ -11,6 +10,7 @@ from modelyard.registry.api import (
     Model,
     ModelCard,
     ModelDeleted,
+    ModelProtected,
     ModelRegistered,
     ModelRenamed,
     ModelStage,
@@ -21,9 +21,8 @@ from modelyard.registry.model import cards, filters
 from modelyard.registry.service import moves
 from modelyard.registry.service.found import checked_tags, model_of, model_ref, next_cursor, offset_of, version_of
 from modelyard.registry.store import models as store
-from modelyard.registry.store import search, versions
+from modelyard.registry.store import proposals, search, versions
 
-PROMOTE = "registry:promote"
 _FIRST = 2**62
 
 
@@ -55,19 +54,24 @@ class Models(ModelOperations):
         """Show one model."""
         return model_of(calls.current().tx, name)[1]
 
-    def update_model(
-        self, name: str, description: str | None = None, *, needs_proposal: bool | None = None
-    ) -> Model:  # fmt: skip
+    def update_model(self, name: str, description: str) -> Model:
         """Say something else about a model."""
         call = calls.current()
         number, before = model_of(call.tx, name)
-        if before.needs_proposal and needs_proposal is False and not allows(call.actor.scopes, PROMOTE):
-            raise Forbidden(f"to let aliases of {name} move without a proposal needs scope {PROMOTE}")
         store.describe(
-            call.tx, number, now_ms=call.now_ms,
-            description=before.description if description is None else description,
-            needs_proposal=before.needs_proposal if needs_proposal is None else needs_proposal,
-        )  # fmt: skip
+            call.tx, number, description=description, needs_proposal=before.needs_proposal, now_ms=call.now_ms
+        )
+        return model_of(call.tx, name)[1]
+
+    def protect_model(self, name: str, *, needs_proposal: bool = True) -> Model:
+        """Let a model's aliases move by merged proposals only, or lift that."""
+        call = calls.current()
+        number, before = model_of(call.tx, name)
+        if before.needs_proposal != needs_proposal:
+            store.describe(
+                call.tx, number, description=before.description, needs_proposal=needs_proposal, now_ms=call.now_ms
+            )
+            call.emit(ModelProtected(name=name, needs_proposal=needs_proposal), writes=[model_ref(name)])
         return model_of(call.tx, name)[1]
 
     def rename_model(self, name: str, to: str) -> Model:
@@ -95,10 +99,11 @@ class Models(ModelOperations):
         if before.needs_proposal and before.aliases:
             raise Conflict(
                 f"{name} needs proposals and is in use as {', '.join(before.aliases)}; lift that first: "
-                f"yard registry update-model {name} --no-needs-proposal"
+                f"yard registry protect-model {name} --no-needs-proposal"
             )
         for alias in before.aliases:
             moves.move(call, number, before, alias=alias, version=None)
+        proposals.end_all(call.tx, number, call.now_ms)
         store.delete(call.tx, number, call.now_ms)
         call.emit(ModelDeleted(name=name), writes=[model_ref(name)])
 

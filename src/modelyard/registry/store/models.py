@@ -32,6 +32,7 @@ _COUNT_UP = sql(
 )
 _DELETE = sql("UPDATE registry_model SET deleted_ms = :now, updated_ms = :now WHERE id = :model")
 _DELETE_VERSIONS = sql("UPDATE registry_version SET deleted_ms = :now WHERE model = :model AND deleted_ms IS NULL")
+_DROP_CARDS = sql("DELETE FROM registry_card WHERE model = :model")
 _DROP_TAGS = sql("DELETE FROM registry_model_tag WHERE model = :model")
 _PUT_TAG = sql(
     "INSERT INTO registry_model_tag (model, key, value) VALUES (:model, :key, :value) "
@@ -105,6 +106,7 @@ def delete(tx: Transaction, model: int, now_ms: int) -> None:
     tx.run(_DELETE, {"model": model, "now": now_ms})
     tx.run(_DELETE_VERSIONS, {"model": model, "now": now_ms})
     tx.run(_DROP_TAGS, {"model": model})
+    tx.run(_DROP_CARDS, {"model": model})
 
 
 def put_tags(tx: Transaction, model: int, tags: Mapping[str, str]) -> None:

@@ -64,6 +64,33 @@ _ALIASES = (
     "CREATE INDEX registry_alias_move_by_alias ON registry_alias_move (model, alias, at_ms, id)",
 )
 
+_REVIEWS = (
+    (
+        "CREATE TABLE registry_policy (model {int} PRIMARY KEY REFERENCES registry_model (id), gates {bytes} NOT NULL, "
+        "approvals {int} NOT NULL, declared_ms {int} NOT NULL, declared_by {text} NOT NULL)"
+    ),
+    (
+        "CREATE TABLE registry_evaluation (id {serial}, version {int} NOT NULL REFERENCES registry_version (id), "
+        "dataset {text} NOT NULL, rows_key {text} NOT NULL, digest {text} NOT NULL, body {bytes} NOT NULL, "
+        "at_ms {int} NOT NULL, actor {text} NOT NULL)"
+    ),
+    "CREATE INDEX registry_evaluation_by_version ON registry_evaluation (version, id)",
+    (
+        "CREATE TABLE registry_proposal (id {serial}, model {int} NOT NULL REFERENCES registry_model (id), "
+        "number {int} NOT NULL, alias {text} NOT NULL, state {text} NOT NULL, author {text} NOT NULL, "
+        "title {text} NOT NULL, note {text} NOT NULL, needed {int} NOT NULL, champion {int}, results {bytes} NOT NULL, "
+        "gates_ms {int}, created_ms {int} NOT NULL, updated_ms {int} NOT NULL, merged_ms {int}, merged_by {text})"
+    ),
+    "CREATE INDEX registry_proposal_by_model ON registry_proposal (model, id)",
+    "CREATE INDEX registry_proposal_by_state ON registry_proposal (state, id)",
+    (
+        "CREATE TABLE registry_review (proposal {int} NOT NULL REFERENCES registry_proposal (id), "
+        "actor {text} NOT NULL, vote {text} NOT NULL, note {text} NOT NULL, at_ms {int} NOT NULL, "
+        "PRIMARY KEY (proposal, actor))"
+    ),
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(slice="registry", number=1, name="models", ddl=(*_MODELS, *_VERSIONS, *_ALIASES)),
+    Migration(slice="registry", number=2, name="reviews", ddl=_REVIEWS),
 )

@@ -1,0 +1,490 @@
+"""Proposals: "let this version take that alias", with its differences, gates, approvals and end.
+
+A proposal is open until enough others than its author approve (approved), one declines (declined), its author withdraws
+it (withdrawn), or it is merged, which moves the alias. The last three are ends. It is known by its model and number;
+comments hang on its ref, `proposal:<number>`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from modelyard.kernel.ids import ActorId
+from modelyard.kernel.operations import Effect, operation
+from modelyard.kernel.pages import Limit, Page
+from modelyard.kernel.refs import Name, Ref
+from modelyard.registry.api.evaluations import Figure, Metric, Parity
+from modelyard.registry.api.records import AliasName, ModelName, Text, VersionNumber
+
+Share = Annotated[float, Meta(ge=0.0, le=1.0, description="a share, 0 to 1")]
+Confidence = Annotated[float, Meta(ge=0.5, le=0.999, description="how sure, 0.5 to 0.999")]
+Approvals = Annotated[int, Meta(ge=0, le=20, description="how many others must approve, 0 to 20")]
+Title = Annotated[str, Meta(max_length=300, description="one line, at most 300 characters")]
+Reason = Annotated[str, Meta(min_length=3, max_length=2000, description="why, 3 to 2,000 characters")]
+ProposalNumber = Annotated[int, Meta(ge=1, le=2**31 - 1, description="the number of a proposal")]
+
+
+class ProposalState(StrEnum):
+    """How far a proposal has come."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    MERGED = "merged"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def is_over(self) -> bool:
+        """True if nothing more can happen to it."""
+        return self not in (ProposalState.OPEN, ProposalState.APPROVED)
+
+
+class GateKind(StrEnum):
+    """What a gate asks."""
+
+    THRESHOLD = "threshold"
+    NO_WORSE = "no_worse"
+    GROUP_GAP = "group_gap"
+    SIGNATURE = "signature"
+    SAFE = "safe"
+    FRESHNESS = "freshness"
+
+
+class Gate(Struct, frozen=True, kw_only=True):
+    """One condition that a version must meet to take an alias.
+
+    Attributes:
+        kind: `threshold`: a metric within limits; `no_worse`: not worse than the champion on the same rows;
+            `group_gap`: groups of `group` at most `at_most` apart in `parity`; `signature`: takes what the champion
+            took; `safe`: may be loaded; `freshness`: registered at most `max_age_days` ago.
+        dataset: on which rows; empty for the newest evaluation (for `no_worse`: the newest that both have).
+        margin: for `no_worse`: by how much it may be worse.
+        proven: for `no_worse`: True wants proof that it is not worse, False only refuses where it is proven worse.
+    """
+
+    name: Name
+    kind: GateKind
+    metric: Metric | None = None
+    dataset: str = ""
+    at_least: float | None = None
+    at_most: float | None = None
+    margin: float = 0.0
+    confidence: Confidence = 0.95
+    proven: bool = False
+    group: str = ""
+    parity: Parity = Parity.SELECTION_RATE
+    max_age_days: float | None = None
+
+
+class GatePolicy(Struct, frozen=True, kw_only=True):
+    """What a model asks of a proposal: gates, and how many others must approve."""
+
+    name: str
+    gates: tuple[Gate, ...] = ()
+    approvals: int = 1
+    declared_ms: int = 0
+    declared_by: ActorId = ActorId("")
+
+
+class Outcome(StrEnum):
+    """What a gate said; `unknown` is as closed as `failed`."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    WAIVED = "waived"
+
+    @property
+    def opens(self) -> bool:
+        """True if the gate stands open."""
+        return self in (Outcome.PASSED, Outcome.WAIVED)
+
+
+class GateResult(Struct, frozen=True, kw_only=True):
+    """What a gate said, with its numbers.
+
+    Attributes:
+        value: what was measured; for `no_worse` the advantage of the candidate, positive is better.
+        limit: what it was held against.
+        text: the same in a sentence.
+    """
+
+    gate: str
+    kind: GateKind
+    outcome: Outcome
+    text: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    limit: float | None = None
+    at_ms: int = 0
+    waived_by: ActorId | None = None
+    waived_because: str = ""
+
+
+class Vote(StrEnum):
+    """What a reviewer said."""
+
+    APPROVE = "approve"
+    DECLINE = "decline"
+
+
+class Review(Struct, frozen=True, kw_only=True):
+    """Somebody's word on a proposal."""
+
+    actor: ActorId
+    vote: Vote
+    note: str
+    at_ms: int
+
+
+class Proposal(Struct, frozen=True, kw_only=True):
+    """A version's bid for an alias.
+
+    Attributes:
+        champion: the version that held the alias when the gates were last run (or the proposal opened).
+        needed: how many others must approve.
+        results: what each gate said; empty until they are run.
+        stale: True if the alias has moved since they were run.
+        ready: True if it could be merged now.
+    """
+
+    number: int
+    ref: Ref
+    name: str
+    version: int
+    alias: str
+    champion: int | None
+    title: str
+    note: str
+    author: ActorId
+    state: ProposalState
+    needed: int
+    created_ms: int
+    updated_ms: int
+    reviews: tuple[Review, ...] = ()
+    results: tuple[GateResult, ...] = ()
+    gates_ms: int | None = None
+    stale: bool = False
+    ready: bool = False
+    merged_ms: int | None = None
+    merged_by: ActorId | None = None
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """A metric of candidate and champion.
+
+    Attributes:
+        group: `column=value`; empty for all rows.
+        advantage: how much better the candidate is, positive is better; None where either has no figure.
+        low, high: the 95 % interval of the advantage; None where the rows are not the same.
+        paired: True if both answered the same rows.
+        better: True or False where the interval leaves no doubt; None else.
+    """
+
+    metric: Metric
+    dataset: str
+    candidate: Figure
+    champion: Figure | None = None
+    group: str = ""
+    advantage: float | None = None
+    low: float | None = None
+    high: float | None = None
+    paired: bool = False
+    better: bool | None = None
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """Something that reads otherwise: before for the champion, after for the candidate; None: not there."""
+
+    what: str
+    before: str | None
+    after: str | None
+
+
+class ProposalDiff(Struct, frozen=True, kw_only=True):
+    """What would change if a proposal were merged.
+
+    Attributes:
+        metrics: comparisons over all rows, then by group, the candidate's worst losses first.
+        run_metrics: last metrics of the two runs, as they logged them.
+        data: refs that one was made from and the other was not.
+        signature: inputs and outputs that differ.
+        facts: size, flavours, code commit, safety.
+    """
+
+    number: int
+    candidate: int
+    champion: int | None
+    metrics: tuple[Comparison, ...] = ()
+    params: tuple[Change, ...] = ()
+    run_metrics: tuple[Change, ...] = ()
+    data: tuple[Change, ...] = ()
+    signature: tuple[Change, ...] = ()
+    facts: tuple[Change, ...] = ()
+
+
+class ProposalOperations(ABC):
+    """What can be done with proposals and gates."""
+
+    @operation("GET", "/models/{name}/gates", scope="registry:read", about="model:{name}")
+    @abstractmethod
+    def gates(self, name: ModelName) -> GatePolicy:
+        """Show what a model asks of proposals.
+
+        Args:
+            name: the model.
+
+        Raises:
+            NotFound: there is no such model.
+
+        Example:
+            yard registry gates tips
+        """
+
+    @operation("PUT", "/models/{name}/gates", scope="registry:promote", about="model:{name}")
+    @abstractmethod
+    def declare_gates(self, name: ModelName, gates: list[Gate], approvals: Approvals = 1) -> GatePolicy:
+        """Say what a model asks of proposals from now on; those under way are asked anew.
+
+        Args:
+            name: the model.
+            gates: the conditions; none leaves it to the approvals.
+            approvals: how many others than the author must approve.
+
+        Raises:
+            NotFound: there is no such model.
+            InvalidInput: a gate lacks what its kind needs, or two bear one name.
+
+        Example:
+            yard registry declare-gates tips '[{"name": "safe", "kind": "safe"}]' --approvals 1
+        """
+
+    @operation(
+        "POST",
+        "/models/{name}/versions/{version}/gates",
+        scope="registry:read",
+        about="model:{name}@{version}",
+        effect=Effect.SCAN,
+    )
+    @abstractmethod
+    def check_gates(self, name: ModelName, version: VersionNumber, alias: AliasName = "production") -> list[GateResult]:
+        """Ask a model's gates about a version, without a proposal; for CI. Nothing is kept.
+
+        Args:
+            name: the model.
+            version: its number.
+            alias: whose holder it is compared with.
+
+        Raises:
+            NotFound: there is no such model or version.
+
+        Example:
+            yard registry check-gates tips 3
+        """
+
+    @operation("POST", "/models/{name}/proposals", scope="registry:write", about="model:{name}")
+    @abstractmethod
+    def propose(
+        self,
+        name: ModelName,
+        version: VersionNumber,
+        alias: AliasName = "production",
+        title: Title = "",
+        note: Text = "",
+    ) -> Proposal:
+        """Propose that a version take an alias.
+
+        Args:
+            name: the model.
+            version: its number.
+            alias: the alias that it is to take.
+            title: one line.
+            note: why, in Markdown.
+
+        Raises:
+            NotFound: there is no such model or version.
+            Conflict: it holds the alias already, or the same is proposed already.
+
+        Example:
+            yard registry propose tips 7 --title "with weather"
+        """
+
+    @operation("GET", "/proposals", scope="registry:read")
+    @abstractmethod
+    def proposals(
+        self,
+        name: ModelName | None = None,
+        state: ProposalState | None = None,
+        limit: Limit = 100,
+        cursor: str | None = None,
+    ) -> Page[Proposal]:
+        """List proposals, newest first.
+
+        Args:
+            name: only this model's.
+            state: only those in this state.
+            limit: rows in one page.
+            cursor: where the page before ended.
+
+        Raises:
+            NotFound: there is no such model.
+
+        Example:
+            yard registry proposals --state open
+        """
+
+    @operation("GET", "/models/{name}/proposals/{number}", scope="registry:read", about="model:{name}")
+    @abstractmethod
+    def proposal(self, name: ModelName, number: ProposalNumber) -> Proposal:
+        """Show one proposal with its reviews and what the gates said.
+
+        Args:
+            name: the model.
+            number: the proposal's.
+
+        Raises:
+            NotFound: there is no such proposal of this model.
+
+        Example:
+            yard registry proposal tips 12
+        """
+
+    @operation(
+        "GET", "/models/{name}/proposals/{number}/diff", scope="registry:read", about="model:{name}", effect=Effect.SCAN
+    )
+    @abstractmethod
+    def diff(self, name: ModelName, number: ProposalNumber) -> ProposalDiff:
+        """Show what would change: metrics on the same rows, params, data, signature, size.
+
+        Args:
+            name: the model.
+            number: the proposal's.
+
+        Raises:
+            NotFound: there is no such proposal of this model.
+
+        Example:
+            yard registry diff tips 12
+        """
+
+    @operation(
+        "POST",
+        "/models/{name}/proposals/{number}/gates",
+        scope="registry:write",
+        about="model:{name}",
+        effect=Effect.WORK,
+    )
+    @abstractmethod
+    def run_gates(self, name: ModelName, number: ProposalNumber) -> Proposal:
+        """Ask the gates, and keep what they said with the proposal; waivers of before are lifted.
+
+        Args:
+            name: the model.
+            number: the proposal's.
+
+        Raises:
+            NotFound: there is no such proposal of this model.
+            Conflict: the proposal is over.
+
+        Example:
+            yard registry run-gates tips 12
+        """
+
+    @operation("POST", "/models/{name}/proposals/{number}/waive", scope="registry:approve", about="model:{name}")
+    @abstractmethod
+    def waive(self, name: ModelName, number: ProposalNumber, gate: Name, reason: Reason) -> Proposal:
+        """Let a proposal pass a gate that stands closed, for a reason that is kept.
+
+        Args:
+            name: the model.
+            number: the proposal's.
+            gate: the gate's name.
+            reason: why.
+
+        Raises:
+            NotFound: there is no such proposal, or it has no such gate.
+            Forbidden: you are its author.
+            Conflict: the proposal is over, or the gate is open or was not run.
+
+        Example:
+            yard registry waive tips 12 fair-zones "known gap, mended in v8"
+        """
+
+    @operation("POST", "/models/{name}/proposals/{number}/approve", scope="registry:approve", about="model:{name}")
+    @abstractmethod
+    def approve(self, name: ModelName, number: ProposalNumber, note: Text = "") -> Proposal:
+        """Approve a proposal of somebody else.
+
+        Args:
+            name: the model.
+            number: the proposal's.
+            note: why.
+
+        Raises:
+            NotFound: there is no such proposal of this model.
+            Forbidden: you are its author.
+            Conflict: the proposal is over.
+
+        Example:
+            yard registry approve tips 12 "looked at the slices"
+        """
+
+    @operation("POST", "/models/{name}/proposals/{number}/decline", scope="registry:approve", about="model:{name}")
+    @abstractmethod
+    def decline(self, name: ModelName, number: ProposalNumber, note: Text = "") -> Proposal:
+        """Decline a proposal, which ends it.
+
+        Args:
+            name: the model.
+            number: the proposal's.
+            note: why.
+
+        Raises:
+            NotFound: there is no such proposal of this model.
+            Forbidden: you are its author; withdraw it.
+            Conflict: the proposal is over.
+
+        Example:
+            yard registry decline tips 12 "worse at night"
+        """
+
+    @operation("POST", "/models/{name}/proposals/{number}/withdraw", scope="registry:write", about="model:{name}")
+    @abstractmethod
+    def withdraw(self, name: ModelName, number: ProposalNumber) -> Proposal:
+        """Take your own proposal back, which ends it.
+
+        Args:
+            name: the model.
+            number: the proposal's.
+
+        Raises:
+            NotFound: there is no such proposal of this model.
+            Forbidden: you are not its author.
+            Conflict: the proposal is over.
+
+        Example:
+            yard registry withdraw tips 12
+        """
+
+    @operation("POST", "/models/{name}/proposals/{number}/merge", scope="registry:promote", about="model:{name}")
+    @abstractmethod
+    def merge(self, name: ModelName, number: ProposalNumber) -> Proposal:
+        """Merge an approved proposal: the alias moves to its version.
+
+        Args:
+            name: the model.
+            number: the proposal's.
+
+        Raises:
+            NotFound: there is no such proposal of this model, or its version was deleted.
+            GateClosed: approvals are missing, a gate is closed, or the gates were run against another champion.
+            Conflict: the proposal is over.
+
+        Example:
+            yard registry merge tips 12
+        """

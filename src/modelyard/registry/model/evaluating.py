@@ -1,0 +1,192 @@
+"""An evaluation's figures from its rows, and the comparison of two on the same rows; pure arithmetic."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
+from math import isfinite
+
+import msgspec
+import numpy as np
+
+from modelyard.kernel.errors import InvalidInput
+from modelyard.registry.api import (
+    Comparison,
+    EvaluationRows,
+    Figure,
+    GroupGap,
+    Metric,
+    Parity,
+    Task,
+)
+from modelyard.registry.model import scoring
+from modelyard.registry.model.scoring import Answers, Floats
+
+MOST_ROWS = 1_000_000
+_MOST_COLUMNS = 20
+_MOST_PARTS = 40
+_PART_METRICS = {Task.BINARY: (Metric.LOG_LOSS, Metric.AUC), Task.REGRESSION: (Metric.MAE,)}
+
+
+def metrics_of(task: Task) -> list[Metric]:
+    """The metrics of a task."""
+    return [m for m in Metric if m.task is task]
+
+
+def check(rows: EvaluationRows, task: Task) -> None:
+    """Refuse rows that cannot be measured.
+
+    Raises:
+        InvalidInput: none, too many, columns of different lengths, values that are not numbers, or for yes or no:
+            labels beside 0 and 1, scores beyond 0 to 1.
+    """
+    count = len(rows.labels)
+    if not 0 < count <= MOST_ROWS:
+        raise InvalidInput(f"an evaluation has 1 to {MOST_ROWS:,} rows, not {count:,}")
+    lengths = {"scores": len(rows.scores), **{f"groups[{k}]": len(v) for k, v in rows.groups.items()}}
+    if rows.ids:
+        lengths["ids"] = len(rows.ids)
+    for column, length in lengths.items():
+        if length != count:
+            raise InvalidInput(f"{column} has {length:,} rows and labels have {count:,}; give one for each")
+    if len(rows.groups) > _MOST_COLUMNS:
+        raise InvalidInput(f"at most {_MOST_COLUMNS} columns of groups, not {len(rows.groups)}")
+    if rows.ids and len(set(rows.ids)) < count:
+        raise InvalidInput("ids name rows, so each may come once only")
+    if not all(map(isfinite, rows.labels)) or not all(map(isfinite, rows.scores)):
+        raise InvalidInput("labels and scores are numbers; leave rows out that have none")
+    if task is Task.BINARY and not set(rows.labels) <= {0.0, 1.0}:
+        raise InvalidInput("labels of a yes or no are 0 and 1; for numbers say task=regression")
+    if task is Task.BINARY and not all(0.0 <= s <= 1.0 for s in rows.scores):
+        raise InvalidInput("scores of a yes or no are probabilities, 0 to 1; for numbers say task=regression")
+
+
+def ordered(rows: EvaluationRows) -> EvaluationRows:
+    """The same rows in the order of their ids, so that equal sets of rows read equal."""
+    if not rows.ids:
+        return rows
+    order = sorted(range(len(rows.ids)), key=rows.ids.__getitem__)
+    return EvaluationRows(
+        labels=[rows.labels[i] for i in order],
+        scores=[rows.scores[i] for i in order],
+        groups={k: [v[i] for i in order] for k, v in rows.groups.items()},
+        ids=[rows.ids[i] for i in order],
+    )
+
+
+def rows_key(rows: EvaluationRows) -> str:
+    """Equal for evaluations of the same rows: SHA-256, hex, over ids and truths, or truths and groups without ids."""
+    about = (rows.ids, rows.labels) if rows.ids else (rows.labels, sorted(rows.groups.items()))
+    return sha256(msgspec.json.encode(about)).hexdigest()
+
+
+def answers_of(rows: EvaluationRows, threshold: float) -> Answers:
+    """Rows ready to be measured."""
+    return Answers(np.asarray(rows.labels, np.float64), np.asarray(rows.scores, np.float64), threshold)
+
+
+def parts_of(rows: EvaluationRows) -> list[tuple[str, Floats]]:
+    """The groups of rows with enough of them, largest first: `column=value` and 1 where a row is in it."""
+    counted = [
+        (count, column, value)
+        for column, values in rows.groups.items()
+        for value, count in Counter(values).items()
+        if count >= scoring.MIN_GROUP_ROWS
+    ]
+    counted.sort(key=lambda c: (-c[0], c[1], c[2]))
+    return [
+        (f"{column}={value}", (np.asarray(rows.groups[column], dtype=object) == value).astype(np.float64))
+        for _, column, value in counted[:_MOST_PARTS]
+    ]
+
+
+def _under(fn: Callable[[Floats], Floats], members: Floats, weights: Floats) -> Floats:
+    return fn(weights * members)
+
+
+def figures(rows: EvaluationRows, task: Task, threshold: float) -> tuple[Figure, ...]:
+    """Every metric over all rows with its interval, then a few over each large group."""
+    answers = answers_of(rows, threshold)
+    wanted = metrics_of(task)
+    found = scoring.spread([partial(scoring.measure, m, answers) for m in wanted], len(answers))
+    made: list[Figure] = []
+    for metric, samples in zip(wanted, found, strict=True):
+        low, high = scoring.interval(samples)
+        value = scoring.value_of(metric, answers)
+        made.append(Figure(metric=metric, value=value, low=low, high=high, rows=len(answers)))
+    for name, members in parts_of(rows):
+        part = answers.part(members > 0)
+        for metric in _PART_METRICS[task]:
+            value = scoring.value_of(metric, part)
+            made.append(Figure(metric=metric, value=value, group=name, rows=len(part)))
+    return tuple(made)
+
+
+def group_gap(rows: EvaluationRows, threshold: float, parity: Parity, column: str) -> GroupGap:
+    """How far the groups of a column lie apart."""
+    answers = answers_of(rows, threshold)
+    members = scoring.large_groups(parity, answers, rows.groups.get(column, []))
+    if len(members) < 2:
+        return GroupGap(parity=parity, column=column, gap=None)
+    whole = np.ones((1, len(answers)))
+    each = scoring.rates(parity, answers, members, whole)[0]
+    samples = scoring.spread([partial(scoring.gap, parity, answers, members)], len(answers))[0]
+    low, high = scoring.interval(samples)
+    return GroupGap(
+        parity=parity, column=column, gap=float(each.max() - each.min()), low=low, high=high,
+        rates={name: float(rate) for name, rate in zip(members, each, strict=True)},
+    )  # fmt: skip
+
+
+def gaps(rows: EvaluationRows, task: Task, threshold: float) -> tuple[GroupGap, ...]:
+    """The gaps of every column of groups, both ways; none for numbers."""
+    if task is not Task.BINARY:
+        return ()
+    return tuple(group_gap(rows, threshold, parity, column) for column in rows.groups for parity in Parity)
+
+
+def ahead(
+    metric: Metric, candidate: Answers, champion: Answers, *, confidence: float = 0.95
+) -> tuple[float | None, float | None, float | None]:
+    """The candidate's advantage on the same rows with its interval, by paired bootstrap."""
+    value = scoring.finite(scoring.advantage(metric, candidate, champion)[0])
+    samples = scoring.spread([partial(scoring.advantage, metric, candidate, champion)], len(candidate))[0]
+    return (value, *scoring.interval(samples, confidence))
+
+
+def compared(
+    dataset: str, task: Task, candidate: tuple[EvaluationRows, float], champion: tuple[EvaluationRows, float]
+) -> list[Comparison]:
+    """Candidate and champion on the same rows (rows and threshold of each): overall, then by group, worst first."""
+    one, other = answers_of(*candidate), answers_of(*champion)
+    jobs: list[tuple[Metric, str, Floats | None]] = [(m, "", None) for m in metrics_of(task)]
+    jobs += [(m, name, members) for name, members in parts_of(candidate[0]) for m in _PART_METRICS[task][:1]]
+    wanted: list[Callable[[Floats], Floats]] = []
+    for metric, _, members in jobs:
+        whole = partial(scoring.advantage, metric, one, other)
+        wanted.append(whole if members is None else partial(_under, whole, members))
+    found = scoring.spread(wanted, len(one))
+    made = [
+        _comparison(dataset, metric, name, one, other, members=members, samples=samples)
+        for (metric, name, members), samples in zip(jobs, found, strict=True)
+    ]
+    overall = [c for c in made if not c.group]
+    parts = sorted((c for c in made if c.group), key=lambda c: (c.advantage is None, c.advantage or 0.0))
+    return [*overall, *parts]
+
+
+def _comparison(
+    dataset: str, metric: Metric, name: str, one: Answers, other: Answers, *, members: Floats | None, samples: Floats
+) -> Comparison:
+    if members is not None:
+        one, other = one.part(members > 0), other.part(members > 0)
+    low, high = scoring.interval(samples)
+    figure = partial(Figure, metric=metric, group=name, rows=len(one))
+    better = None if low is None or high is None else True if low > 0 else False if high < 0 else None
+    return Comparison(
+        metric=metric, dataset=dataset, group=name, paired=True, low=low, high=high, better=better,
+        candidate=figure(value=scoring.value_of(metric, one)), champion=figure(value=scoring.value_of(metric, other)),
+        advantage=scoring.finite(scoring.advantage(metric, one, other)[0]),
+    )  # fmt: skip

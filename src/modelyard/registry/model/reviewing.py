@@ -1,0 +1,101 @@
+"""The states of a proposal and who may move it: pure, so that every path can be tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modelyard.kernel.errors import Conflict, Forbidden, GateClosed
+from modelyard.kernel.ids import ActorId
+from modelyard.registry.api import GateResult, Outcome, Proposal, ProposalState, Review, Vote
+
+
+def check_open(proposal: Proposal) -> None:
+    """Refuse what comes after the end.
+
+    Raises:
+        Conflict: the proposal is over.
+    """
+    if proposal.state.is_over:
+        raise Conflict(f"{proposal.ref} is {proposal.state.value}, so nothing more happens to it; open another one")
+
+
+def check_other(proposal: Proposal, actor: ActorId, what: str) -> None:
+    """Refuse an author who judges their own proposal.
+
+    Raises:
+        Forbidden: the actor is its author.
+    """
+    if actor == proposal.author:
+        raise Forbidden(
+            f"{what} {proposal.ref} is for others than its author; ask somebody with scope registry:approve"
+        )
+
+
+def approvers(proposal: Proposal) -> tuple[ActorId, ...]:
+    """Who approves, in order; the author never counts."""
+    return tuple(r.actor for r in proposal.reviews if r.vote is Vote.APPROVE and r.actor != proposal.author)
+
+
+def state_of(proposal: Proposal) -> ProposalState:
+    """Open or approved, by who approves; an end stays what it is."""
+    if proposal.state.is_over:
+        return proposal.state
+    if any(r.vote is Vote.DECLINE for r in proposal.reviews):
+        return ProposalState.DECLINED
+    return ProposalState.APPROVED if len(approvers(proposal)) >= proposal.needed else ProposalState.OPEN
+
+
+def with_review(reviews: Sequence[Review], new: Review) -> tuple[Review, ...]:
+    """The reviews with a new one; an actor's last word counts."""
+    return (*(r for r in reviews if r.actor != new.actor), new)
+
+
+def closed(results: Sequence[GateResult]) -> list[GateResult]:
+    """The gates that stand closed."""
+    return [r for r in results if not r.outcome.opens]
+
+
+def obstacle(proposal: Proposal, *, gates: int) -> str | None:
+    """Why it cannot be merged now; None if it can. `gates` is how many its model declares."""
+    missing = proposal.needed - len(approvers(proposal))
+    if missing > 0:
+        return f"{missing} more approval{'s' if missing > 1 else ''} by others than its author"
+    if gates and proposal.gates_ms is None:
+        return f"its gates were not run; run them: yard registry run-gates {proposal.name} {proposal.number}"
+    if proposal.stale and gates:
+        return (
+            "the alias moved since its gates were run; run them again: "
+            f"yard registry run-gates {proposal.name} {proposal.number}"
+        )
+    if shut := closed(proposal.results):
+        return "closed: " + "; ".join(f"{r.gate} ({r.text})" for r in shut[:5])
+    return None
+
+
+def check_mergeable(proposal: Proposal, *, gates: int) -> None:
+    """Refuse a merge that must not be.
+
+    Raises:
+        Conflict: the proposal is over.
+        GateClosed: approvals are missing, or gates are closed, unasked or stale.
+    """
+    check_open(proposal)
+    if (why := obstacle(proposal, gates=gates)) is not None:
+        raise GateClosed(f"{proposal.ref} cannot be merged: {why}")
+
+
+def waived(
+    results: Sequence[GateResult], gate: str, *, actor: ActorId, reason: str
+) -> tuple[GateResult, ...] | None:  # fmt: skip
+    """The results with one closed gate waived; None if there is no such closed gate."""
+    if not any(r.gate == gate and not r.outcome.opens for r in results):
+        return None
+    return tuple(_waived(r, actor, reason) if r.gate == gate else r for r in results)
+
+
+def _waived(result: GateResult, actor: ActorId, reason: str) -> GateResult:
+    return GateResult(
+        gate=result.gate, kind=result.kind, outcome=Outcome.WAIVED, text=result.text, value=result.value,
+        low=result.low, high=result.high, limit=result.limit, at_ms=result.at_ms, waived_by=actor,
+        waived_because=reason,
+    )  # fmt: skip

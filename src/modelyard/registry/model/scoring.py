@@ -1,0 +1,204 @@
+"""How good answers are, and how sure one may be of it: metrics over rows, and the same over resampled rows.
+
+Everything is written over weights: a bootstrap resample is a row of counts (Efron & Tibshirani 1993, ch. 6), so a
+metric over a thousand resamples is a few matrix products, and two models are resampled by the same counts (paired).
+Intervals are percentiles. Shapes: weights (resamples, rows); every function answers (resamples,) float64, NaN where
+the rows do not allow the metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelyard.registry.api import Metric, Parity
+
+Floats = NDArray[np.float64]
+_EPSILON = 1e-15
+_BINS = 10
+_RESAMPLES = 1000
+_FEWEST = 200
+_BUDGET = 200_000_000
+_CHUNK_CELLS = 2_000_000
+MIN_GROUP_ROWS = 30
+
+
+class Answers:
+    """One model's answers on rows, ready to be measured under any weights.
+
+    Args:
+        labels: the truth, (rows,).
+        scores: the answers, (rows,).
+        threshold: score from which the answer counts as yes.
+    """
+
+    def __init__(self, labels: Floats, scores: Floats, threshold: float = 0.5) -> None:
+        self.labels = labels
+        self.scores = scores
+        self.threshold = threshold
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def part(self, keep: NDArray[np.bool_]) -> Answers:
+        """The answers on some of the rows."""
+        return Answers(self.labels[keep], self.scores[keep], self.threshold)
+
+    @cached_property
+    def log_losses(self) -> Floats:
+        """-log of the probability given to the truth, clipped at 1e-15."""
+        p = np.clip(self.scores, _EPSILON, 1 - _EPSILON)
+        return np.asarray(-(self.labels * np.log(p) + (1 - self.labels) * np.log1p(-p)), dtype=np.float64)
+
+    @cached_property
+    def hits(self) -> Floats:
+        """1 where the answer at the threshold is the truth."""
+        return np.asarray((self.scores >= self.threshold) == (self.labels > 0.5), dtype=np.float64)
+
+    @cached_property
+    def squares(self) -> Floats:
+        """Squared error; for probabilities the Brier score of a row (Brier 1950)."""
+        return np.asarray(np.square(self.scores - self.labels), dtype=np.float64)
+
+    @cached_property
+    def order(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Rows by score, and where each run of equal scores begins."""
+        rows = np.argsort(self.scores, kind="stable")
+        ranked = self.scores[rows]
+        return rows, np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+
+
+def _mean(weights: Floats, values: Floats) -> Floats:
+    total = weights.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(weights @ values / total, dtype=np.float64)
+
+
+def _auc(answers: Answers, weights: Floats) -> Floats:
+    """Share of (yes, no) pairs in which yes scores higher, ties counting half (Hanley & McNeil 1982)."""
+    rows, starts = answers.order
+    yes = answers.labels[rows]
+    ranked = weights[:, rows]
+    ups = np.add.reduceat(ranked * yes, starts, axis=1)
+    downs = np.add.reduceat(ranked * (1 - yes), starts, axis=1)
+    below = np.cumsum(downs, axis=1) - downs
+    pairs = ups.sum(axis=1) * downs.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((ups * (below + downs / 2)).sum(axis=1) / pairs, dtype=np.float64)
+
+
+def _calibration(answers: Answers, weights: Floats) -> Floats:
+    """Expected calibration error over ten bins of equal width (Guo et al. 2017, eq. 3)."""
+    bins = np.minimum((answers.scores * _BINS).astype(np.intp), _BINS - 1)
+    gap = np.zeros(len(weights))
+    for number in range(_BINS):
+        inside = bins == number
+        gap += np.abs(weights[:, inside] @ (answers.labels[inside] - answers.scores[inside]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(gap / weights.sum(axis=1), dtype=np.float64)
+
+
+def _r2(answers: Answers, weights: Floats) -> Floats:
+    """Share of the variance that is explained."""
+    mean = _mean(weights, answers.labels)
+    spread = _mean(weights, np.square(answers.labels)) - np.square(mean)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(spread > 0, 1 - _mean(weights, answers.squares) / spread, np.nan)
+
+
+_METRICS: dict[Metric, Callable[[Answers, Floats], Floats]] = {
+    Metric.LOG_LOSS: lambda a, w: _mean(w, a.log_losses),
+    Metric.AUC: _auc,
+    Metric.ACCURACY: lambda a, w: _mean(w, a.hits),
+    Metric.BRIER: lambda a, w: _mean(w, a.squares),
+    Metric.CALIBRATION_ERROR: _calibration,
+    Metric.MAE: lambda a, w: _mean(w, np.abs(a.scores - a.labels)),
+    Metric.RMSE: lambda a, w: np.sqrt(_mean(w, a.squares)),
+    Metric.R2: _r2,
+}
+
+
+def measure(metric: Metric, answers: Answers, weights: Floats | None = None) -> Floats:
+    """A metric under each row of weights; without weights, one figure over all rows as they are."""
+    chosen = np.ones((1, len(answers))) if weights is None else weights
+    return _METRICS[metric](answers, chosen)
+
+
+def value_of(metric: Metric, answers: Answers) -> float | None:
+    """A metric over all rows; None where they do not allow it."""
+    return finite(measure(metric, answers)[0]) if len(answers) else None
+
+
+def finite(value: float) -> float | None:
+    """`value` as a float that JSON can carry, or None."""
+    return float(value) if np.isfinite(value) else None
+
+
+def resamples(rows: int, seed: int) -> Iterator[Floats]:
+    """Chunks of weights, a thousand resamples in all (fewer where rows are very many), the same for a seed."""
+    rng = np.random.default_rng(seed)
+    left = int(max(_FEWEST, min(_RESAMPLES, _BUDGET // max(rows, 1))))
+    size = max(1, min(left, _CHUNK_CELLS // max(rows, 1)))
+    while left > 0:
+        chunk = np.empty((min(size, left), rows))
+        for row in chunk:
+            row[:] = np.bincount(rng.integers(0, rows, rows), minlength=rows)
+        yield chunk
+        left -= len(chunk)
+
+
+def interval(samples: Floats, confidence: float = 0.95) -> tuple[float | None, float | None]:
+    """The middle `confidence` of the samples, two-sided; (None, None) where too few are finite."""
+    kept = samples[np.isfinite(samples)]
+    if len(kept) < len(samples) / 2 or not len(kept):
+        return None, None
+    tail = (1 - confidence) / 2 * 100
+    low, high = np.percentile(kept, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def spread(
+    wanted: list[Callable[[Floats], Floats]], rows: int, *, seed: int = 0
+) -> list[Floats]:  # fmt: skip
+    """Each of several figures over all resamples of the same rows, (resamples,) each."""
+    found: list[list[Floats]] = [[] for _ in wanted]
+    for weights in resamples(rows, seed):
+        for each, figure in zip(found, wanted, strict=True):
+            each.append(figure(weights))
+    return [np.concatenate(each) for each in found]
+
+
+def advantage(metric: Metric, candidate: Answers, champion: Answers, weights: Floats | None = None) -> Floats:
+    """How much better the candidate is under each row of weights; positive is better."""
+    ahead = measure(metric, candidate, weights) - measure(metric, champion, weights)
+    return ahead if metric.more_is_better else -ahead
+
+
+def rates(parity: Parity, answers: Answers, members: dict[str, NDArray[np.bool_]], weights: Floats) -> Floats:
+    """How often the answer is yes in each group, (resamples, groups); of the truly yes for one parity."""
+    said = (answers.scores >= answers.threshold).astype(np.float64)
+    counted = np.ones(len(answers)) if parity is Parity.SELECTION_RATE else (answers.labels > 0.5).astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        columns = [weights @ (said * counted * keep) / (weights @ (counted * keep)) for keep in members.values()]
+    return np.stack(columns, axis=1)
+
+
+def gap(parity: Parity, answers: Answers, members: dict[str, NDArray[np.bool_]], weights: Floats) -> Floats:
+    """Highest less lowest rate over the groups."""
+    found = rates(parity, answers, members, weights)
+    return np.asarray(found.max(axis=1) - found.min(axis=1), dtype=np.float64)
+
+
+def large_groups(parity: Parity, answers: Answers, column: list[str]) -> dict[str, NDArray[np.bool_]]:
+    """The groups of a column that have rows enough to speak of; among the truly yes for the true positive rate."""
+    values = np.asarray(column, dtype=object)
+    counts = np.ones(len(answers), dtype=bool) if parity is Parity.SELECTION_RATE else answers.labels > 0.5
+    found: dict[str, NDArray[np.bool_]] = {}
+    for name in sorted(set(column)):
+        keep = values == name
+        if int((keep & counts).sum()) >= MIN_GROUP_ROWS:
+            found[name] = keep
+    return found

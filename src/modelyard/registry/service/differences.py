@@ -1,0 +1,120 @@
+"""What a proposal would change: gathered from evaluations, runs and versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modelyard.kernel.errors import NotFound
+from modelyard.kernel.units import format_bytes
+from modelyard.ports.database import Transaction
+from modelyard.ports.objects import Objects
+from modelyard.registry.api import Change, Comparison, Evaluation, ModelVersion, Proposal, ProposalDiff
+from modelyard.registry.model import signatures
+from modelyard.registry.service.evaluations import rows_of
+from modelyard.registry.store import evaluations, versions
+from modelyard.tracking.api import Run, Tracking
+
+_MOST_DATASETS = 3
+
+
+class Differences:
+    """Compares two versions of a model.
+
+    Args:
+        objects: where the rows of evaluations lie.
+        tracking: who knows the runs.
+    """
+
+    def __init__(self, objects: Objects, tracking: Tracking) -> None:
+        self._objects = objects
+        self._tracking = tracking
+
+    def diff(self, tx: Transaction, model: int, proposal: Proposal) -> ProposalDiff:
+        """Candidate against champion; against nothing, where there is no champion."""
+        after = versions.ever(tx, model, proposal.version)
+        before = versions.ever(tx, model, proposal.champion) if proposal.champion else None
+        if after is None:
+            raise NotFound(f"version {proposal.version} of {proposal.name} is gone")
+        runs = self._run(before), self._run(after)
+        params = [r.params if r else {} for r in runs]
+        metrics = [{p.key: f"{p.number:.6g}" for p in r.metrics} if r else {} for r in runs]
+        return ProposalDiff(
+            number=proposal.number, candidate=after.version, champion=before.version if before else None,
+            metrics=tuple(self._metrics(tx, model, before, after)), params=_changes(*params),
+            run_metrics=_changes(*metrics),
+            data=_changes(*({str(r).partition("@")[0]: str(r) for r in v.reads} if v else {} for v in (before, after))),
+            signature=signatures.differences(before.signature if before else None, after.signature),
+            facts=_changes(*(_facts(v, r) for v, r in zip((before, after), runs, strict=True))),
+        )  # fmt: skip
+
+    def tried(self, tx: Transaction, model: int, version: int) -> list[Evaluation]:
+        """A version's evaluations, newest first."""
+        found = versions.one(tx, model, version)
+        if found is None:
+            return []
+        return evaluations.of_version(tx, found[0], name=found[1].name, number=version)
+
+    def _metrics(
+        self, tx: Transaction, model: int, before: ModelVersion | None, after: ModelVersion
+    ) -> list[Comparison]:
+        from modelyard.registry.model import evaluating
+
+        theirs = self.tried(tx, model, before.version) if before else []
+        made: list[Comparison] = []
+        seen: set[str] = set()
+        for one in self.tried(tx, model, after.version):
+            if one.dataset in seen or len(seen) >= _MOST_DATASETS:
+                continue
+            seen.add(one.dataset)
+            same = next((e for e in theirs if e.rows_key == one.rows_key and e.task is one.task), None)
+            if same is not None:
+                pair = [(rows_of(self._objects, e), e.threshold) for e in (one, same)]
+                made += evaluating.compared(one.dataset, one.task, pair[0], pair[1])
+            else:
+                made += [_alone(one, theirs, at) for at in range(len(one.figures))]
+        return made
+
+    def _run(self, version: ModelVersion | None) -> Run | None:
+        if version is None or version.run is None:
+            return None
+        try:
+            return self._tracking.run(version.run)
+        except NotFound:
+            return None
+
+
+def _alone(one: Evaluation, theirs: list[Evaluation], at: int) -> Comparison:
+    """A figure beside the champion's on a set of rows of the same name, which are not the same rows."""
+    figure = one.figures[at]
+    other = next((e for e in theirs if e.dataset == one.dataset and e.task is one.task), None)
+    same = [f for f in (other.figures if other else ()) if (f.metric, f.group) == (figure.metric, figure.group)]
+    champion = same[0] if same else None
+    ahead = None
+    if champion is not None and champion.value is not None and figure.value is not None:
+        ahead = (figure.value - champion.value) * (1 if figure.metric.more_is_better else -1)
+    return Comparison(
+        metric=figure.metric, dataset=one.dataset, group=figure.group, candidate=figure, champion=champion,
+        advantage=ahead,
+    )  # fmt: skip
+
+
+def _facts(version: ModelVersion | None, run: Run | None) -> dict[str, str]:
+    if version is None:
+        return {}
+    facts = {
+        "size": format_bytes(version.size_bytes),
+        "files": str(version.files),
+        "flavours": ", ".join(version.flavours),
+        "safety": version.scan.verdict.value,
+        "content": version.digest[:12],
+        "code": (run.commit if run and run.commit else ""),
+        "logged by": run.user if run else "",
+    }
+    return {k: v for k, v in facts.items() if v}
+
+
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
+    keys = sorted({*before, *after})
+    return tuple(
+        Change(what=k, before=before.get(k), after=after.get(k)) for k in keys if before.get(k) != after.get(k)
+    )

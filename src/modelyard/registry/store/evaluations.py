@@ -1,0 +1,68 @@
+"""Rows of evaluations: their figures as one document, their rows as an object elsewhere."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from modelyard.kernel.ids import ActorId
+from modelyard.kernel.refs import Ref
+from modelyard.ports.database import Row, Transaction
+from modelyard.registry.api import Evaluation, Figure, GroupGap, Task
+from modelyard.registry.store.statements import sql
+
+_ADD = sql(
+    "INSERT INTO registry_evaluation (version, dataset, rows_key, digest, body, at_ms, actor) VALUES "
+    "(:version, :dataset, :rows_key, :digest, :body, :now, :actor) RETURNING id"
+)
+_OF = sql(
+    "SELECT id, dataset, rows_key, digest, body, at_ms, actor FROM registry_evaluation "
+    "WHERE version = :version AND id < :before ORDER BY id DESC LIMIT :n"
+)
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """What an evaluation's row keeps as one document."""
+
+    task: Task
+    rows: int
+    threshold: float
+    figures: tuple[Figure, ...]
+    gaps: tuple[GroupGap, ...]
+    data: Ref | None = None
+
+
+_measured = msgspec.json.Decoder(Measured)
+
+
+def add(
+    tx: Transaction, version: int, measured: Measured, *, dataset: str, rows_key: str, digest: str, actor: ActorId,
+    now_ms: int,
+) -> int:  # fmt: skip
+    """Enter an evaluation; its number."""
+    row = tx.one(
+        _ADD,
+        {
+            "version": version, "dataset": dataset, "rows_key": rows_key, "digest": digest, "now": now_ms,
+            "actor": actor, "body": msgspec.json.encode(measured),
+        },
+    )  # fmt: skip
+    return int(row[0]) if row else 0
+
+
+def of_version(
+    tx: Transaction, version: int, *, name: str, number: int, before: int = 2**62, limit: int = 50
+) -> list[Evaluation]:
+    """A version's evaluations numbered below `before`, newest first."""
+    rows = tx.all(_OF, {"version": version, "before": before, "n": limit})
+    return [_evaluation(row, name, number) for row in rows]
+
+
+def _evaluation(row: Row, name: str, number: int) -> Evaluation:
+    id_, dataset, rows_key, digest, body, at_ms, actor = row
+    said = _measured.decode(body)
+    return Evaluation(
+        id=id_, name=name, version=number, dataset=dataset, rows_key=rows_key, digest=digest, at_ms=at_ms,
+        by=ActorId(actor), task=said.task, rows=said.rows, threshold=said.threshold, figures=said.figures,
+        gaps=said.gaps, data=said.data,
+    )  # fmt: skip
