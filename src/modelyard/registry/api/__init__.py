@@ -13,6 +13,14 @@ from modelyard.registry.api.evaluations import (
     Parity,
     Task,
 )
+from modelyard.registry.api.gates import (
+    Gate,
+    GateKind,
+    GateOperations,
+    GatePolicy,
+    GateResult,
+    Outcome,
+)
 from modelyard.registry.api.models import ModelOperations
 from modelyard.registry.api.news import (
     AliasMoved,
@@ -38,11 +46,6 @@ from modelyard.registry.api.news import (
 from modelyard.registry.api.proposals import (
     Change,
     Comparison,
-    Gate,
-    GateKind,
-    GatePolicy,
-    GateResult,
-    Outcome,
     Proposal,
     ProposalDiff,
     ProposalOperations,
@@ -76,7 +79,9 @@ from modelyard.registry.api.records import (
 from modelyard.registry.api.versions import VersionOperations
 
 
-class Registry(ModelOperations, VersionOperations, AliasOperations, EvaluationOperations, ProposalOperations):
+class Registry(
+    ModelOperations, VersionOperations, AliasOperations, EvaluationOperations, GateOperations, ProposalOperations
+):
     """Models that others rely on: versions, aliases, evaluations, gates and proposals."""
 
 

@@ -17,12 +17,10 @@ from modelyard.kernel.ids import ActorId
 from modelyard.kernel.operations import Effect, operation
 from modelyard.kernel.pages import Limit, Page
 from modelyard.kernel.refs import Name, Ref
-from modelyard.registry.api.evaluations import Figure, Metric, Parity
+from modelyard.registry.api.evaluations import Figure, Metric
+from modelyard.registry.api.gates import GateResult
 from modelyard.registry.api.records import AliasName, ModelName, Text, VersionNumber
 
-Share = Annotated[float, Meta(ge=0.0, le=1.0, description="a share, 0 to 1")]
-Confidence = Annotated[float, Meta(ge=0.5, le=0.999, description="how sure, 0.5 to 0.999")]
-Approvals = Annotated[int, Meta(ge=0, le=20, description="how many others must approve, 0 to 20")]
 Title = Annotated[str, Meta(max_length=300, description="one line, at most 300 characters")]
 Reason = Annotated[str, Meta(min_length=3, max_length=2000, description="why, 3 to 2,000 characters")]
 ProposalNumber = Annotated[int, Meta(ge=1, le=2**31 - 1, description="the number of a proposal")]
@@ -41,89 +39,6 @@ class ProposalState(StrEnum):
     def is_over(self) -> bool:
         """True if nothing more can happen to it."""
         return self not in (ProposalState.OPEN, ProposalState.APPROVED)
-
-
-class GateKind(StrEnum):
-    """What a gate asks."""
-
-    THRESHOLD = "threshold"
-    NO_WORSE = "no_worse"
-    GROUP_GAP = "group_gap"
-    SIGNATURE = "signature"
-    SAFE = "safe"
-    FRESHNESS = "freshness"
-
-
-class Gate(Struct, frozen=True, kw_only=True):
-    """One condition that a version must meet to take an alias.
-
-    Attributes:
-        kind: `threshold`: a metric within limits; `no_worse`: not worse than the champion on the same rows;
-            `group_gap`: groups of `group` at most `at_most` apart in `parity`; `signature`: takes what the champion
-            took; `safe`: may be loaded; `freshness`: registered at most `max_age_days` ago.
-        dataset: on which rows; empty for the newest evaluation (for `no_worse`: the newest that both have).
-        margin: for `no_worse`: by how much it may be worse.
-        proven: for `no_worse`: True wants proof that it is not worse, False only refuses where it is proven worse.
-    """
-
-    name: Name
-    kind: GateKind
-    metric: Metric | None = None
-    dataset: str = ""
-    at_least: float | None = None
-    at_most: float | None = None
-    margin: float = 0.0
-    confidence: Confidence = 0.95
-    proven: bool = False
-    group: str = ""
-    parity: Parity = Parity.SELECTION_RATE
-    max_age_days: float | None = None
-
-
-class GatePolicy(Struct, frozen=True, kw_only=True):
-    """What a model asks of a proposal: gates, and how many others must approve."""
-
-    name: str
-    gates: tuple[Gate, ...] = ()
-    approvals: int = 1
-    declared_ms: int = 0
-    declared_by: ActorId = ActorId("")
-
-
-class Outcome(StrEnum):
-    """What a gate said; `unknown` is as closed as `failed`."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    WAIVED = "waived"
-
-    @property
-    def opens(self) -> bool:
-        """True if the gate stands open."""
-        return self in (Outcome.PASSED, Outcome.WAIVED)
-
-
-class GateResult(Struct, frozen=True, kw_only=True):
-    """What a gate said, with its numbers.
-
-    Attributes:
-        value: what was measured; for `no_worse` the advantage of the candidate, positive is better.
-        limit: what it was held against.
-        text: the same in a sentence.
-    """
-
-    gate: str
-    kind: GateKind
-    outcome: Outcome
-    text: str
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    limit: float | None = None
-    at_ms: int = 0
-    waived_by: ActorId | None = None
-    waived_because: str = ""
 
 
 class Vote(StrEnum):
@@ -229,63 +144,7 @@ class ProposalDiff(Struct, frozen=True, kw_only=True):
 
 
 class ProposalOperations(ABC):
-    """What can be done with proposals and gates."""
-
-    @operation("GET", "/models/{name}/gates", scope="registry:read", about="model:{name}")
-    @abstractmethod
-    def gates(self, name: ModelName) -> GatePolicy:
-        """Show what a model asks of proposals.
-
-        Args:
-            name: the model.
-
-        Raises:
-            NotFound: there is no such model.
-
-        Example:
-            yard registry gates tips
-        """
-
-    @operation("PUT", "/models/{name}/gates", scope="registry:promote", about="model:{name}")
-    @abstractmethod
-    def declare_gates(self, name: ModelName, gates: list[Gate], approvals: Approvals = 1) -> GatePolicy:
-        """Say what a model asks of proposals from now on; those under way are asked anew.
-
-        Args:
-            name: the model.
-            gates: the conditions; none leaves it to the approvals.
-            approvals: how many others than the author must approve.
-
-        Raises:
-            NotFound: there is no such model.
-            InvalidInput: a gate lacks what its kind needs, or two bear one name.
-
-        Example:
-            yard registry declare-gates tips '[{"name": "safe", "kind": "safe"}]' --approvals 1
-        """
-
-    @operation(
-        "POST",
-        "/models/{name}/versions/{version}/gates",
-        scope="registry:read",
-        about="model:{name}@{version}",
-        effect=Effect.SCAN,
-    )
-    @abstractmethod
-    def check_gates(self, name: ModelName, version: VersionNumber, alias: AliasName = "production") -> list[GateResult]:
-        """Ask a model's gates about a version, without a proposal; for CI. Nothing is kept.
-
-        Args:
-            name: the model.
-            version: its number.
-            alias: whose holder it is compared with.
-
-        Raises:
-            NotFound: there is no such model or version.
-
-        Example:
-            yard registry check-gates tips 3
-        """
+    """What can be done with proposals."""
 
     @operation("POST", "/models/{name}/proposals", scope="registry:write", about="model:{name}")
     @abstractmethod

@@ -29,6 +29,7 @@ from modelyard.registry.api import (
     Review,
     Vote,
 )
+from modelyard.registry.api.gates import GateOperations
 from modelyard.registry.api.proposals import ProposalOperations
 from modelyard.registry.model import reviewing
 from modelyard.registry.service import moves
@@ -41,7 +42,7 @@ from modelyard.registry.store import proposals as store
 _FIRST = 2**62
 
 
-class Proposals(ProposalOperations):
+class Proposals(GateOperations, ProposalOperations):
     """The operations on proposals and gates."""
 
     _objects: Objects
