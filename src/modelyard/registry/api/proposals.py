@@ -290,7 +290,7 @@ class ProposalOperations(ABC):
             Conflict: the proposal is over.
 
         Example:
-            yard registry approve tips 12 "looked at the slices"
+            yard registry approve tips 12 --note "looked at the slices"
         """
 
     @operation("POST", "/models/{name}/proposals/{number}/decline", scope="registry:approve", about="model:{name}")
@@ -309,7 +309,7 @@ class ProposalOperations(ABC):
             Conflict: the proposal is over.
 
         Example:
-            yard registry decline tips 12 "worse at night"
+            yard registry decline tips 12 --note "worse at night"
         """
 
     @operation("POST", "/models/{name}/proposals/{number}/withdraw", scope="registry:write", about="model:{name}")

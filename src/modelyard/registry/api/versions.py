@@ -45,7 +45,7 @@ class VersionOperations(ABC):
             InvalidInput: the filter or the order cannot be read.
 
         Example:
-            yard registry versions tips
+            yard registry versions --name tips
         """
 
     @operation("POST", "/models/{name}/versions", scope="registry:write", about="model:{name}", effect=Effect.WORK)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 from hashlib import sha256
 from math import isfinite
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from modelyard.kernel.errors import InvalidInput
 from modelyard.registry.api import (
@@ -87,8 +88,8 @@ def answers_of(rows: EvaluationRows, threshold: float) -> Answers:
     return Answers(np.asarray(rows.labels, np.float64), np.asarray(rows.scores, np.float64), threshold)
 
 
-def parts_of(rows: EvaluationRows) -> list[tuple[str, Floats]]:
-    """The groups of rows with enough of them, largest first: `column=value` and 1 where a row is in it."""
+def parts_of(rows: EvaluationRows) -> list[tuple[str, NDArray[np.bool_]]]:
+    """The groups of rows with enough of them, largest first: `column=value` and True where a row is in it."""
     counted = [
         (count, column, value)
         for column, values in rows.groups.items()
@@ -97,13 +98,9 @@ def parts_of(rows: EvaluationRows) -> list[tuple[str, Floats]]:
     ]
     counted.sort(key=lambda c: (-c[0], c[1], c[2]))
     return [
-        (f"{column}={value}", (np.asarray(rows.groups[column], dtype=object) == value).astype(np.float64))
+        (f"{column}={value}", np.asarray(rows.groups[column], dtype=object) == value)
         for _, column, value in counted[:_MOST_PARTS]
     ]
-
-
-def _under(fn: Callable[[Floats], Floats], members: Floats, weights: Floats) -> Floats:
-    return fn(weights * members)
 
 
 def figures(rows: EvaluationRows, task: Task, threshold: float) -> tuple[Figure, ...]:
@@ -117,7 +114,7 @@ def figures(rows: EvaluationRows, task: Task, threshold: float) -> tuple[Figure,
         value = scoring.value_of(metric, answers)
         made.append(Figure(metric=metric, value=value, low=low, high=high, rows=len(answers)))
     for name, members in parts_of(rows):
-        part = answers.part(members > 0)
+        part = answers.part(members)
         for metric in _PART_METRICS[task]:
             value = scoring.value_of(metric, part)
             made.append(Figure(metric=metric, value=value, group=name, rows=len(part)))
@@ -159,34 +156,37 @@ def ahead(
 def compared(
     dataset: str, task: Task, candidate: tuple[EvaluationRows, float], champion: tuple[EvaluationRows, float]
 ) -> list[Comparison]:
-    """Candidate and champion on the same rows (rows and threshold of each): overall, then by group, worst first."""
+    """Candidate and champion on the same rows (rows and threshold of each): overall, then by group, worst first.
+
+    Each group is resampled by itself.
+    """
     one, other = answers_of(*candidate), answers_of(*champion)
-    jobs: list[tuple[Metric, str, Floats | None]] = [(m, "", None) for m in metrics_of(task)]
-    jobs += [(m, name, members) for name, members in parts_of(candidate[0]) for m in _PART_METRICS[task][:1]]
-    wanted: list[Callable[[Floats], Floats]] = []
-    for metric, _, members in jobs:
-        whole = partial(scoring.advantage, metric, one, other)
-        wanted.append(whole if members is None else partial(_under, whole, members))
-    found = scoring.spread(wanted, len(one))
-    made = [
-        _comparison(dataset, metric, name, one, other, members=members, samples=samples)
-        for (metric, name, members), samples in zip(jobs, found, strict=True)
+    overall = _comparisons(dataset, metrics_of(task), "", one, other)
+    parts = [
+        comparison
+        for name, members in parts_of(candidate[0])
+        for comparison in _comparisons(dataset, _PART_METRICS[task][:1], name, one.part(members), other.part(members))
     ]
-    overall = [c for c in made if not c.group]
-    parts = sorted((c for c in made if c.group), key=lambda c: (c.advantage is None, c.advantage or 0.0))
-    return [*overall, *parts]
+    return [*overall, *sorted(parts, key=lambda c: (c.advantage is None, c.advantage or 0.0))]
+
+
+def _comparisons(dataset: str, metrics: Sequence[Metric], group: str, one: Answers, other: Answers) -> list[Comparison]:
+    """Two models on the same rows, each metric by the same resamples."""
+    found = scoring.spread([partial(scoring.advantage, m, one, other) for m in metrics], len(one))
+    return [
+        _comparison(dataset, metric, one, other, group=group, samples=samples)
+        for metric, samples in zip(metrics, found, strict=True)
+    ]
 
 
 def _comparison(
-    dataset: str, metric: Metric, name: str, one: Answers, other: Answers, *, members: Floats | None, samples: Floats
+    dataset: str, metric: Metric, one: Answers, other: Answers, *, group: str, samples: Floats
 ) -> Comparison:
-    if members is not None:
-        one, other = one.part(members > 0), other.part(members > 0)
     low, high = scoring.interval(samples)
-    figure = partial(Figure, metric=metric, group=name, rows=len(one))
+    figure = partial(Figure, metric=metric, group=group, rows=len(one))
     better = None if low is None or high is None else True if low > 0 else False if high < 0 else None
     return Comparison(
-        metric=metric, dataset=dataset, group=name, paired=True, low=low, high=high, better=better,
+        metric=metric, dataset=dataset, group=group, paired=True, low=low, high=high, better=better,
         candidate=figure(value=scoring.value_of(metric, one)), champion=figure(value=scoring.value_of(metric, other)),
         advantage=scoring.finite(scoring.advantage(metric, one, other)[0]),
     )  # fmt: skip

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from modelyard.registry.api import Metric, Parity
 
 Floats = NDArray[np.float64]
+Members = dict[str, NDArray[np.intp]]
+"""Groups by name, each as the places of its rows."""
 _EPSILON = 1e-15
 _BINS = 10
 _RESAMPLES = 1000
@@ -177,28 +179,31 @@ def advantage(metric: Metric, candidate: Answers, champion: Answers, weights: Fl
     return ahead if metric.more_is_better else -ahead
 
 
-def rates(parity: Parity, answers: Answers, members: dict[str, NDArray[np.bool_]], weights: Floats) -> Floats:
+def rates(parity: Parity, answers: Answers, members: Members, weights: Floats) -> Floats:
     """How often the answer is yes in each group, (resamples, groups); of the truly yes for one parity."""
     said = (answers.scores >= answers.threshold).astype(np.float64)
     counted = np.ones(len(answers)) if parity is Parity.SELECTION_RATE else (answers.labels > 0.5).astype(np.float64)
+    found = np.empty((len(weights), len(members)))
     with np.errstate(invalid="ignore", divide="ignore"):
-        columns = [weights @ (said * counted * keep) / (weights @ (counted * keep)) for keep in members.values()]
-    return np.stack(columns, axis=1)
+        for column, rows in enumerate(members.values()):
+            part = weights[:, rows]
+            found[:, column] = part @ (said[rows] * counted[rows]) / (part @ counted[rows])
+    return found
 
 
-def gap(parity: Parity, answers: Answers, members: dict[str, NDArray[np.bool_]], weights: Floats) -> Floats:
+def gap(parity: Parity, answers: Answers, members: Members, weights: Floats) -> Floats:
     """Highest less lowest rate over the groups."""
     found = rates(parity, answers, members, weights)
     return np.asarray(found.max(axis=1) - found.min(axis=1), dtype=np.float64)
 
 
-def large_groups(parity: Parity, answers: Answers, column: list[str]) -> dict[str, NDArray[np.bool_]]:
+def large_groups(parity: Parity, answers: Answers, column: list[str]) -> Members:
     """The groups of a column that have rows enough to speak of; among the truly yes for the true positive rate."""
     values = np.asarray(column, dtype=object)
     counts = np.ones(len(answers), dtype=bool) if parity is Parity.SELECTION_RATE else answers.labels > 0.5
-    found: dict[str, NDArray[np.bool_]] = {}
+    found: Members = {}
     for name in sorted(set(column)):
         keep = values == name
         if int((keep & counts).sum()) >= MIN_GROUP_ROWS:
-            found[name] = keep
+            found[name] = np.flatnonzero(keep)
     return found

@@ -37,7 +37,7 @@ def version_of(tx: Transaction, name: str, number: int) -> tuple[int, int, Model
     if one is None:
         raise NotFound(
             f"Model Version (name={name[:120]}, version={number}) not found; {head.name} has given {head.last_version} "
-            f"numbers, list what is left: yard registry versions {head.name}"
+            f"numbers, list what is left: yard registry versions --name {head.name}"
         )
     return model, one[0], one[1]
 
