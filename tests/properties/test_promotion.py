@@ -22,7 +22,7 @@ from modelyard.tracking.store import MIGRATIONS as TRACKING
 ALIASES = st.sampled_from(["production", "canary"])
 VERSIONS = st.integers(1, 5)
 PEOPLE = st.sampled_from(["ana", "ben", "cam"])
-NUMBERS = st.integers(1, 6)
+PICKS = st.integers(0, 3)
 SAFE = Gate(name="safe", kind=GateKind.SAFE)
 
 
@@ -46,7 +46,8 @@ class Promotion(RuleBasedStateMachine):
     def begin(self) -> None:
         self.registry.create_model("tips")
         self.bench.clock.advance(timedelta(seconds=1))
-        self.register()
+        for safe in (True, True, False, True):
+            self.register(safe=safe)
 
     def teardown(self) -> None:
         self.bench.close()
@@ -62,8 +63,13 @@ class Promotion(RuleBasedStateMachine):
             return False
         return True
 
+    def _under_way(self, pick: int) -> int:
+        """The number of a proposal that is not over, or of one that is not there."""
+        numbers = [p.number for p in self.registry.proposals("tips").items if not p.state.is_over]
+        return numbers[pick % len(numbers)] if numbers else 99
+
     @rule(safe=st.booleans())
-    def register(self, safe: bool = True) -> None:
+    def register(self, safe: bool) -> None:
         run = self.tracking.start_run("0").id
         self.tracking.upload(run, "model/a.pkl", [b"\x80\x04N." if safe else b"cos\nsystem\n(S'true'\ntR."])
         self.registry.register("tips", f"runs:/{run}/model")
@@ -83,7 +89,7 @@ class Promotion(RuleBasedStateMachine):
             self.held.pop(alias, None)
         self._tick()
 
-    @rule(version=VERSIONS)
+    @rule(version=st.sampled_from([4, 5, 6]))
     def drop(self, version: int) -> None:
         if self._try(lambda: self.registry.delete_version("tips", version)):
             assert not self.protected or version not in self.held.values()
@@ -105,14 +111,22 @@ class Promotion(RuleBasedStateMachine):
         self.bench.act_as(who)
         self._try(lambda: self.registry.propose("tips", version, alias))
 
-    @rule(who=PEOPLE, number=NUMBERS, act=st.sampled_from(["approve", "approve", "decline", "withdraw", "run_gates"]))
-    def judge(self, who: str, number: int, act: str) -> None:
+    @rule(who=PEOPLE, pick=PICKS, act=st.sampled_from(["approve", "decline", "withdraw", "run_gates"]))
+    def judge(self, who: str, pick: int, act: str) -> None:
         self.bench.act_as(who)
+        number = self._under_way(pick)
         self._try(lambda: getattr(self.registry, act)("tips", number))
 
-    @rule(who=PEOPLE, number=NUMBERS)
-    def merge(self, who: str, number: int) -> None:
+    @rule(pick=PICKS, among=st.sets(PEOPLE))
+    def approve_by_several(self, pick: int, among: set[str]) -> None:
+        for who in sorted(among):
+            self.judge(who, pick, "approve")
+        self.judge("ana", pick, "run_gates")
+
+    @rule(who=PEOPLE, pick=PICKS)
+    def merge(self, who: str, pick: int) -> None:
         self.bench.act_as(who)
+        number = self._under_way(pick)
         if not self._try(lambda: self.registry.merge("tips", number)):
             self._tick()
             return
@@ -147,4 +161,4 @@ class Promotion(RuleBasedStateMachine):
 
 
 TestPromotion = Promotion.TestCase
-TestPromotion.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestPromotion.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
