@@ -113,6 +113,11 @@ class Operation:
     _about: tuple[str, tuple[str, ...]] | None = field(default=None, repr=False)
 
     @property
+    def command_name(self) -> str:
+        """What its command is called within the slice's group, if it has one."""
+        return self.command or self.method.replace("_", "-")
+
+    @property
     def confidential(self) -> bool:
         """True if the answer holds a secret: it is never kept, so an idempotency key is not honoured."""
         return "return" in self.private

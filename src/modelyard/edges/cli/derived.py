@@ -44,13 +44,8 @@ class DerivedGroup(click.Group):
     def _derived(self) -> dict[str, click.Command]:
         if self._made is None:
             found = [op for api in self._load() for op in operations(api) if op.command != "-"]
-            self._made = {name_of(op): command(op, self._call) for op in found}
+            self._made = {op.command_name: command(op, self._call) for op in found}
         return self._made
-
-
-def name_of(op: Operation) -> str:
-    """What the command of an operation is called."""
-    return op.command or op.method.replace("_", "-")
 
 
 def command(op: Operation, call: Caller) -> click.Command:
@@ -70,7 +65,7 @@ def command(op: Operation, call: Caller) -> click.Command:
             arguments["source"] = Path(given[op.content].name).name
         _show(op, call(op, arguments), Output(as_json=as_json), output)
 
-    return click.Command(name_of(op), params=params, callback=run, help=_help(op), short_help=op.summary)
+    return click.Command(op.command_name, params=params, callback=run, help=_help(op), short_help=op.summary)
 
 
 def _help(op: Operation) -> str:
