@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -120,3 +121,16 @@ def test_what_was_never_predicted_is_not_found(serving: Place) -> None:
         serving.serving.predictions("tips", route="'; DROP TABLE")
     with pytest.raises(NotFound):
         serving.serving.predictions("nobody")
+
+
+def test_two_who_fold_at_once_double_nothing(serving: Place) -> None:
+    predicted(serving, 6)
+    close_segments(serving)
+    folder = serving.service.folder
+    with ThreadPoolExecutor(2) as pool:
+        done = [
+            pool.submit(serving.bench.call, lambda: folder.fold(patient=True), Effect.WORK),
+            pool.submit(serving.bench.call, lambda: folder.fold(patient=True), Effect.WORK),
+        ]
+    assert sum(one.result().predictions for one in done) == 6
+    assert serving.lake.table("predictions_tips").rows == 6

@@ -7,8 +7,10 @@ segment is removed when all its folds are done. An endpoint whose columns change
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from io import BytesIO
@@ -56,19 +58,35 @@ class Folder:
             ends = monotonic() + _ROLL_S
             while monotonic() < ends and not all(_is_settled(path) for path in waiting):
                 sleep(_POLL_S)
-        return self.fold()
+        return self.fold(patient=True)
 
-    def fold(self) -> Folded:
-        """Fold every segment that will not grow any more."""
+    def fold(self, *, patient: bool = False) -> Folded:
+        """Fold every segment that will not grow any more; one process of the home at a time.
+
+        While another one folds, a patient caller waits, any other leaves it to the other.
+        """
         segments = predictions = 0
         tables: set[str] = set()
-        for file in segment_files(self._segments):
-            if file.settled:
-                taken = self._fold_segment(file.path)
-                segments += 1
-                predictions += sum(taken.values())
-                tables |= taken.keys()
+        with self._alone(patient=patient) as alone:
+            for file in segment_files(self._segments) if alone else ():
+                if file.settled:
+                    taken = self._fold_segment(file.path)
+                    segments += 1
+                    predictions += sum(taken.values())
+                    tables |= taken.keys()
         return Folded(segments=segments, predictions=predictions, tables=tuple(sorted(tables)))
+
+    @contextmanager
+    def _alone(self, *, patient: bool) -> Iterator[bool]:
+        """Hold the home's lock for folding; False if somebody else does."""
+        self._segments.mkdir(parents=True, exist_ok=True)
+        with (self._segments / ".folding").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if patient else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
 
     def _fold_segment(self, path: Path) -> dict[str, int]:
         """Fold one segment and remove it; the number of rows that each table got."""

@@ -46,7 +46,15 @@ class Predictions:
         self._segments = home / "state" / "predictions"
         self._lake = lake
 
-    def page(self, endpoint: str, *, route: str | None, cursor: str | None, limit: int) -> Page[Prediction]:
+    def waiting(self, endpoint: str | None = None) -> list[Prediction]:
+        """Predictions that are in no table yet. Ask before anything else of a call: what is folded from then on is
+        then seen in its table, so that none is missed.
+        """
+        return list(self._waiting(endpoint))
+
+    def page(
+        self, endpoint: str, waiting: Sequence[Prediction], *, route: str | None, cursor: str | None, limit: int
+    ) -> Page[Prediction]:
         """An endpoint's predictions, newest first."""
         if route is not None and route not in ROUTES:
             raise InvalidInput(f"{route[:40]!r} is no route; there are {', '.join(ROUTES)}")
@@ -58,7 +66,7 @@ class Predictions:
         for name in store.tables(calls.current().tx, endpoint).values():
             for found in self._rows(name, " AND ".join(wanted), limit + 1):
                 rows[found.id, found.revision] = found
-        for found in self._waiting(endpoint):
+        for found in waiting:
             if (route is None or found.route == route) and (before is None or found.id < before):
                 rows[found.id, found.revision] = found
         newest = sorted(rows.values(), key=lambda p: (p.id, p.route != "shadow"), reverse=True)[: limit + 1]

@@ -136,8 +136,9 @@ class ServingService(Serving):
         self, name: str, *, route: str | None = None, cursor: str | None = None, limit: int = 50
     ) -> Page[Prediction]:
         """List an endpoint's logged predictions, newest first."""
+        waiting = self.log.waiting(name)
         self._known(name)
-        page = self.log.page(name, route=route, cursor=cursor, limit=limit)
+        page = self.log.page(name, waiting, route=route, cursor=cursor, limit=limit)
         return Page([self._with_truth(found) for found in page.items], page.next)
 
     def prediction(self, prediction: str) -> Prediction:
