@@ -24,8 +24,6 @@ from modelyard.ports.database import Migration
 from modelyard.testing import Bench
 from tests.features.stand import Stand, stand
 
-pytest_plugins = ["modelyard.testing.fixtures"]
-
 SPEC = ViewSpec(
     entity="company", source="trips", event_time="at",
     features=(

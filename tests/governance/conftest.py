@@ -12,8 +12,6 @@ from modelyard.governance.store import MIGRATIONS
 from modelyard.testing import Bench
 from tests.governance.yard import Yard, yard
 
-pytest_plugins = ["modelyard.testing.fixtures"]
-
 
 @pytest.fixture
 def house() -> Iterator[Yard]:

@@ -18,8 +18,6 @@ from modelyard.testing import Bench
 from tests.lake.stand import read
 from tests.quality.stand import House, open_house
 
-pytest_plugins = ["modelyard.testing.fixtures"]
-
 
 @pytest.fixture
 def house(postgres_address: str) -> Iterator[House]:

@@ -17,8 +17,6 @@ from modelyard.tracking.api import Tracking
 from modelyard.tracking.service import TrackingService
 from modelyard.tracking.store import MIGRATIONS as TRACKING
 
-pytest_plugins = ["modelyard.testing.fixtures"]
-
 
 @dataclass
 class Workplace:

@@ -15,8 +15,6 @@ from modelyard.tracking.api import Tracking
 from modelyard.tracking.service import TrackingService
 from modelyard.tracking.store import MIGRATIONS
 
-pytest_plugins = ["modelyard.testing.fixtures"]
-
 
 @dataclass
 class Workplace:
