@@ -102,9 +102,9 @@ def home(tmp_path: Path, models: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[Plane]:
-    """A data plane for the tests of one module that change nothing of it; every model answers on it."""
+    """A data plane for all tests that change nothing of it; every model answers on it."""
     home = tmp_path_factory.mktemp("home")
     shutil.copytree(models, home / "models")
     tree = ("sklearn.tree._tree.Tree",)
