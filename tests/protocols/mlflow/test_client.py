@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -23,14 +24,15 @@ def flow(wire: Wire, name: str) -> Any:
     env = {**os.environ, "MLFLOW_TRACKING_URI": wire.address, "MLFLOW_TRACKING_TOKEN": "owner"}
     env |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "GIT_PYTHON_REFRESH": "quiet"}
     env["MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT"] = "1"  # what it would infer does not matter here
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(FLOW), name],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=150,
-        check=False,
-    )
+    with TemporaryDirectory() as folder:  # the client leaves its own temporary folders behind
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", str(FLOW), name],
+            env=env | {"TMPDIR": folder},
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
