@@ -12,6 +12,7 @@ import pytest
 from modelyard.app.control import Control
 from modelyard.app.house import House
 from modelyard.kernel.operations import Form, Operation
+from modelyard.kernel.pages import encode_cursor
 from modelyard.kernel.refs import Name
 from modelyard.settings import Settings
 
@@ -157,6 +158,17 @@ def test_hostile_values_in_every_argument(served: Served) -> None:
                         text = value.decode().strip('"')[:2_000]
                         answer = http.request(op.verb, path_of(op), params={p.name: text})
                         assert_bounded(answer, (op.name, p.name, value[:40]))
+
+
+def test_a_cursor_of_another_list_is_refused_or_answered(served: Served) -> None:
+    foreign = [encode_cursor(key) for key in ("x", "", 1, -1, 2**70, -(2**63) - 1, 1.5, None, True)]
+    with served.client(served.owner) as http:
+        for op in calls(served):
+            for p in op.parameters:
+                if p.name == "cursor":
+                    for cursor in foreign:
+                        answer = http.request(op.verb, path_of(op), params={"cursor": cursor})
+                        assert_bounded(answer, (op.name, cursor))
 
 
 def _plausible(hint: object) -> bytes:

@@ -116,3 +116,16 @@ def test_quantities_read_and_write_with_their_unit() -> None:
 @given(st.integers(0, 4_000_000_000_000))
 def test_milliseconds_survive_the_calendar(milliseconds: int) -> None:
     assert to_ms(from_ms(milliseconds)) == milliseconds
+
+
+def test_a_cursor_gives_back_the_key_of_the_kind_that_the_list_sorts_by() -> None:
+    assert pages.place_of(None, "first") == "first"
+    assert pages.place_of("", 7) == 7
+    assert pages.place_of(pages.encode_cursor("b"), "") == "b"
+    assert pages.place_of(pages.encode_cursor(3), 0) == 3
+
+
+@pytest.mark.parametrize("key", ["3", 3.0, None, True])
+def test_a_cursor_of_a_list_with_another_kind_of_key_is_refused(key: str | float | None) -> None:
+    with pytest.raises(InvalidInput, match="start again"):
+        pages.place_of(pages.encode_cursor(key), 0)

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from modelyard.kernel.errors import InvalidInput
 
 T = TypeVar("T")
+K = TypeVar("K", str, int)
 Key = str | int | float | None
 Limit = Annotated[int, Meta(ge=1, le=1000, description="rows in one page, 1 to 1,000")]
 
@@ -27,6 +28,7 @@ class Page(Struct, Generic[T], frozen=True):
     next: str | None = None
 
 
+_FOREIGN = "the cursor is not one that this list gave out; start again without it"
 _decoder = msgspec.json.Decoder(list[Key])
 
 
@@ -47,7 +49,21 @@ def decode_cursor(cursor: str, length: int) -> list[Key]:
     except (ValueError, msgspec.MsgspecError, RecursionError):
         key = []
     if len(key) != length:
-        raise InvalidInput("the cursor is not one that this list gave out; start again without it")
+        raise InvalidInput(_FOREIGN)
+    return key
+
+
+def place_of(cursor: str | None, start: K) -> K:
+    """Where a list sorted by one key goes on: the key behind the cursor, or `start` without one.
+
+    Raises:
+        InvalidInput: the cursor is not one of a list whose key is of the kind of `start`.
+    """
+    if not cursor:
+        return start
+    (key,) = decode_cursor(cursor, 1)
+    if not isinstance(key, type(start)) or isinstance(key, bool):
+        raise InvalidInput(_FOREIGN)
     return key
 
 

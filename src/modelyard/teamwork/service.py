@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelyard.kernel.errors import InvalidInput
-from modelyard.kernel.pages import Page, decode_cursor, page_of
+from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.kernel.refs import Ref, parts
 from modelyard.ports import calls
 from modelyard.teamwork import store
@@ -34,15 +34,11 @@ class TeamworkService(Teamwork):
     def comments(self, about: Ref, limit: int = 100, cursor: str | None = None) -> Page[Comment]:
         """What was said, newest first."""
         parts(about)
-        rows = store.about(calls.current().tx, about, before=_before(cursor), limit=limit + 1)
+        rows = store.about(calls.current().tx, about, before=place_of(cursor, store.LAST), limit=limit + 1)
         return page_of(rows, limit, lambda c: (c.id,))
 
     def mentions(self, limit: int = 100, cursor: str | None = None) -> Page[Comment]:
         """What was said to the caller, newest first."""
         call = calls.current()
-        rows = store.mentioning(call.tx, call.actor.name, before=_before(cursor), limit=limit + 1)
+        rows = store.mentioning(call.tx, call.actor.name, before=place_of(cursor, store.LAST), limit=limit + 1)
         return page_of(rows, limit, lambda c: (c.id,))
-
-
-def _before(cursor: str | None) -> str:
-    return store.LAST if cursor is None else str(decode_cursor(cursor, 1)[0])

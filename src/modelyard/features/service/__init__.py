@@ -25,7 +25,7 @@ from modelyard.features.hot import OnlineReader
 from modelyard.features.service.desk import Desk, view_at, view_named
 from modelyard.features.store import definitions
 from modelyard.kernel.errors import Conflict, InvalidInput, NotFound
-from modelyard.kernel.pages import Limit, Page, decode_cursor, encode_cursor, page_of
+from modelyard.kernel.pages import Limit, Page, encode_cursor, page_of, place_of
 from modelyard.kernel.refs import Name, ref
 from modelyard.lake.api import Files, Lake
 from modelyard.ports import calls
@@ -68,7 +68,7 @@ class FeaturesService(Features):
 
     def entities(self, *, cursor: str | None = None, limit: Limit = 100) -> Page[Entity]:
         """List the entities, by name."""
-        after = str(decode_cursor(cursor, 1)[0]) if cursor else ""
+        after = place_of(cursor, "")
         found = definitions.entities(calls.current().tx, after=after, most=limit + 1)
         return page_of(found, limit, lambda entity: (entity.name,))
 
@@ -80,7 +80,7 @@ class FeaturesService(Features):
 
     def views(self, *, cursor: str | None = None, limit: Limit = 100) -> Page[View]:
         """List the newest version of each view, by name."""
-        after = str(decode_cursor(cursor, 1)[0]) if cursor else ""
+        after = place_of(cursor, "")
         found = definitions.views(calls.current().tx, after=after, most=limit + 1)
         return page_of(found, limit, lambda view: (view.name,))
 
@@ -91,7 +91,7 @@ class FeaturesService(Features):
     def view_versions(self, name: Name, *, cursor: str | None = None, limit: Limit = 50) -> Page[View]:
         """List a view's versions, newest first."""
         view_named(name)
-        before = _place(cursor)
+        before = place_of(cursor, 1 << 62)
         found = definitions.view_versions(calls.current().tx, name, before=before, most=limit + 1)
         return page_of(found, limit, lambda view: (view.version,))
 
@@ -133,7 +133,9 @@ class FeaturesService(Features):
         self, *, name: Name | None = None, cursor: str | None = None, limit: Limit = 50
     ) -> Page[TrainingSet]:
         """List training sets, newest first."""
-        found = definitions.training_sets(calls.current().tx, name=name, before=_place(cursor), most=limit + 1)
+        found = definitions.training_sets(
+            calls.current().tx, name=name, before=place_of(cursor, 1 << 62), most=limit + 1
+        )
         more = encode_cursor(found[limit - 1][0]) if len(found) > limit else None
         return Page([each for _, each in found[:limit]], more)
 
@@ -149,12 +151,3 @@ class FeaturesService(Features):
         from modelyard.features.service import serving
 
         return serving.forget(self._desk, entity, key)
-
-
-def _place(cursor: str | None) -> int:
-    if cursor is None:
-        return 1 << 62
-    place = decode_cursor(cursor, 1)[0]
-    if not isinstance(place, int):
-        raise InvalidInput("the cursor is not one that this list gave out; start again without it")
-    return place

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 
 from modelyard.governance.api import AuditEntry, AuditOperations, AuditVerdict
 from modelyard.governance.store import identity
-from modelyard.kernel.errors import InvalidInput
 from modelyard.kernel.events import Event
 from modelyard.kernel.ids import ActorId
-from modelyard.kernel.pages import Page, decode_cursor, page_of
+from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.kernel.refs import Ref
 from modelyard.ports import calls
 from modelyard.ports.database import Database
@@ -18,6 +17,7 @@ from modelyard.ports.journal import AuditFilter, Journal
 
 _LOOK_EVERY_S = 0.2
 _BATCH = 200
+_ENDLESS = 2**62
 
 
 class AuditService(AuditOperations):
@@ -34,7 +34,7 @@ class AuditService(AuditOperations):
         """Rows of the chain, newest first."""
         tx = calls.current().tx
         only = AuditFilter(actor=actor, operation=operation, about=about, outcome=outcome)
-        rows = self._log.audit(tx, before=_place(cursor), limit=limit + 1, only=only)
+        rows = self._log.audit(tx, before=place_of(cursor, _ENDLESS), limit=limit + 1, only=only)
         names = identity.names(tx, {row.actor for row in rows})
         entries = [
             AuditEntry(
@@ -55,7 +55,7 @@ class AuditService(AuditOperations):
 
     def events(self, limit: int = 100, cursor: str | None = None) -> Page[Event]:
         """What happened, newest first."""
-        rows = self._log.recent_events(calls.current().tx, before=_place(cursor), limit=limit + 1)
+        rows = self._log.recent_events(calls.current().tx, before=place_of(cursor, _ENDLESS), limit=limit + 1)
         return page_of(rows, limit, lambda e: (e.seq,))
 
     def follow(self, after: int | None = None, seconds: int = 60) -> Iterator[Event]:
@@ -75,13 +75,3 @@ class AuditService(AuditOperations):
                 return
             if not found:
                 pause.wait(_LOOK_EVERY_S)
-
-
-def _place(cursor: str | None) -> int | None:
-    """The number behind a cursor."""
-    if cursor is None:
-        return None
-    place = decode_cursor(cursor, 1)[0]
-    if not isinstance(place, int):
-        raise InvalidInput("the cursor is not one that this list gave out; start again without it")
-    return place

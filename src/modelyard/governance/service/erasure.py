@@ -42,7 +42,7 @@ from modelyard.governance.service.scan import search
 from modelyard.governance.store import receipts
 from modelyard.governance.store.identity import LAST
 from modelyard.kernel.errors import NotFound
-from modelyard.kernel.pages import Page, decode_cursor, page_of
+from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.kernel.refs import Ref, ref
 from modelyard.ports import calls
 from modelyard.ports.secrets import Secret, Secrets
@@ -115,7 +115,7 @@ class ErasureService(ErasureOperations):
 
     def receipts(self, limit: int = 50, cursor: str | None = None) -> Page[Receipt]:
         """Receipts, newest first."""
-        before = LAST if cursor is None else str(decode_cursor(cursor, 1)[0])
+        before = place_of(cursor, LAST)
         rows = receipts.listed(calls.current().tx, before=before, limit=limit + 1)
         return page_of(rows, limit, lambda r: (r.id,))
 

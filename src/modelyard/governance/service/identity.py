@@ -39,7 +39,7 @@ from modelyard.governance.store.identity import LAST
 from modelyard.kernel.actors import SYSTEM, ActorKind
 from modelyard.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from modelyard.kernel.ids import ACTOR, ActorId
-from modelyard.kernel.pages import Page, decode_cursor, page_of
+from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.kernel.refs import ref
 from modelyard.ports import calls
 
@@ -77,7 +77,7 @@ class IdentityService(IdentityOperations):
 
     def actors(self, limit: int = 100, cursor: str | None = None) -> Page[Member]:
         """Who is known here, by name."""
-        after = "" if cursor is None else str(decode_cursor(cursor, 1)[0])
+        after = place_of(cursor, "")
         return page_of(identity.actors(calls.current().tx, after=after, limit=limit + 1), limit, lambda m: (m.name,))
 
     def disable_actor(self, actor: ActorId) -> Member:
@@ -134,7 +134,7 @@ class IdentityService(IdentityOperations):
 
     def tokens(self, actor: ActorId | None = None, limit: int = 100, cursor: str | None = None) -> Page[Token]:
         """Tokens, newest first."""
-        rows = credentials.tokens(calls.current().tx, of=actor, before=_before(cursor), limit=limit + 1)
+        rows = credentials.tokens(calls.current().tx, of=actor, before=place_of(cursor, LAST), limit=limit + 1)
         return page_of(rows, limit, lambda t: (t.id,))
 
     def revoke_token(self, token: TokenId) -> Token:
@@ -168,7 +168,7 @@ class IdentityService(IdentityOperations):
 
     def grants(self, actor: ActorId | None = None, limit: int = 100, cursor: str | None = None) -> Page[Grant]:
         """Grants, newest first."""
-        rows = identity.grants(calls.current().tx, of=actor, before=_before(cursor), limit=limit + 1)
+        rows = identity.grants(calls.current().tx, of=actor, before=place_of(cursor, LAST), limit=limit + 1)
         return page_of(rows, limit, lambda g: (g.id,))
 
     def revoke_grant(self, grant: GrantId) -> Grant:
@@ -248,7 +248,3 @@ class IdentityService(IdentityOperations):
     def _changed(self) -> None:
         identity.raise_version(calls.current().tx)
         self._recognition.stir()
-
-
-def _before(cursor: str | None) -> str:
-    return LAST if cursor is None else str(decode_cursor(cursor, 1)[0])

@@ -31,7 +31,7 @@ from modelyard.governance.store import lineage as rows_of
 from modelyard.kernel.errors import NotFound
 from modelyard.kernel.events import Event, News
 from modelyard.kernel.ids import ActorId
-from modelyard.kernel.pages import Page, decode_cursor, page_of
+from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.kernel.refs import Ref, parts, ref
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
@@ -177,7 +177,7 @@ class LineageService(LineageOperations):
     def history(self, ref: Ref, limit: int = 50, cursor: str | None = None) -> Page[Event]:
         """What happened to a thing."""
         parts(ref)
-        before = _ENDLESS if cursor is None else int(decode_cursor(cursor, 1)[0] or 0)
+        before = place_of(cursor, _ENDLESS)
         events = self._view().history(ref, before=before, limit=limit + 1)
         return page_of(events, limit, lambda e: (e.seq,))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from modelyard.kernel.errors import Gone, NotFound
-from modelyard.kernel.pages import Limit, Page, decode_cursor, page_of
+from modelyard.kernel.pages import Limit, Page, page_of, place_of
 from modelyard.kernel.refs import Name, Ref, ref
 from modelyard.lake.api import (
     Declared,
@@ -107,7 +107,7 @@ class LakeService(Lake):
     def tables(self, *, cursor: str | None = None, limit: Limit = 100) -> Page[Table]:
         """List the tables, by name."""
         tx = calls.current().tx
-        after = str(decode_cursor(cursor, 1)[0]) if cursor else ""
+        after = place_of(cursor, "")
         found = catalogue.entries(tx, after=after, most=limit + 1)
         held = loads.held_by_table(tx)
         return page_of([_table(each, held.get(each.name, 0)) for each in found], limit, lambda t: (t.name,))
@@ -120,7 +120,7 @@ class LakeService(Lake):
     def history(self, name: Name, *, cursor: str | None = None, limit: Limit = 50) -> Page[Version]:
         """List a table's versions, newest first."""
         resolve(name, None)
-        before = int(str(decode_cursor(cursor, 1)[0])) if cursor else 1 << 62
+        before = place_of(cursor, 1 << 62)
         found = catalogue.history(calls.current().tx, name, before=before, most=limit + 1)
         return page_of(found, limit, lambda v: (v.version,))
 
@@ -173,7 +173,7 @@ class LakeService(Lake):
 
     def loads(self, *, table: Name | None = None, cursor: str | None = None, limit: Limit = 50) -> Page[Load]:
         """List loads, newest first."""
-        before = str(decode_cursor(cursor, 1)[0]) if cursor else None
+        before = place_of(cursor, "") or None
         found = loads.listed(calls.current().tx, table=table, before=before, most=limit + 1)
         return page_of(found, limit, lambda each: (each.id,))
 
@@ -196,7 +196,7 @@ class LakeService(Lake):
         """List a load's quarantined rows."""
         from modelyard.lake.service import quarantine
 
-        after = int(str(decode_cursor(cursor, 1)[0])) if cursor else 0
+        after = place_of(cursor, 0)
         return quarantine.listed(self._desk, _load(load), state=state, after=after, limit=limit)
 
     def replay(self, load: LoadId, *, mends: tuple[Mend, ...] = (), rows: tuple[int, ...] = ()) -> Load:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from modelyard.kernel.errors import Conflict, InvalidInput, NotFound, YardError
-from modelyard.kernel.pages import Limit, Page, decode_cursor, page_of
+from modelyard.kernel.pages import Limit, Page, page_of, place_of
 from modelyard.kernel.refs import Name, ref
 from modelyard.lake.api import Files, Lake
 from modelyard.monitoring.api import (
@@ -109,7 +109,7 @@ class MonitoringService(Monitoring):
 
     def monitors(self, *, cursor: str | None = None, limit: Limit = 100) -> Page[Monitor]:
         """List the monitors, by name."""
-        after = str(decode_cursor(cursor, 1)[0]) if cursor else FIRST
+        after = place_of(cursor, FIRST)
         found = monitors.listed(calls.current().tx, after=after, most=limit + 1)
         return page_of(found, limit, lambda m: (m.name,))
 
@@ -141,7 +141,7 @@ class MonitoringService(Monitoring):
         self, *, monitor: Name | None = None, cursor: str | None = None, limit: Limit = 50
     ) -> Page[VerdictLine]:
         """List verdicts, newest first."""
-        found = verdicts.listed(calls.current().tx, monitor=monitor, before=_before(cursor), most=limit + 1)
+        found = verdicts.listed(calls.current().tx, monitor=monitor, before=place_of(cursor, LAST), most=limit + 1)
         return page_of(found, limit, lambda v: (v.id,))
 
     def verdict(self, id: VerdictId) -> Verdict:  # noqa: A002 - the word that a user expects
@@ -218,7 +218,7 @@ class MonitoringService(Monitoring):
     ) -> Page[Alert]:
         """List alerts, newest first."""
         tx = calls.current().tx
-        found = alerts.listed(tx, monitor=monitor, state=state, before=_before(cursor), most=limit + 1)
+        found = alerts.listed(tx, monitor=monitor, state=state, before=place_of(cursor, LAST), most=limit + 1)
         return page_of(found, limit, lambda a: (a.id,))
 
     def alert(self, id: AlertId) -> Alert:  # noqa: A002 - the word that a user expects
@@ -244,7 +244,7 @@ class MonitoringService(Monitoring):
 
     def errands(self, *, alert: AlertId | None = None, cursor: str | None = None, limit: Limit = 50) -> Page[Errand]:
         """List what alerts have set off."""
-        found = alerts.errands(calls.current().tx, alert_id=alert, before=_before(cursor), most=limit + 1)
+        found = alerts.errands(calls.current().tx, alert_id=alert, before=place_of(cursor, LAST), most=limit + 1)
         return page_of(found, limit, lambda e: (e.id,))
 
     def define_webhook(self, name: Name, url: str, secret: str, *, allow_loopback: bool = False) -> Webhook:
@@ -311,10 +311,6 @@ class MonitoringService(Monitoring):
                 f"alert {id_} was resolved already; see the burning ones: yard monitoring alerts --state open"
             )
         return found
-
-
-def _before(cursor: str | None) -> str:
-    return LAST if cursor is None else str(decode_cursor(cursor, 1)[0])
 
 
 def _monitor(name: str) -> Monitor:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from modelyard.kernel.errors import InvalidInput, NotFound
-from modelyard.kernel.pages import Page, decode_cursor, page_of
+from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.kernel.refs import ref
 from modelyard.pipelines.api import Flow, FlowRegistered, Flows, FlowSpec, Json, Schedule, WorkQueue
 from modelyard.pipelines.model.planning import bound_params
@@ -70,7 +70,7 @@ class FlowOperations(Flows):
 
     def flows(self, limit: int = 100, cursor: str | None = None) -> Page[Flow]:
         """Flows by name."""
-        after = "" if cursor is None else str(decode_cursor(cursor, 1)[0])
+        after = place_of(cursor, "")
         return page_of(rows.newest(calls.current().tx, after=after, limit=limit + 1), limit, lambda f: (f.name,))
 
     def flow(self, name: str, version: int | None = None) -> Flow:

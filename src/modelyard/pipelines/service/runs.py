@@ -9,7 +9,7 @@ import msgspec
 
 from modelyard.kernel.errors import Conflict, InvalidInput, NotFound
 from modelyard.kernel.ids import ActorId
-from modelyard.kernel.pages import Page, decode_cursor, page_of
+from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.kernel.refs import ref
 from modelyard.pipelines.api import (
     FLOW_RUN,
@@ -83,7 +83,7 @@ class RunOperations(Flows):
         self, flow: str | None = None, status: RunStatus | None = None, limit: int = 100, cursor: str | None = None
     ) -> Page[FlowRun]:
         """Runs, newest first."""
-        before = _LAST if cursor is None else str(decode_cursor(cursor, 1)[0])
+        before = place_of(cursor, _LAST)
         found = runs.runs(calls.current().tx, flow=flow, status=status, before=before, limit=limit + 1)
         return page_of(found, limit, lambda r: (r.id,))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from modelyard.kernel.errors import InvalidInput, MissingExtra, NotFound
-from modelyard.kernel.pages import Limit, Page, decode_cursor, page_of
+from modelyard.kernel.pages import Limit, Page, page_of, place_of
 from modelyard.kernel.refs import Name, ref
 from modelyard.lake.api import Files, Inspection, Lake
 from modelyard.lake.api import Verdict as LoadVerdict
@@ -63,7 +63,7 @@ class QualityService(Quality):
 
     def contracts(self, *, cursor: str | None = None, limit: Limit = 100) -> Page[DeclaredContract]:
         """List the newest contract of each table."""
-        after = str(decode_cursor(cursor, 1)[0]) if cursor else ""
+        after = place_of(cursor, "")
         found = contracts.listed(calls.current().tx, after=after, most=limit + 1)
         return page_of(found, limit, lambda each: (each.table,))
 
@@ -91,7 +91,7 @@ class QualityService(Quality):
 
     def reports(self, *, table: Name | None = None, cursor: str | None = None, limit: Limit = 50) -> Page[Report]:
         """List reports, newest first."""
-        before = str(decode_cursor(cursor, 1)[0]) if cursor else None
+        before = place_of(cursor, "") or None
         found = reports.listed(calls.current().tx, table=table, before=before, most=limit + 1)
         return page_of(found, limit, lambda each: (each.id,))
 

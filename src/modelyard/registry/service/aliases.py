@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelyard.kernel.errors import GateClosed, InvalidInput, NotFound
-from modelyard.kernel.pages import Page, decode_cursor, encode_cursor
+from modelyard.kernel.pages import Page, encode_cursor, place_of
 from modelyard.ports import calls
 from modelyard.registry.api import AliasMove, Model, ModelStage, ModelVersion, StageMoved, Standing
 from modelyard.registry.api.aliases import AliasOperations
@@ -54,7 +54,7 @@ class Aliases(AliasOperations):
         """List every move of a model's aliases."""
         tx = calls.current().tx
         number, _ = model_of(tx, name)
-        before = int(decode_cursor(cursor, 1)[0] or 0) if cursor else _FIRST
+        before = place_of(cursor, _FIRST)
         rows = store.moves(tx, number, name, alias=alias, before=before, limit=limit + 1)
         following = encode_cursor(rows[limit - 1][0]) if len(rows) > limit else None
         return Page([done for _, done in rows[:limit]], following)

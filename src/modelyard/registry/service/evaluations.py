@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from modelyard.kernel.pages import Page, decode_cursor, page_of
+from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.kernel.refs import Ref
 from modelyard.ports import calls
 from modelyard.ports.objects import Objects, parse_digest
@@ -58,7 +58,7 @@ class Evaluations(EvaluationOperations):
         """List how good a version was."""
         tx = calls.current().tx
         _, inside, _ = version_of(tx, name, version)
-        before = int(decode_cursor(cursor, 1)[0] or 0) if cursor else 2**62
+        before = place_of(cursor, 2**62)
         found = store.of_version(tx, inside, name=name, number=version, before=before, limit=limit + 1)
         return page_of(found, limit, lambda e: (e.id,))
 

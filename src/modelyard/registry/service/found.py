@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelyard.kernel.errors import InvalidInput, NotFound
-from modelyard.kernel.pages import decode_cursor, encode_cursor
+from modelyard.kernel.pages import encode_cursor, place_of
 from modelyard.kernel.refs import Ref, ref
 from modelyard.ports.database import Transaction
 from modelyard.registry.api import Model, ModelVersion
@@ -72,8 +72,8 @@ def offset_of(cursor: str | None) -> int:
     Raises:
         InvalidInput: the cursor is none of ours.
     """
-    found = decode_cursor(cursor, 1)[0] if cursor else 0
-    if not isinstance(found, int) or found < 0:
+    found = place_of(cursor, 0)
+    if found < 0:
         raise InvalidInput("the cursor is not one that this list gave out; start again without it")
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelyard.kernel.errors import AlreadyExists, Conflict, NotFound
-from modelyard.kernel.pages import Page, decode_cursor, page_of
+from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.ports import calls
 from modelyard.registry.api import (
     CardWritten,
@@ -158,7 +158,7 @@ class Models(ModelOperations):
         """List the editions of a model's card."""
         tx = calls.current().tx
         number, _ = model_of(tx, name)
-        before = int(decode_cursor(cursor, 1)[0] or 0) if cursor else _FIRST
+        before = place_of(cursor, _FIRST)
         return page_of(store.cards(tx, number, name, before=before, limit=limit + 1), limit, lambda c: (c.edition,))
 
 

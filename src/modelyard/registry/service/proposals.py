@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from modelyard.kernel.errors import Conflict, Forbidden, NotFound
 from modelyard.kernel.events import News
-from modelyard.kernel.pages import Page, decode_cursor, page_of
+from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.kernel.refs import Ref
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
@@ -106,7 +106,7 @@ class Proposals(GateOperations, ProposalOperations):
         """List proposals."""
         tx = calls.current().tx
         model = None if name is None else model_of(tx, name)[0]
-        before = int(decode_cursor(cursor, 1)[0] or 0) if cursor else _FIRST
+        before = place_of(cursor, _FIRST)
         rows = store.find(tx, model=model, state=state, before=before, limit=limit + 1)
         page = page_of(rows, limit, lambda p: (p.number,))
         return Page([_judged(tx, model_of(tx, p.name)[0], p) for p in page.items], page.next)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelyard.kernel.errors import Conflict, GateClosed, InvalidInput, NotFound
-from modelyard.kernel.pages import Page, decode_cursor, page_of
+from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.ports import calls
 from modelyard.ports.objects import Objects, parse_digest
 from modelyard.registry.api import (
@@ -157,7 +157,7 @@ class Versions(VersionOperations):
         """List the files of a version."""
         tx = calls.current().tx
         _, inside, _ = version_of(tx, name, version)
-        after = str(decode_cursor(cursor, 1)[0]) if cursor else ""
+        after = place_of(cursor, "")
         return page_of(store.files(tx, inside, after=after, limit=limit + 1), limit, lambda f: (f.path,))
 
     def download(self, name: str, version: int, path: str) -> Iterator[bytes]:

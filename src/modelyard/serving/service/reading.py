@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from modelyard.kernel.clock import to_ms
 from modelyard.kernel.errors import Damaged, InvalidInput, NotFound
-from modelyard.kernel.pages import Page, decode_cursor, encode_cursor
+from modelyard.kernel.pages import Page, encode_cursor, place_of
 from modelyard.kernel.refs import Ref, parts, ref
 from modelyard.lake.api import Lake
 from modelyard.ports import calls
@@ -58,7 +58,7 @@ class Predictions:
         """An endpoint's predictions, newest first."""
         if route is not None and route not in ROUTES:
             raise InvalidInput(f"{route[:40]!r} is no route; there are {', '.join(ROUTES)}")
-        before = PREDICTION.parse(str(decode_cursor(cursor, 1)[0])) if cursor is not None else None
+        before = PREDICTION.parse(place_of(cursor, "")) if cursor else None
         wanted = [f"route = '{route}'"] if route else []
         if before is not None:
             wanted.append(f"prediction < '{before}'")

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from modelyard.kernel.errors import InvalidInput, NotFound
-from modelyard.kernel.pages import Page, decode_cursor, encode_cursor, page_of
+from modelyard.kernel.pages import Page, encode_cursor, page_of, place_of
 from modelyard.kernel.refs import ref
 from modelyard.lake.api import Lake
 from modelyard.ports import calls
@@ -79,7 +79,7 @@ class ServingService(Serving):
 
     def endpoints(self, *, cursor: str | None = None, limit: int = 100) -> Page[Endpoint]:
         """List the endpoints, by name."""
-        after = str(decode_cursor(cursor, 1)[0]) if cursor is not None else ""
+        after = place_of(cursor, "")
         held = store.standing(calls.current().tx, after=after, limit=limit + 1)
         page = page_of(held, limit, lambda one: (one.name,))
         return Page([self._described(one) for one in page.items], page.next)
@@ -92,14 +92,14 @@ class ServingService(Serving):
         """List an endpoint's revisions, newest first."""
         tx = calls.current().tx
         self._known(name)
-        found = store.revisions(tx, name, before=_place(cursor), limit=limit + 1)
+        found = store.revisions(tx, name, before=place_of(cursor, _FIRST), limit=limit + 1)
         page = page_of(found, limit, lambda placed: (int(placed.revision.name),))
         return Page([self._with_places(placed.revision) for placed in page.items], page.next)
 
     def routes(self, name: str, *, cursor: str | None = None, limit: int = 50) -> Page[RouteChange]:
         """List how an endpoint's route changed, newest first."""
         self._known(name)
-        found = store.routes(calls.current().tx, name, before=_place(cursor), limit=limit + 1)
+        found = store.routes(calls.current().tx, name, before=place_of(cursor, _FIRST), limit=limit + 1)
         return page_of(found, limit, lambda change: (change.number,))
 
     def set_route(self, name: str, route: Route, *, comment: str = "") -> Endpoint:
@@ -162,7 +162,7 @@ class ServingService(Serving):
 
     def feedback(self, *, since_ms: int = 0, cursor: str | None = None, limit: int = 1000) -> Page[Feedback]:
         """List what turned out to be true."""
-        after = str(decode_cursor(cursor, 1)[0]) if cursor is not None else ""
+        after = place_of(cursor, "")
         found = rows.truths(calls.current().tx, after=after, since_ms=since_ms, limit=limit + 1)
         if len(found) <= limit:
             return Page(found)
@@ -215,7 +215,3 @@ class ServingService(Serving):
         if here.kept or faults:
             return Stand.DEGRADED, here.kept or faults
         return Stand.SERVING, ""
-
-
-def _place(cursor: str | None) -> int:
-    return _FIRST if cursor is None else int(str(decode_cursor(cursor, 1)[0]))

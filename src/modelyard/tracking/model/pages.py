@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from modelyard.kernel.errors import InvalidInput
-from modelyard.kernel.pages import Page, decode_cursor, encode_cursor
+from modelyard.kernel.pages import Page, encode_cursor, place_of
 from modelyard.tracking.api import View
 
 T = TypeVar("T")
@@ -17,10 +17,8 @@ def offset_of(cursor: str | None) -> int:
     Raises:
         InvalidInput: the cursor is not one of ours.
     """
-    if not cursor:
-        return 0
-    (offset,) = decode_cursor(cursor, 1)
-    if not isinstance(offset, int) or isinstance(offset, bool) or not 0 < offset < 2**53:
+    offset = place_of(cursor, 0)
+    if not 0 <= offset < 2**53:
         raise InvalidInput("Invalid page token; start again without it")
     return offset
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from modelyard.kernel.errors import Conflict, NotFound
-from modelyard.kernel.pages import Page, decode_cursor, encode_cursor
+from modelyard.kernel.pages import Page, encode_cursor, place_of
 from modelyard.kernel.refs import Ref, ref
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
@@ -30,7 +30,7 @@ class Artifacts(ArtifactOperations):
         tx = calls.current().tx
         path = safe_path(folder, folder=True) if folder else ""
         _about(tx, owner)
-        beyond = str(decode_cursor(cursor, 1)[0]) if cursor else ""
+        beyond = place_of(cursor, "")
         rows = store.entries(tx, owner, path, beyond=beyond, limit=limit + 1)
         if len(rows) <= limit:
             return Page(rows)
