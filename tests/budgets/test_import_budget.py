@@ -29,3 +29,13 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize("module", ["modelyard.kernel.ids", "modelyard.kernel.errors", "modelyard.kernel.operations"])
 def test_the_words_of_the_kernel_load_nothing_heavy(module: str) -> None:
     assert not loaded_by(f"import {module}") & {*HEAVY, "asyncio", "cryptography", "httpx2", "jinja2", "sqlite3"}
+
+
+def test_asking_the_command_for_help_loads_no_engine() -> None:
+    loaded = loaded_by("from modelyard.app.cli import main; assert main(['--help']) == 0")
+    assert not loaded & {*HEAVY, "cryptography", "jinja2", "lmdb", "obstore", "sqlite3"} - {"click", "rich"}
+
+
+def test_asking_a_group_of_commands_for_help_loads_no_engine() -> None:
+    loaded = loaded_by("from modelyard.app.cli import main; assert main(['lake', '--help']) == 0")
+    assert not loaded & {*HEAVY, "cryptography", "jinja2", "lmdb", "obstore", "sqlite3"} - {"click", "rich"}
