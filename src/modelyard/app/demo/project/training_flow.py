@@ -1,0 +1,87 @@
+"""The training flow of the day, as a user would write it: steps, an unmodified mlflow client, scikit-learn.
+
+The demo copies this file into a project folder of its own and submits it from there; it knows nothing of the demo.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from modelyard import context, flow, step
+
+
+@step
+def dataset(spec: dict[str, Any]) -> dict[str, Any]:
+    """Build the training set: what was known at each row's moment, as a version of a lake table."""
+    from modelyard.features.api import TrainingSpec
+    from msgspec import convert
+
+    made = context().yard.features.build_training_set(spec["name"], convert(spec["training"], TrainingSpec))
+    context().reads(*made.reads)
+    context().writes(made.ref)
+    return {"table": made.name, "version": made.version, "ref": made.ref, "rows": made.rows}
+
+
+@step
+def train(data: dict[str, Any], kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """Fit one candidate on the earlier rows, judge it on the later ones, log both with mlflow."""
+    import mlflow
+    import pandas as pd
+    import pyarrow as pa
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    rows = b"".join(context().yard.lake.rows(data["table"], at=str(data["version"])))
+    frame: pd.DataFrame = pa.ipc.open_stream(io.BytesIO(rows)).read_all().to_pandas()
+    context().reads(data["ref"])
+    frame = frame.sort_values("event_time").reset_index(drop=True)
+    numbers, words = spec["numbers"], spec["words"]
+    inputs = frame[numbers + words].copy()
+    inputs[numbers] = inputs[numbers].astype("float64")
+    inputs[words] = inputs[words].astype("object").where(inputs[words].notna(), "unknown").astype(str)
+    label = frame[spec["label"]].astype("int64")
+    cut = int(len(frame) * 0.75)
+    model: Any = LogisticRegression(max_iter=500)
+    if kind == "boosted":
+        model = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.1, max_leaf_nodes=15, random_state=7)
+    prepare = ColumnTransformer(
+        [
+            ("numbers", make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler()), numbers),
+            ("words", OneHotEncoder(handle_unknown="ignore", sparse_output=False), words),
+        ]
+    )
+    mlflow.set_experiment(spec["experiment"])
+    mlflow.sklearn.autolog(log_datasets=False, silent=True)
+    with mlflow.start_run(run_name=kind, tags={"modelyard.inputs": data["ref"]}) as run:
+        pipeline = make_pipeline(prepare, model).fit(inputs[:cut], label[:cut])
+        score = pipeline.predict_proba(inputs[cut:])[:, 1]
+        truth = label[cut:]
+        metrics = {
+            "holdout_log_loss": float(log_loss(truth, score)),
+            "holdout_auc": float(roc_auc_score(truth, score)),
+            "holdout_brier": float(brier_score_loss(truth, score)),
+            "holdout_accuracy": float(accuracy_score(truth, score > 0.5)),
+        }
+        mlflow.log_metrics(metrics)
+    context().writes("run:" + run.info.run_id)
+    return {
+        "run": run.info.run_id,
+        "kind": kind,
+        "metrics": metrics,
+        "scores": [round(float(s), 9) for s in score],
+        "truth": [int(t) for t in truth],
+        "groups": [str(g) for g in inputs[spec["group"]][cut:]],
+    }
+
+
+@flow
+def training(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """Train both candidates on one training set."""
+    data = dataset(spec)
+    return [train(data, kind, spec) for kind in ("linear", "boosted")]
