@@ -16,7 +16,7 @@ from modelyard.settings import Settings
 
 def register(group: click.Group) -> None:
     """Put the commands into `group`."""
-    for command in (up, status, doctor, backup, restore, env, sign_in, settings, serve_control, completion):
+    for command in (up, demo, status, doctor, backup, restore, env, sign_in, settings, serve_control, completion):
         group.add_command(command)
 
 
@@ -35,6 +35,20 @@ def up(**flags: object) -> None:
     given = {k: v for k, v in flags.items() if v not in (None, ())}
     session().flags |= given
     raise click.exceptions.Exit(run_up(session().settings))
+
+
+@click.command()
+@click.option("--csv", type=click.Path(dir_okay=False, exists=True, path_type=Path), help="A file of your own.")
+@click.option(
+    "--config", type=click.Path(dir_okay=False, exists=True, path_type=Path), help="What its columns mean, as TOML."
+)
+@click.option("--home", help="Folder for the yard; else a temporary one that is gone at the end.")
+@click.option("--stay/--no-stay", default=None, help="Stay up until Ctrl-C; by default if there is a terminal.")
+def demo(*, csv: Path | None, config: Path | None, home: str | None, stay: bool | None) -> None:
+    """Take the whole lifecycle through one day, on data, in about a minute."""
+    from modelyard.app.demo.run import run_demo
+
+    raise click.exceptions.Exit(run_demo(csv=csv, config=config, home=home, stay=stay))
 
 
 @click.command("_control", hidden=True)

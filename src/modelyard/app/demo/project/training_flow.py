@@ -14,8 +14,9 @@ from modelyard import context, flow, step
 @step
 def dataset(spec: dict[str, Any]) -> dict[str, Any]:
     """Build the training set: what was known at each row's moment, as a version of a lake table."""
-    from modelyard.features.api import TrainingSpec
     from msgspec import convert
+
+    from modelyard.features.api import TrainingSpec
 
     made = context().yard.features.build_training_set(spec["name"], convert(spec["training"], TrainingSpec))
     context().reads(*made.reads)
@@ -29,6 +30,7 @@ def train(data: dict[str, Any], kind: str, spec: dict[str, Any]) -> dict[str, An
     import mlflow
     import pandas as pd
     import pyarrow as pa
+    import sklearn
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.impute import SimpleImputer
@@ -57,7 +59,7 @@ def train(data: dict[str, Any], kind: str, spec: dict[str, Any]) -> dict[str, An
         ]
     )
     mlflow.set_experiment(spec["experiment"])
-    mlflow.sklearn.autolog(log_datasets=False, silent=True)
+    mlflow.sklearn.autolog(log_models=False, log_datasets=False, silent=True)
     with mlflow.start_run(run_name=kind, tags={"modelyard.inputs": data["ref"]}) as run:
         pipeline = make_pipeline(prepare, model).fit(inputs[:cut], label[:cut])
         score = pipeline.predict_proba(inputs[cut:])[:, 1]
@@ -69,10 +71,18 @@ def train(data: dict[str, Any], kind: str, spec: dict[str, Any]) -> dict[str, An
             "holdout_accuracy": float(accuracy_score(truth, score > 0.5)),
         }
         mlflow.log_metrics(metrics)
+        logged = mlflow.sklearn.log_model(
+            pipeline,
+            name="model",
+            signature=mlflow.models.infer_signature(inputs[:cut], pipeline.predict(inputs[:5])),
+            input_example=inputs[:200],
+            pip_requirements=[f"scikit-learn=={sklearn.__version__}"],
+        )
     context().writes("run:" + run.info.run_id)
     return {
         "run": run.info.run_id,
         "kind": kind,
+        "model": logged.model_uri,
         "metrics": metrics,
         "scores": [round(float(s), 9) for s in score],
         "truth": [int(t) for t in truth],

@@ -1,0 +1,103 @@
+"""One day: what every step of it shares."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelyard.app.demo.config import DayConfig
+from modelyard.app.demo.input import Parts
+from modelyard.app.demo.narrator import Narrator
+from modelyard.features.api import Labels, Selected, TrainingSpec
+from modelyard.features.api.records import EpochUnit
+from modelyard.sdk.authoring import AuthoredFlow
+from modelyard.sdk.hub import Yard
+
+PROJECT = Path(__file__).with_name("project")
+
+
+class Day:
+    """What is known so far; each step reads and adds to it."""
+
+    def __init__(
+        self, config: DayConfig, parts: Parts, yard: Yard, tell: Narrator, *, folder: Path, source: str
+    ) -> None:
+        self.config = config
+        self.parts = parts
+        self.yard = yard
+        self.tell = tell
+        self.folder = folder
+        self.source = source
+        self.table_version = 0
+        self.candidates: list[dict[str, Any]] = []
+        self.flow_runs: list[str] = []
+
+    def epoch_ms(self) -> str:
+        """SQL for the row's time in milliseconds since 1970."""
+        column = f'"{self.config.time}"'
+        kind = {c.name: c.type for c in self.yard.lake.table(self.config.table).columns}[self.config.time]
+        if kind in ("timestamp", "date"):
+            return f"epoch_ms({column}::timestamp)"
+        factor = {"s": "* 1000", "ms": "", "us": "// 1000"}[self.config.epoch_unit]
+        return f"({column}::bigint {factor})"
+
+    def query(self, sql: str) -> Any:
+        """The answer of a query over the lake, as an Arrow table."""
+        import pyarrow as pa
+
+        return pa.ipc.open_stream(io.BytesIO(b"".join(self.yard.lake.sql(sql)))).read_all()
+
+    def training_spec(self, version: int, where: str = "") -> TrainingSpec:
+        """What a training set over a version of the table is made of."""
+        config = self.config
+        columns = [Selected(name=n) for n in (*config.numbers, *config.words)]
+        columns += [Selected(name=d.name, expression=d.expression) for d in config.derived]
+        columns.append(Selected(name=config.label.name, expression=config.label.expression))
+        known = f"({config.label.expression}) is not null"
+        labels = Labels(
+            table=config.table, at=str(version), time=config.time, columns=tuple(columns),
+            epoch_unit=EpochUnit(config.epoch_unit), where=f"{known} and ({where})" if where else known,
+        )  # fmt: skip
+        return TrainingSpec(labels=labels, views=(config.view,), at={config.table: str(version)})
+
+    def flow_spec(self, version: int, where: str = "") -> dict[str, Any]:
+        """The parameters of the training flow over a version of the table."""
+        config = self.config
+        windows = [f"{config.view}__{w.name}" for w in config.windows]
+        spec: dict[str, Any] = {
+            "name": config.training_set,
+            "training": msgspec.to_builtins(self.training_spec(version, where)),
+            "numbers": [*config.numbers, *(d.name for d in config.derived), *windows],
+            "words": list(config.words),
+            "label": config.label.name,
+            "group": config.group,
+            "experiment": config.model,
+        }
+        return spec
+
+    def flow(self) -> AuthoredFlow[[dict[str, Any]], list[dict[str, Any]]]:
+        """The user's training flow, imported from the project folder."""
+        file = self.folder / "training_flow.py"
+        if not file.exists():
+            file.write_bytes((PROJECT / "training_flow.py").read_bytes())
+        spec = spec_from_file_location("training_flow", file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        sys.modules["training_flow"] = module
+        spec.loader.exec_module(module)
+        found: AuthoredFlow[[dict[str, Any]], list[dict[str, Any]]] = module.training
+        return found
+
+
+def chunks(text: str, size: int = 1 << 18) -> Iterator[bytes]:
+    """A text as the chunks of an upload."""
+    raw = text.encode()
+    for start in range(0, len(raw), size):
+        yield raw[start : start + size]
