@@ -10,6 +10,17 @@ from typing import Any
 
 from modelyard import context, flow, step
 
+REVIEWED_TYPES = [
+    "numpy.dtype",
+    "sklearn._loss._loss.CyHalfBinomialLoss",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+]
+"""Types that a model file may build, looked through by us; anything else in it is refused."""
+
 
 @step
 def dataset(spec: dict[str, Any]) -> dict[str, Any]:
@@ -77,6 +88,7 @@ def train(data: dict[str, Any], kind: str, spec: dict[str, Any]) -> dict[str, An
             signature=mlflow.models.infer_signature(inputs[:cut], pipeline.predict(inputs[:5])),
             input_example=inputs[:200],
             pip_requirements=[f"scikit-learn=={sklearn.__version__}"],
+            skops_trusted_types=REVIEWED_TYPES,
         )
     context().writes("run:" + run.info.run_id)
     return {
