@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from modelyard.app.demo.input import Parts
 from modelyard.app.demo.narrator import Narrator
 from modelyard.features.api import Labels, Selected, TrainingSpec
 from modelyard.features.api.records import EpochUnit
+from modelyard.kernel.errors import Internal
 from modelyard.sdk.authoring import AuthoredFlow
 from modelyard.sdk.hub import Yard
 
@@ -53,46 +55,56 @@ class Day:
 
         return pa.ipc.open_stream(io.BytesIO(b"".join(self.yard.lake.sql(sql)))).read_all()
 
-    def training_spec(self, version: int, where: str = "") -> TrainingSpec:
+    def training_spec(self, version: int) -> TrainingSpec:
         """What a training set over a version of the table is made of."""
         config = self.config
         columns = [Selected(name=n) for n in (*config.numbers, *config.words)]
         columns += [Selected(name=d.name, expression=d.expression) for d in config.derived]
         columns.append(Selected(name=config.label.name, expression=config.label.expression))
-        known = f"({config.label.expression}) is not null"
         labels = Labels(
             table=config.table, at=str(version), time=config.time, columns=tuple(columns),
-            epoch_unit=EpochUnit(config.epoch_unit), where=f"{known} and ({where})" if where else known,
+            epoch_unit=EpochUnit(config.epoch_unit), where=f"({config.label.expression}) is not null",
         )  # fmt: skip
         return TrainingSpec(labels=labels, views=(config.view,), at={config.table: str(version)})
 
-    def flow_spec(self, version: int, where: str = "") -> dict[str, Any]:
-        """The parameters of the training flow over a version of the table."""
+    @property
+    def numbers(self) -> list[str]:
+        """The model's numeric inputs: as they stand in the file, derived, and from the view."""
         config = self.config
         windows = [f"{config.view}__{w.name}" for w in config.windows]
+        return [*config.numbers, *(d.name for d in config.derived), *windows]
+
+    def flow_spec(self) -> str:
+        """The parameter of the training flows, as JSON text."""
+        config = self.config
         spec: dict[str, Any] = {
             "name": config.training_set,
-            "training": msgspec.to_builtins(self.training_spec(version, where)),
-            "numbers": [*config.numbers, *(d.name for d in config.derived), *windows],
+            "training": msgspec.to_builtins(self.training_spec(self.table_version)),
+            "numbers": self.numbers,
             "words": list(config.words),
             "label": config.label.name,
             "group": config.group,
             "experiment": config.model,
         }
-        return spec
+        return msgspec.json.encode(spec).decode()
 
-    def flow(self) -> AuthoredFlow[[dict[str, Any]], list[dict[str, Any]]]:
-        """The user's training flow, imported from the project folder."""
+    def project(self) -> ModuleType:
+        """The user's module of flows, imported from the project folder."""
         file = self.folder / "training_flow.py"
-        if not file.exists():
-            file.write_bytes((PROJECT / "training_flow.py").read_bytes())
+        if "training_flow" in sys.modules and file.exists():
+            return sys.modules["training_flow"]
+        file.write_bytes((PROJECT / "training_flow.py").read_bytes())
         spec = spec_from_file_location("training_flow", file)
-        assert spec is not None
-        assert spec.loader is not None
+        if spec is None or spec.loader is None:
+            raise Internal(f"{file} cannot be imported")
         module = module_from_spec(spec)
         sys.modules["training_flow"] = module
         spec.loader.exec_module(module)
-        found: AuthoredFlow[[dict[str, Any]], list[dict[str, Any]]] = module.training
+        return module
+
+    def flow(self, name: str) -> AuthoredFlow[..., Any]:
+        """One of the user's flows."""
+        found: AuthoredFlow[..., Any] = getattr(self.project(), name)
         return found
 
 

@@ -72,11 +72,11 @@ def features(day: Day) -> None:
 
 def train(day: Day) -> None:
     """Run the flow that trains two candidates, then run it again: every step comes from the cache."""
-    tell, yard, flow = day.tell, day.yard, day.flow()
-    spec = day.flow_spec(day.table_version)
-    tell.say("plan: " + " → ".join(s.id for s in flow.plan(spec).steps))
+    tell, yard, flow = day.tell, day.yard, day.flow("training")
+    spec = day.flow_spec()
+    tell.say("plan: " + " → ".join(s.id for s in flow.plan(spec, day.table_version).steps))
     for again in (False, True):
-        run = flow.submit(yard, spec)
+        run = flow.submit(yard, spec, day.table_version)
         day.candidates = _results(run.result())
         day.flow_runs.append(str(run.id))
         over = run.now

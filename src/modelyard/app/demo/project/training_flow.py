@@ -6,6 +6,7 @@ The demo copies this file into a project folder of its own and submits it from t
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 from modelyard import context, flow, step
@@ -22,21 +23,30 @@ REVIEWED_TYPES = [
 """Types that a model file may build, looked through by us; anything else in it is refused."""
 
 
+@step(cache=False)
+def newest(spec: str) -> int:
+    """The newest version of the table; asked anew in every run."""
+    return context().yard.lake.table(json.loads(spec)["training"]["labels"]["table"]).version
+
+
 @step
-def dataset(spec: dict[str, Any]) -> dict[str, Any]:
-    """Build the training set: what was known at each row's moment, as a version of a lake table."""
+def dataset(spec: str, version: int) -> dict[str, Any]:
+    """Build the training set over a version of the table: what was known at each row's moment."""
     from msgspec import convert
 
     from modelyard.features.api import TrainingSpec
 
-    made = context().yard.features.build_training_set(spec["name"], convert(spec["training"], TrainingSpec))
+    wanted = json.loads(spec)
+    wanted["training"]["labels"]["at"] = str(version)
+    wanted["training"]["at"] = {wanted["training"]["labels"]["table"]: str(version)}
+    made = context().yard.features.build_training_set(wanted["name"], convert(wanted["training"], TrainingSpec))
     context().reads(*made.reads)
     context().writes(made.ref)
     return {"table": made.name, "version": made.version, "ref": made.ref, "rows": made.rows}
 
 
 @step
-def train(data: dict[str, Any], kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+def train(data: dict[str, Any], kind: str, spec: str) -> dict[str, Any]:
     """Fit one candidate on the earlier rows, judge it on the later ones, log both with mlflow."""
     import mlflow
     import pandas as pd
@@ -50,15 +60,16 @@ def train(data: dict[str, Any], kind: str, spec: dict[str, Any]) -> dict[str, An
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+    wanted = json.loads(spec)
     rows = b"".join(context().yard.lake.rows(data["table"], at=str(data["version"])))
     frame: pd.DataFrame = pa.ipc.open_stream(io.BytesIO(rows)).read_all().to_pandas()
     context().reads(data["ref"])
     frame = frame.sort_values("event_time").reset_index(drop=True)
-    numbers, words = spec["numbers"], spec["words"]
+    numbers, words = wanted["numbers"], wanted["words"]
     inputs = frame[numbers + words].copy()
     inputs[numbers] = inputs[numbers].astype("float64")
     inputs[words] = inputs[words].astype("object").where(inputs[words].notna(), "unknown").astype(str)
-    label = frame[spec["label"]].astype("int64")
+    label = frame[wanted["label"]].astype("int64")
     cut = int(len(frame) * 0.75)
     model: Any = LogisticRegression(max_iter=500)
     if kind == "boosted":
@@ -69,7 +80,7 @@ def train(data: dict[str, Any], kind: str, spec: dict[str, Any]) -> dict[str, An
             ("words", OneHotEncoder(handle_unknown="ignore", sparse_output=False), words),
         ]
     )
-    mlflow.set_experiment(spec["experiment"])
+    mlflow.set_experiment(wanted["experiment"])
     mlflow.sklearn.autolog(log_models=False, log_datasets=False, silent=True)
     with mlflow.start_run(run_name=kind, tags={"modelyard.inputs": data["ref"]}) as run:
         pipeline = make_pipeline(prepare, model).fit(inputs[:cut], label[:cut])
@@ -98,12 +109,21 @@ def train(data: dict[str, Any], kind: str, spec: dict[str, Any]) -> dict[str, An
         "metrics": metrics,
         "scores": [round(float(s), 9) for s in score],
         "truth": [int(t) for t in truth],
-        "groups": [str(g) for g in inputs[spec["group"]][cut:]],
+        "data": data,
+        "cut": cut,
+        "groups": [str(g) for g in inputs[wanted["group"]][cut:]],
     }
 
 
 @flow
-def training(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """Train both candidates on one training set."""
-    data = dataset(spec)
+def training(spec: str, version: int) -> list[dict[str, Any]]:
+    """Train both candidates on one training set over a version of the table."""
+    data = dataset(spec, version)
     return [train(data, kind, spec) for kind in ("linear", "boosted")]
+
+
+@flow
+def retraining(spec: str) -> list[dict[str, Any]]:
+    """Train the better kind again on the newest version of the table."""
+    data = dataset(spec, newest(spec))
+    return [train(data, "boosted", spec)]
