@@ -15,11 +15,13 @@ import msgspec
 from modelyard.app.demo.config import DayConfig
 from modelyard.app.demo.input import Parts
 from modelyard.app.demo.narrator import Narrator
+from modelyard.app.demo.traffic import Caller, Sent
 from modelyard.features.api import Labels, Selected, TrainingSpec
 from modelyard.features.api.records import EpochUnit
 from modelyard.kernel.errors import Internal
 from modelyard.sdk.authoring import AuthoredFlow
 from modelyard.sdk.hub import Yard
+from modelyard.sdk.remote import HttpTransport
 
 PROJECT = Path(__file__).with_name("project")
 
@@ -39,6 +41,35 @@ class Day:
         self.table_version = 0
         self.candidates: list[dict[str, Any]] = []
         self.flow_runs: list[str] = []
+        self.reviewer = ""
+        self.address = ""
+        self._caller: Caller | None = None
+        self._open: list[Yard] = []
+        self.morning: list[Sent] = []
+
+    @property
+    def caller(self) -> Caller:
+        """The application's connection to the model server."""
+        if self._caller is None:
+            raise Internal("nothing is deployed yet")
+        return self._caller
+
+    @caller.setter
+    def caller(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def reviewer_yard(self) -> Yard:
+        """The yard as the reviewer sees it."""
+        transport = HttpTransport(self.address, self.reviewer)
+        self._open.append(Yard(transport, close=transport.close))
+        return self._open[-1]
+
+    def close(self) -> None:
+        """Close what the day opened."""
+        if self._caller is not None:
+            self._caller.close()
+        for yard in self._open:
+            yard.close()
 
     def epoch_ms(self) -> str:
         """SQL for the row's time in milliseconds since 1970."""

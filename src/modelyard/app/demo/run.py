@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from modelyard.app.demo import morning
+from modelyard.app.demo import morning, noon
 from modelyard.app.demo.config import DELIVERIES, DayConfig, read_config
 from modelyard.app.demo.day import Day
 from modelyard.app.demo.input import cut
@@ -56,9 +56,13 @@ def run_demo(
         project = folder / "project"
         project.mkdir()
         day = Day(day_config, cut(text, day_config), yard, tell, folder=project, source=source)
-        for title, step in STEPS:
-            with tell.step(title):
-                step(day)
+        day.address = tell.address
+        try:
+            for title, step in STEPS:
+                with tell.step(title):
+                    step(day)
+        finally:
+            day.close()
         tell.end("The day is over.")
         if stay if stay is not None else sys.stdout.isatty():
             tell.say(f"look around: {sign_in_link(settings)}   (Ctrl-C ends it)")
@@ -70,6 +74,8 @@ STEPS: tuple[tuple[str, Callable[[Day], object]], ...] = (
     ("A file becomes a table", morning.ingest),
     ("Features, and a training set without leakage", morning.features),
     ("A cached pipeline trains two candidates", morning.train),
+    ("Registered, gated, approved by somebody else", noon.register),
+    ("The champion answers, the challenger in its shadow", noon.deploy),
 )
 
 

@@ -69,7 +69,8 @@ def _row(
     promised = int(round((15.0 + 3.2 * distance + 2.0) / 5.0) * 5 + 5)
     return [
         f"o-{number:06d}", placed.strftime("%Y-%m-%dT%H:%M:%SZ"), f"courier-{courier:03d}", zone, vehicle,
-        f"{distance:.2f}", str(items), f"{max(4.0, rng.gamma(3.0, 7.0)):.2f}", f"{rain:.1f}", f"{prep:.1f}", str(promised),
+        f"{distance:.2f}", str(items), f"{max(4.0, rng.gamma(3.0, 7.0)):.2f}", f"{rain:.1f}", f"{prep:.1f}",
+        str(promised),
         f"{max(4.0, took):.1f}",
     ]  # fmt: skip
 
