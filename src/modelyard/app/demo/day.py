@@ -13,12 +13,14 @@ from typing import Any
 import msgspec
 
 from modelyard.app.demo.config import DayConfig
+from modelyard.app.demo.hook import Hook
 from modelyard.app.demo.input import Parts
 from modelyard.app.demo.narrator import Narrator
 from modelyard.app.demo.traffic import Caller, Sent
 from modelyard.features.api import Labels, Selected, TrainingSpec
 from modelyard.features.api.records import EpochUnit
 from modelyard.kernel.errors import Internal
+from modelyard.kernel.refs import Ref
 from modelyard.sdk.authoring import AuthoredFlow
 from modelyard.sdk.hub import Yard
 from modelyard.sdk.remote import HttpTransport
@@ -46,6 +48,9 @@ class Day:
         self._caller: Caller | None = None
         self._open: list[Yard] = []
         self.morning: list[Sent] = []
+        self.newcomer: dict[str, Any] = {}
+        self.last = ""
+        self._hook: Hook | None = None
 
     @property
     def caller(self) -> Caller:
@@ -58,6 +63,17 @@ class Day:
     def caller(self, caller: Caller) -> None:
         self._caller = caller
 
+    @property
+    def hook(self) -> Hook:
+        """The webhook that alerts come to."""
+        if self._hook is None:
+            raise Internal("nobody listens for alerts yet")
+        return self._hook
+
+    @hook.setter
+    def hook(self, hook: Hook) -> None:
+        self._hook = hook
+
     def reviewer_yard(self) -> Yard:
         """The yard as the reviewer sees it."""
         transport = HttpTransport(self.address, self.reviewer)
@@ -68,6 +84,8 @@ class Day:
         """Close what the day opened."""
         if self._caller is not None:
             self._caller.close()
+        if self._hook is not None:
+            self._hook.close()
         for yard in self._open:
             yard.close()
 
@@ -85,6 +103,25 @@ class Day:
         import pyarrow as pa
 
         return pa.ipc.open_stream(io.BytesIO(b"".join(self.yard.lake.sql(sql)))).read_all()
+
+    def entity_to_forget(self) -> str:
+        """An entity of the morning's table, in the middle by number of rows."""
+        column = self.config.entity
+        counted = self.query(
+            f'select "{column}" as who, count(*) as n from "{self.config.table}" where "{column}" is not null '
+            "group by all order by n desc, who"
+        ).to_pylist()
+        return str(counted[len(counted) // 2]["who"])
+
+    def row_of_entity(self) -> Ref:
+        """The ref of one source row about the entity that will be forgotten."""
+        import pyarrow as pa
+
+        who = self.entity_to_forget().replace("'", "''")
+        where = f"\"{self.config.entity}\" = '{who}'"
+        raw = b"".join(self.yard.lake.rows(self.config.table, where=where, limit=1, provenance=True))
+        row = pa.ipc.open_stream(raw).read_all().to_pylist()[0]
+        return Ref(f"row:{row['_load']}/{row['_row']}")
 
     def training_spec(self, version: int) -> TrainingSpec:
         """What a training set over a version of the table is made of."""

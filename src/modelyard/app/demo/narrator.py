@@ -36,6 +36,10 @@ class Narrator:
         self.steps.append((title, took))
         self._console.print(f"   [dim]{format_duration(took)}[/dim]")
 
+    def now(self) -> float:
+        """Seconds on the clock that steps are timed by."""
+        return self._clock.monotonic()
+
     def say(self, text: str) -> None:
         """One thing that happened."""
         self._console.print(f"   {text}", markup=False)

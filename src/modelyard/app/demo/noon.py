@@ -98,6 +98,9 @@ def second_actor(day: Day, name: str, role: Role) -> str:
 def deploy(day: Day) -> None:
     """Deploy the champion, the challenger in its shadow, and send requests as an application would."""
     tell, yard, config = day.tell, day.yard, day.config
+    app = yard.governance.create_actor("application", ActorKind.PROGRAM)
+    yard.governance.grant(app.id, Role.SERVICE)
+    token = yard.governance.create_token(app.id, "application", scopes=["serving:predict"], days=1).secret
     by_loss = sorted(day.candidates, key=lambda c: c["metrics"]["holdout_log_loss"])
     champion = yard.serving.deploy(
         config.model, f"{config.model}@{by_loss[0]['version']}", comment="the first champion"
@@ -105,16 +108,14 @@ def deploy(day: Day) -> None:
     shadow = yard.serving.deploy(config.model, f"{config.model}@{by_loss[1]['version']}", shadow=True)
     for role, revision in (("champion", champion), ("shadow", shadow)):
         tell.say(f"{role}: {revision.ref} answers {revision.model} by {revision.runtime}; {revision.note}")
-    app = yard.governance.create_actor("application", ActorKind.PROGRAM)
-    yard.governance.grant(app.id, Role.SERVICE)
-    token = yard.governance.create_token(app.id, "application", scopes=["serving:predict"], days=1).secret
     day.caller = Caller(yard.serving.endpoint(config.model).address, token, champion.inputs)
     materialised = yard.features.materialise(config.view, up_to_ms=int(day.parts.cut_s * 1000))
     tell.say(f"{materialised.entities:,} entities of {config.view} are online")
     day.morning = send(day, requests(day, _SENT))
     took = sorted(s.ms for s in day.morning)
+    middle = statistics.median(took)
     tell.say(
-        f"{len(took):,} requests over Open Inference Protocol v2, one connection: p50 {statistics.median(took):.2f} ms, "
+        f"{len(took):,} requests over Open Inference Protocol v2, one connection: p50 {middle:.2f} ms, "
         f"p99 {took[int(len(took) * 0.99)]:.2f} ms; each logged before its answer left"
     )
     tell.see(f"/endpoints/{config.model}", "routes, latency and predictions")

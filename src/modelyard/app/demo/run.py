@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from modelyard.app.demo import morning, noon
+from modelyard.app.demo import evening, morning, night, noon
 from modelyard.app.demo.config import DELIVERIES, DayConfig, read_config
 from modelyard.app.demo.day import Day
 from modelyard.app.demo.input import cut
@@ -76,6 +76,12 @@ STEPS: tuple[tuple[str, Callable[[Day], object]], ...] = (
     ("A cached pipeline trains two candidates", morning.train),
     ("Registered, gated, approved by somebody else", noon.register),
     ("The champion answers, the challenger in its shadow", noon.deploy),
+    ("Somebody watches", evening.watch),
+    ("A later period: drift, an alert, a retraining", evening.drift),
+    ("Compared, let in by a canary, promoted, rolled back", evening.renew),
+    ("Where a prediction came from, and what a row reached", night.trace),
+    ("Somebody is forgotten", night.forget),
+    ("What the day cost", night.cost),
 )
 
 

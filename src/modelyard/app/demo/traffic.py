@@ -15,6 +15,7 @@ from modelyard.kernel.errors import Unavailable
 from modelyard.serving.api import Column
 
 _WORDS = "BYTES"
+_BATCH = 256
 
 
 class Sent(Struct, frozen=True):
@@ -43,14 +44,7 @@ class Caller:
         Raises:
             Unavailable: the server did not answer with 200.
         """
-        body = {
-            "inputs": [
-                {"name": c.name, "datatype": c.datatype, "shape": [1, 1], "data": [_value(c, values.get(c.name))]}
-                for c in self._inputs
-            ],
-            "parameters": {name: value for name, value in keys.items() if value is not None},
-        }
-        raw = json.dumps(body).encode()
+        raw = self._body([values], keys)
         began = self._clock.monotonic()
         self._http.request("POST", path or self._path, raw, self._headers)
         answer = self._http.getresponse()
@@ -60,8 +54,38 @@ class Caller:
             raise Unavailable(f"the model server answered {answer.status}: {content[:300].decode('utf-8', 'replace')}")
         found = json.loads(content)
         outputs = {output["name"]: output["data"] for output in found["outputs"]}
-        prediction = str(found.get("parameters", {}).get("prediction_id") or found["id"])
+        prediction = str(found["parameters"]["prediction_ids"])
         return Sent(prediction, str(found["model_version"]), outputs, took * 1e3)
+
+    def scores(self, rows: Sequence[dict[str, Any]]) -> list[float]:
+        """The probability of a yes for many rows, asked in batches.
+
+        Raises:
+            Unavailable: the server did not answer with 200.
+        """
+        found: list[float] = []
+        for start in range(0, len(rows), _BATCH):
+            self._http.request("POST", self._path, self._body(rows[start : start + _BATCH], {}), self._headers)
+            answer = self._http.getresponse()
+            content = answer.read()
+            if answer.status != 200:
+                raise Unavailable(f"the model server answered {answer.status}: {content[:300]!r}")
+            outputs = {o["name"]: o for o in json.loads(content)["outputs"]}
+            found += outputs["probability"]["data"][1::2]
+        return found
+
+    def _body(self, rows: Sequence[dict[str, Any]], keys: dict[str, Any]) -> bytes:
+        body = {
+            "inputs": [
+                {
+                    "name": c.name, "datatype": c.datatype, "shape": [len(rows), 1],
+                    "data": [_value(c, row.get(c.name)) for row in rows],
+                }
+                for c in self._inputs
+            ],
+            "parameters": {name: value for name, value in keys.items() if value is not None},
+        }  # fmt: skip
+        return json.dumps(body).encode()
 
     def close(self) -> None:
         """Close the connection."""

@@ -40,7 +40,9 @@ def to_onnx(model: Any, signature: Signature, *, double: bool) -> Compiled | str
         ]
     options = {id(model): {"zipmap": False}} if signature.classes and len(signature.outputs) > 1 else None
     try:
-        made = skl2onnx.convert_sklearn(model, initial_types=types, options=options)
+        made = skl2onnx.convert_sklearn(
+            model, initial_types=types, options=options, custom_conversion_functions=_boosted_converters()
+        )
     except Exception as err:  # noqa: BLE001  # the converters raise whatever they meet
         return f"it does not compile ({type(err).__name__})"
     names = tuple(output.name for output in made.graph.output)
@@ -51,3 +53,39 @@ def to_onnx(model: Any, signature: Signature, *, double: bool) -> Compiled | str
 
 def _steps(model: Any) -> list[Any]:
     return [step for _, step in getattr(model, "steps", [])]
+
+
+class _PlainNumbers:
+    """A container that turns truth values in lists of attributes into 0 and 1, as the format's newer writers demand."""
+
+    def __init__(self, container: Any) -> None:
+        self._container = container
+
+    def add_node(self, *args: Any, **attributes: Any) -> Any:
+        """Add a node whose lists hold plain numbers."""
+        plain = {name: _plain(value) for name, value in attributes.items()}
+        return self._container.add_node(*args, **plain)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._container, name)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple) and any(type(item).__name__ in ("bool", "bool_") for item in value):
+        return [int(item) for item in value]
+    return value
+
+
+def _boosted_converters() -> dict[type[Any], Any]:
+    """The library's own converters for histogram boosting, given a container that writes plain numbers."""
+    from skl2onnx.common._registration import get_converter
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    def convert(name: str) -> Any:
+        own = get_converter(name)
+        return lambda scope, operator, container: own(scope, operator, _PlainNumbers(container))
+
+    return {
+        HistGradientBoostingClassifier: convert("SklearnHistGradientBoostingClassifier"),
+        HistGradientBoostingRegressor: convert("SklearnHistGradientBoostingRegressor"),
+    }
