@@ -36,7 +36,8 @@ def watch(day: Day) -> None:
         config.model,
         Watch(
             table=table, endpoint=config.model, where="route <> 'shadow'", prefix="in_", reference=training.ref,
-            columns=(*config.numbers, *config.words, *(d.name for d in config.derived)), window=Window(rows=_REQUESTS // 2),
+            columns=(*config.numbers, *config.words, *(d.name for d in config.derived)),
+            window=Window(rows=_REQUESTS // 2),
             predictions=Predictions(column="out_label", key="prediction", groups=(f"in_{config.group}",)),
         ),
     )  # fmt: skip

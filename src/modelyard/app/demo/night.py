@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelyard.app.demo.day import Day
 from modelyard.cost.api import By
+from modelyard.governance.api import Stage
 from modelyard.kernel.units import format_bytes
 
 
@@ -13,11 +14,15 @@ def trace(day: Day) -> None:
     began = tell.now()
     walk = yard.governance.walk(day.last)
     took = (tell.now() - began) * 1e3
+    rows = [s for s in walk.steps if s.stage is Stage.ROW]
+    shown = [s for s in walk.steps if s.stage not in (Stage.ROW, Stage.OTHER)]
     tell.table(
         ["from", "it came from", "who"],
-        [[s.stage.value.replace("_", " "), str(s.ref or s.text)[:70], s.actor_name] for s in walk.steps],
+        [[s.stage.value.replace("_", " "), str(s.ref or s.text)[:70], s.actor_name] for s in shown],
     )
-    tell.say(f"{len(walk.steps)} steps back from {walk.prediction.ref}, in {took:.0f} ms")
+    tell.say(
+        f"{len(walk.steps)} steps back from {walk.prediction.ref}, {len(rows)} of them rows; walked in {took:.0f} ms"
+    )
     row = day.row_of_entity()
     reach = yard.governance.reach(row)
     tell.say(
@@ -39,8 +44,8 @@ def forget(day: Day) -> None:
     receipt = yard.governance.forget(config.entity, key)
     scan = receipt.scan
     tell.say(
-        f"{receipt.id}: {len(receipt.done)} places cleaned; {scan.files:,} files, {format_bytes(scan.bytes)} searched for "
-        f"its bytes in {len(scan.forms)} forms: {len(scan.found) + len(scan.read_back)} hits"
+        f"{receipt.id}: {len(receipt.done)} places cleaned; {scan.files:,} files, {format_bytes(scan.bytes)} "
+        f"searched for its bytes in {len(scan.forms)} forms: {len(scan.found) + len(scan.read_back)} hits"
     )
     verdict = yard.governance.verify_receipt(receipt)
     signed = "signed by this home" if verdict.signed and verdict.ours else "NOT signed by this home"
