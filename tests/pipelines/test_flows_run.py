@@ -130,6 +130,7 @@ def looking() -> dict[str, str]:
     assert run.output["MLFLOW_TRACKING_URI"].startswith("http://127.0.0.1:")
     assert json.loads(run.output["MLFLOW_RUN_CONTEXT"]) == {
         "modelyard.flow_run": run.id, "modelyard.step": "look", "modelyard.flow": "looking",
+        "mlflow.source.name": "flow:looking@1", "mlflow.source.git.commit": yard.pipelines.flow("looking").bundle,
     }  # fmt: skip
     pause = threading.Event()
     for _ in range(100):

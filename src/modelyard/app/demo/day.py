@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
@@ -162,6 +163,7 @@ class Day:
         if "training_flow" in sys.modules and file.exists():
             return sys.modules["training_flow"]
         file.write_bytes((PROJECT / "training_flow.py").read_bytes())
+        under_git(self.folder)
         spec = spec_from_file_location("training_flow", file)
         if spec is None or spec.loader is None:
             raise Internal(f"{file} cannot be imported")
@@ -174,6 +176,16 @@ class Day:
         """One of the user's flows."""
         found: AuthoredFlow[..., Any] = getattr(self.project(), name)
         return found
+
+
+def under_git(folder: Path) -> None:
+    """Put a project under version control, as a user's would be; without git it stays a plain folder."""
+    me = ("-c", "user.name=demo", "-c", "user.email=demo@localhost")
+    for words in (("init", "-q"), ("add", "-A"), (*me, "commit", "-q", "-m", "A flow that trains two candidates")):
+        try:
+            subprocess.run(["git", "-C", str(folder), *words], capture_output=True, check=True, timeout=20)
+        except (OSError, subprocess.SubprocessError):
+            return
 
 
 def chunks(text: str, size: int = 1 << 18) -> Iterator[bytes]:

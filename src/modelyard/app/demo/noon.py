@@ -122,16 +122,16 @@ def deploy(day: Day) -> None:
 
 
 def requests(day: Day, count: int) -> list[Asked]:
-    """The last rows of the table before the cut, as an application would have asked about them."""
+    """Rows from all over the morning's table, in order of time, as an application would have asked about them."""
     config = day.config
     derived = "".join(f', ({d.expression}) as "{d.name}"' for d in config.derived)
     plain = ", ".join(f'"{n}"' for n in (*config.numbers, *config.words))
     query = (
         f'select {plain}{derived}, "{config.entity}" as entity_, {day.epoch_ms()} as at_ms_, '
         f'({config.label.expression})::int as truth_ from "{config.table}@{day.table_version}" '
-        f"order by at_ms_ desc limit {count}"
+        f"order by hash(at_ms_), at_ms_ limit {count}"
     )
-    return asked(day.query(query), config)[::-1]
+    return sorted(asked(day.query(query), config), key=lambda a: a.at_ms)
 
 
 def send(day: Day, rows: list[Asked]) -> list[Any]:

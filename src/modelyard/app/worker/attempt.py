@@ -50,6 +50,7 @@ class AttemptAtRun:
         self._folder = folder
         self._meter = Meter()
         self._environment = environment_digest(platform.python_version(), installed_packages())
+        self._code: dict[str, str] = {}
 
     def carry_out(self) -> None:
         """Do it, and report its end; a fault of the flow's own is reported as the run's failure.
@@ -62,6 +63,11 @@ class AttemptAtRun:
         threading.Thread(target=self._keep_beating, name="worker-heartbeat", daemon=True).start()
         assigned = work.assignment(self._run)
         sources = self._unpacked(assigned)
+        flow = assigned.flow
+        self._code = {
+            "mlflow.source.git.commit": flow.spec.commit or flow.bundle,
+            "mlflow.source.name": f"flow:{flow.name}@{flow.version}",
+        }
         try:
             plan, steps = _planned(assigned, sources)
             work.report_plan(self._run, self._number, plan)
@@ -101,7 +107,7 @@ class AttemptAtRun:
             _log.info("%s: taken from before", planned.id)
             return standing.result
         _log.info("%s: begins", planned.id)
-        tags = {"modelyard.flow_run": self._run, "modelyard.step": planned.id, "modelyard.flow": flow}
+        tags = {"modelyard.flow_run": self._run, "modelyard.step": planned.id, "modelyard.flow": flow} | self._code
         os.environ["MLFLOW_RUN_CONTEXT"] = json.dumps(tags)
         context = StepContext(
             keeper=YardKeeper(self._yard, self._run, self._number), folder=self._folder, run=self._run,

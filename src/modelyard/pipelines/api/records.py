@@ -55,13 +55,18 @@ class Resources(Struct, frozen=True, kw_only=True):
 
 
 class FlowSpec(Struct, frozen=True, kw_only=True):
-    """What is told about a flow beside its bundle of sources."""
+    """What is told about a flow beside its bundle of sources.
+
+    Attributes:
+        commit: of the git repository that the sources stand in, with `+` where they differ from it; empty outside one.
+    """
 
     entry: Entry
     parameters: Annotated[tuple[FlowParameter, ...], Meta(max_length=100)] = ()
     doc: Text = ""
     queue: Name = "default"
     resources: Resources = Resources()
+    commit: Annotated[str, Meta(max_length=100)] = ""
 
 
 class Flow(Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from modelyard.kernel.clock import SystemClock
 from modelyard.kernel.errors import Conflict, InvalidInput, TimedOut
 from modelyard.kernel.units import format_duration
 from modelyard.pipelines.api import Flow, FlowParameter, FlowRun, FlowRunId, FlowSpec, Json, Plan, Resources, RunStatus
-from modelyard.sdk.authoring.sources import bundled, place_of
+from modelyard.sdk.authoring.sources import bundled, commit_of, place_of
 from modelyard.sdk.authoring.steps import Step
 from modelyard.sdk.authoring.tracing import tracing, wire
 
@@ -55,6 +55,7 @@ class AuthoredFlow(Generic[P, R]):
         return FlowSpec(
             entry=f"{place_of(self.fn).module}:{self.fn.__name__}", parameters=parameters,
             doc=(inspect.getdoc(self.fn) or "")[:4000], queue=self._queue, resources=self._resources,
+            commit=commit_of(place_of(self.fn)),
         )  # fmt: skip
 
     def plan(self, *args: P.args, **kwargs: P.kwargs) -> Plan:

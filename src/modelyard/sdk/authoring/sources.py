@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -83,6 +84,21 @@ def bundled(place: Place) -> bytes:
             entry.external_attr = 0o644 << 16
             zipped.writestr(entry, file.read_bytes())
     return out.getvalue()
+
+
+def commit_of(place: Place) -> str:
+    """The git commit that the sources stand at, with `+` where they differ from it; empty where there is none."""
+    try:
+        head = _git(place.root, "rev-parse", "HEAD")
+        changed = _git(place.root, "status", "--porcelain", "--", *local_files(place))
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return head + ("+" if changed else "")
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()
 
 
 def _files_of(root: Path, module: str) -> Iterator[Path]:

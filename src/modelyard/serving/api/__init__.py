@@ -8,6 +8,7 @@ from modelyard.serving.api.news import (
     PredictionsFolded,
     RevisionDeployed,
     RouteMoved,
+    UsageMeasured,
 )
 from modelyard.serving.api.operations import Serving
 from modelyard.serving.api.records import (
@@ -52,5 +53,6 @@ __all__ = [
     "Stand",
     "Sticky",
     "Truth",
+    "UsageMeasured",
     "Value",
 ]

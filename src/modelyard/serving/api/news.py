@@ -43,3 +43,18 @@ class PredictionsFolded(News, frozen=True, kw_only=True):
     table: str
     version: int
     predictions: int
+
+
+class UsageMeasured(News, frozen=True, kw_only=True):
+    """What predictions of one model version on an endpoint used.
+
+    Attributes:
+        cpu_seconds: of the model server's processes, shared out by rows.
+        wall_seconds: sum of the requests' latencies.
+    """
+
+    endpoint: str
+    model_version: str
+    cpu_seconds: float
+    predictions: int
+    wall_seconds: float

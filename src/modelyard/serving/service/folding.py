@@ -27,6 +27,7 @@ from modelyard.serving.hot.prediction_ids import row_ids
 from modelyard.serving.hot.segments import PredictionRecord, is_settled, read_segment, segment_files
 from modelyard.serving.hot.server import ROLL_FILE
 from modelyard.serving.hot.tensors import Scalar
+from modelyard.serving.service.usage import PlaneUsage, measured
 from modelyard.serving.store import predictions as store
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ _CHUNK = 1 << 20
 class Folder:
     """Folds one home's segments."""
 
-    def __init__(self, *, home: Path, lake: Lake) -> None:
+    def __init__(self, *, home: Path, lake: Lake, usage: PlaneUsage) -> None:
         self._segments = home / "state" / "predictions"
         self._lake = lake
+        self._usage = usage
 
     def fold_all(self) -> Folded:
         """Have the model server close its segment, then fold everything that was predicted so far."""
@@ -97,6 +99,7 @@ class Folder:
         call = calls.current()
         noted = {table: (fold, done) for fold, table, done in store.folds_of(call.tx, path.name)}
         taken: dict[str, int] = {}
+        cpu_s_a_row = self._usage.take() / max(1, sum(r.rows for r in records))
         for (endpoint, shape), group in _grouped(records).items():
             table = self._table(endpoint, shape)
             fold = f"fold {path.stem} {table}"
@@ -107,13 +110,14 @@ class Folder:
                 elif self._is_written(table, fold):
                     call.unit(partial(self._end, fold))
                     continue
-                taken[table] = self._write(table, fold, endpoint, group)
+                taken[table] = self._write(table, fold, group, cpu_s_a_row)
         path.unlink(missing_ok=True)
         if noted or taken:
             call.unit(partial(self._forget, path.name))
         return taken
 
-    def _write(self, table: str, fold: str, endpoint: str, records: Sequence[PredictionRecord]) -> int:
+    def _write(self, table: str, fold: str, records: Sequence[PredictionRecord], cpu_s_a_row: float) -> int:
+        endpoint = records[0].endpoint
         data = arrow_of(records)
         reads = {str(ref("endpoint", endpoint)), *(r.model for r in records)}
         made = self._lake.write(table, _stream(data), reads=tuple(sorted(reads)), message=fold)
@@ -125,6 +129,8 @@ class Folder:
                 reads=[ref("endpoint", endpoint)],
                 writes=[made.ref],
             )
+            for used in measured(endpoint, records, cpu_s_a_row):
+                calls.current().emit(used, reads=[ref("endpoint", endpoint)])
 
         calls.current().unit(done)
         return int(data.num_rows)

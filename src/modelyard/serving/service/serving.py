@@ -34,8 +34,9 @@ from modelyard.serving.model import shares
 from modelyard.serving.service.bundles import Bundles
 from modelyard.serving.service.deploying import Deploying, mover
 from modelyard.serving.service.folding import Folder
-from modelyard.serving.service.publishing import Publisher
+from modelyard.serving.service.publishing import CHILD, Publisher
 from modelyard.serving.service.reading import Predictions
+from modelyard.serving.service.usage import PlaneUsage
 from modelyard.serving.store import endpoints as store
 from modelyard.serving.store import predictions as rows
 
@@ -56,7 +57,7 @@ class ServingService(Serving):
         self.publisher = Publisher(
             home=home, children=children, credentials=credentials, bundles=self.bundles, listen=listen
         )
-        self.folder = Folder(home=home, lake=lake)
+        self.folder = Folder(home=home, lake=lake, usage=PlaneUsage(children, CHILD))
         self.log = Predictions(home=home, lake=lake)
         self._deploying = Deploying(registry=registry, bundles=self.bundles, publisher=self.publisher)
 
