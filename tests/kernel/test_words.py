@@ -108,6 +108,7 @@ def test_quantities_read_and_write_with_their_unit() -> None:
     assert units.format_duration(7500) == "2 h 5 min"
     assert str(units.Money(1_234_560_000)) == "$1,234.56"
     assert str(units.Money(2_900)) == "$0.0029"
+    assert str(units.Money(12)) == "$0.000012"
     for bad in ("", "x", "-1 MB", "5 parsec"):
         with pytest.raises(InvalidInput):
             units.parse_bytes(bad)

@@ -23,9 +23,9 @@ class Money(Struct, frozen=True, order=True):
         return Money(self.micros + other.micros)
 
     def __str__(self) -> str:
-        """`$1,234.56`; four digits below ten cents; a true minus sign."""
+        """`$1,234.56`; four digits below ten cents, six below a tenth of a cent; a true minus sign."""
         value = abs(self.micros) / 1_000_000
-        text = f"{value:,.2f}" if value >= 0.1 or value == 0 else f"{value:.4f}"
+        text = f"{value:,.2f}" if value >= 0.1 or value == 0 else f"{value:.4f}" if value >= 0.001 else f"{value:.6f}"
         return ("\u2212" if self.micros < 0 else "") + "$" + text
 
 
