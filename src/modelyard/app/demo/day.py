@@ -26,7 +26,20 @@ from modelyard.sdk.authoring import AuthoredFlow
 from modelyard.sdk.hub import Yard
 from modelyard.sdk.remote import HttpTransport
 
-PROJECT = Path(__file__).with_name("project")
+_FLOW = "training_flow.py"
+
+
+def project_file() -> Path:
+    """The user's flow that the day trains with: in the package where it is installed, else among the examples.
+
+    Raises:
+        Internal: it is in neither place.
+    """
+    here = Path(__file__).parent
+    for folder in (here / "project", here.parents[3] / "examples" / "training"):
+        if (folder / _FLOW).is_file():
+            return folder / _FLOW
+    raise Internal("the demo's training flow is missing from this installation; install modelyard anew")
 
 
 class Day:
@@ -166,10 +179,10 @@ class Day:
 
     def project(self) -> ModuleType:
         """The user's module of flows, imported from the project folder."""
-        file = self.folder / "training_flow.py"
+        file = self.folder / _FLOW
         if "training_flow" in sys.modules and file.exists():
             return sys.modules["training_flow"]
-        file.write_bytes((PROJECT / "training_flow.py").read_bytes())
+        file.write_bytes(project_file().read_bytes())
         under_git(self.folder)
         spec = spec_from_file_location("training_flow", file)
         if spec is None or spec.loader is None:

@@ -1,6 +1,6 @@
 """The training flow of the day, as a user would write it: steps, an unmodified mlflow client, scikit-learn.
 
-The demo copies this file into a project folder of its own and submits it from there; it knows nothing of the demo.
+`yard demo` copies this file into a project folder of its own and submits it from there; it knows nothing of the demo.
 """
 
 from __future__ import annotations
