@@ -8,8 +8,8 @@ import msgspec
 
 from modelyard.kernel.ids import ActorId
 from modelyard.ports.database import Row, Transaction
+from modelyard.ports.statements import sql
 from modelyard.registry.api import AliasMove
-from modelyard.registry.store.statements import sql
 
 _ONE = sql("SELECT number FROM registry_alias WHERE model = :model AND alias = :alias")
 _OF = sql("SELECT alias FROM registry_alias WHERE model = :model AND number = :number ORDER BY alias")

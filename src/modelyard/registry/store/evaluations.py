@@ -8,8 +8,8 @@ from msgspec import Struct
 from modelyard.kernel.ids import ActorId
 from modelyard.kernel.refs import Ref
 from modelyard.ports.database import Row, Transaction
+from modelyard.ports.statements import sql
 from modelyard.registry.api import Evaluation, Figure, GroupGap, Task
-from modelyard.registry.store.statements import sql
 
 _ADD = sql(
     "INSERT INTO registry_evaluation (version, dataset, rows_key, digest, body, at_ms, actor) VALUES "

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from modelyard.kernel.ids import ActorId
 from modelyard.ports.database import Row, Transaction
+from modelyard.ports.statements import batches, cached, in_params, sql
 from modelyard.registry.api import Model, ModelCard
-from modelyard.registry.store.statements import batches, cached, in_params, sql
 
 COLUMNS = "m.id, m.name, m.description, m.created_ms, m.updated_ms, m.created_by, m.last_version, m.needs_proposal"
 _ADD = sql(

@@ -9,8 +9,8 @@ import msgspec
 from modelyard.kernel.ids import ActorId
 from modelyard.kernel.refs import ref
 from modelyard.ports.database import Row, Transaction
+from modelyard.ports.statements import batches, cached, in_params, sql
 from modelyard.registry.api import Gate, GatePolicy, GateResult, Proposal, ProposalState, Review, Vote
-from modelyard.registry.store.statements import batches, cached, in_params, sql
 
 _COLUMNS = (
     "p.id, m.name, p.number, p.alias, p.state, p.author, p.title, p.note, p.needed, p.champion, p.results, p.gates_ms, "

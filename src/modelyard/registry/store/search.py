@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modelyard.ports.database import Row, Transaction
+from modelyard.ports.statements import cached, in_params, like_params
 from modelyard.registry.model.filters import Condition, Kind, Order
 from modelyard.registry.store import models, versions
-from modelyard.registry.store.statements import cached, in_params, like_params
 
 PROMPT_TAG = "mlflow.prompt.is_prompt"
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from modelyard.kernel.ids import ActorId
 from modelyard.kernel.refs import Ref
 from modelyard.ports.database import Row, Transaction
+from modelyard.ports.statements import batches, cached, in_params, sql
 from modelyard.registry.api import (
     ModelStage,
     ModelVersion,
@@ -20,7 +21,6 @@ from modelyard.registry.api import (
     VersionFile,
     VersionStatus,
 )
-from modelyard.registry.store.statements import batches, cached, in_params, sql
 
 COLUMNS = (
     "v.id, m.name, v.model, v.number, v.source, v.storage, v.run, v.logged_model, v.status, v.stage, v.description, "

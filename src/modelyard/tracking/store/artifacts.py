@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from modelyard.ports.database import Transaction
+from modelyard.ports.statements import sql
 from modelyard.tracking.api import Artifact
-from modelyard.tracking.store.statements import sql
 
 _PUT = sql(
     "INSERT INTO tracking_artifact (owner, path, digest, size_bytes, stored_ms) "

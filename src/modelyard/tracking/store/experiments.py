@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from modelyard.ports.database import Row, Transaction
+from modelyard.ports.statements import cached, in_params, sql
 from modelyard.tracking.api import DatasetSummary, Experiment, Stage
-from modelyard.tracking.store.statements import cached, in_params, sql
 
 _COLUMNS = "id, name, stage, location, created_ms, updated_ms"
 _ADD = sql(

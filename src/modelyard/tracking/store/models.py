@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from math import isnan
 
 from modelyard.ports.database import Row, Transaction
+from modelyard.ports.statements import cached, in_params, sql
 from modelyard.tracking.api import LoggedModel, ModelId, ModelStatus, Point, Stage, real
 from modelyard.tracking.api.batches import Measured
-from modelyard.tracking.store.statements import cached, in_params, sql
 
 COLUMNS = (
     "r.id, r.model, r.experiment, r.name, r.status, r.model_type, r.run, r.location, r.created_ms, "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from modelyard.ports.database import Row, Transaction
+from modelyard.ports.statements import cached, in_params, sql
 from modelyard.tracking.api import (
     Dataset,
     DatasetInput,
@@ -20,7 +21,6 @@ from modelyard.tracking.api import (
     real,
 )
 from modelyard.tracking.model.lineage import reads_of
-from modelyard.tracking.store.statements import cached, in_params, sql
 
 LINK_INPUTS, LINK_MODELS = 1, 2
 """Bits of a run's `links`: it has dataset inputs; it has model inputs or outputs."""

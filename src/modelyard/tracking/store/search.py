@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelyard.ports.database import Params, Row, Transaction
+from modelyard.ports.statements import cached, in_params, like_params
 from modelyard.tracking.api.batches import key_number
 from modelyard.tracking.model.filters import Condition, Entity, Order
-from modelyard.tracking.store.statements import cached, in_params, like_params
 
 _PREFIX = 200
 """Characters of a value that its index holds; as in the tables' indexes."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from math import isnan
 
 from modelyard.ports.database import Transaction
+from modelyard.ports.statements import cached, in_params, sql
 from modelyard.tracking.api import KeyClash, Latest
 from modelyard.tracking.model.series import Key, Series, Span, decode, fresh, unpack
-from modelyard.tracking.store.statements import cached, in_params, sql
 
 _ADD_TAIL = sql("INSERT INTO tracking_tail (run, points, body) VALUES (:run, :points, :body)")
 _PUT_LATEST = sql(

@@ -1,7 +1,8 @@
-"""How the registry's store writes a statement: SQL text that both engines take, compiled once a dialect.
+"""Statements from SQL text that both engines take, compiled once a dialect, for stores that put a search together.
 
 `{like:NAME}` in a text becomes a comparison that heeds case on both engines: GLOB on SQLite (whose LIKE does not heed
-it), LIKE on Postgres. Bind both forms with `like_params`.
+it), LIKE on Postgres. Bind both forms with `like_params`. A text is written by a store; a value goes into a parameter,
+never into the text.
 """
 
 from __future__ import annotations
@@ -18,34 +19,35 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from modelyard.ports.database import Statement
 
+_BATCH = 200
 _LIKE = re.compile(r"\{like:(\w+)\}")
 _GLOB = {"*": "[*]", "?": "[?]", "[": "[[]", "%": "*", "_": "?"}
-_BATCH = 200
 
 
-class _Words(ClauseElement):
+class _Sql(ClauseElement):
     inherit_cache = False
 
     def __init__(self, text: str) -> None:
         self.text = text
 
 
-@compiles(_Words)
-def _plain(element: _Words, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(sa.text(_LIKE.sub(r"LIKE :\1 ESCAPE ''", element.text)), **options)
+@compiles(_Sql)
+def _plain(element: _Sql, compiler: SQLCompiler, **options: Any) -> str:
+    text = _LIKE.sub(r"LIKE :\1 ESCAPE ''", element.text)
+    return compiler.process(sa.text(text), **options)
 
 
-@compiles(_Words, "sqlite")
-def _sqlite(element: _Words, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_Sql, "sqlite")
+def _sqlite(element: _Sql, compiler: SQLCompiler, **options: Any) -> str:
     return compiler.process(sa.text(_LIKE.sub(r"GLOB :\1_glob", element.text)), **options)
 
 
 def sql(text: str) -> Statement:
     """A statement from its text, with `:name` parameters."""
-    return Statement(_Words(text))
+    return Statement(_Sql(text))
 
 
-cached = lru_cache(maxsize=256)(sql)
+cached = lru_cache(maxsize=1024)(sql)
 """The statement of a text that is put together for a search; equal texts share one."""
 
 
