@@ -32,6 +32,7 @@ def prepare(folder: str) -> str:
 def wait(folder: str) -> str:
     import time
     print("waiting", flush=True)
+    Path(folder, "held").touch()
     while not Path(folder, "go").exists():
         time.sleep(0.05)
     return "done"
@@ -49,8 +50,10 @@ def until(said: Callable[[], object], what: str) -> None:
         time.sleep(0.05)
 
 
-def at_wait(yard: Yard, run: FlowRunId) -> bool:
-    return any(s.id == "wait" and s.status is StepStatus.RUNNING for s in yard.pipelines.steps(run))
+def at_wait(yard: Yard, run: FlowRunId, folder: Path) -> bool:
+    """The step is under way and its own code has begun, which is a little later."""
+    running = any(s.id == "wait" and s.status is StepStatus.RUNNING for s in yard.pipelines.steps(run))
+    return running and (folder / "held").exists()
 
 
 def ends(yard: Yard, run: FlowRunId) -> list[AttemptStatus]:
@@ -60,7 +63,7 @@ def ends(yard: Yard, run: FlowRunId) -> list[AttemptStatus]:
 def test_a_killed_worker_is_noticed_and_only_the_lost_step_runs_again(yard: Yard, tmp_path: Path) -> None:
     with module(tmp_path / "user", "held_flow", HELD) as written:
         submitted = written.held.submit(yard, str(tmp_path))
-    until(lambda: at_wait(yard, submitted.id), "the worker waits")
+    until(lambda: at_wait(yard, submitted.id, tmp_path), "the worker waits")
     worker = yard.pipelines.attempts(submitted.id)[0].pid
     began = time.monotonic()
     os.kill(worker, signal.SIGKILL)
@@ -94,7 +97,7 @@ def test_a_worker_that_dies_each_time_ends_its_run_as_failed(yard: Yard, tmp_pat
 def test_a_run_that_is_cancelled_stops_within_seconds(yard: Yard, tmp_path: Path) -> None:
     with module(tmp_path / "user", "held_flow", HELD) as written:
         submitted = written.held.submit(yard, str(tmp_path))
-    until(lambda: at_wait(yard, submitted.id), "the worker waits")
+    until(lambda: at_wait(yard, submitted.id, tmp_path), "the worker waits")
     worker = yard.pipelines.attempts(submitted.id)[0].pid
     began = time.monotonic()
     assert yard.pipelines.cancel(submitted.id).cancelling
@@ -136,7 +139,7 @@ def test_a_run_goes_on_after_the_whole_yard_was_killed(tmp_home: Path, tmp_path:
     try:
         with up.client() as yard, module(tmp_path / "user", "held_flow", HELD) as written:
             submitted = written.held.submit(yard, str(tmp_path))
-            until(lambda: at_wait(yard, submitted.id), "the worker waits")
+            until(lambda: at_wait(yard, submitted.id, tmp_path), "the worker waits")
             worker = yard.pipelines.attempts(submitted.id)[0].pid
         up.kill()
         until(lambda: not psutil.pid_exists(worker), "the worker dies with its yard")

@@ -6,6 +6,7 @@ a temporary folder and remembers what was said.
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -156,6 +157,7 @@ def _outside() -> StepContext:
     """One context for all plain calls of this process; its folder goes when the process does."""
     if not _local:
         folder = tempfile.TemporaryDirectory(prefix="yard-steps-")
+        atexit.register(folder.cleanup)
         where = Path(folder.name)
         (where / "kept").mkdir()
         _local.append((StepContext(keeper=LocalKeeper(where / "kept"), folder=where), folder))
