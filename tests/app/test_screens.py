@@ -41,23 +41,23 @@ def browser(house: House) -> Iterator[httpx2.Client]:
 def sign_in(house: House, browser: httpx2.Client) -> httpx2.Response:
     link = house.yard().governance.sign_in_link()
     assert browser.get(link.path).status_code == 200
-    return browser.post("/sign-in", data={"code": link.code, "to": "/kit"})
+    return browser.post("/sign-in", data={"code": link.code, "to": "/tables"})
 
 
 def test_a_stranger_is_sent_to_sign_in_and_a_program_hears_401(browser: httpx2.Client) -> None:
-    page = browser.get("/kit")
-    assert (page.status_code, page.headers["location"]) == (303, "/sign-in?to=%2Fkit")
-    assert browser.get("/kit.json", headers={"accept": "application/json"}).status_code == 401
+    page = browser.get("/tables")
+    assert (page.status_code, page.headers["location"]) == (303, "/sign-in?to=%2Ftables")
+    assert browser.get("/tables.json", headers={"accept": "application/json"}).status_code == 401
     assert browser.get("/nowhere").status_code in (303, 404)
 
 
 def test_a_link_signs_in_once_and_the_session_ends_at_sign_out(house: House, browser: httpx2.Client) -> None:
     answer = sign_in(house, browser)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/kit")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/tables")
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite" in cookie
-    page = browser.get("/kit")
+    page = browser.get("/tables")
     assert page.status_code == 200
     assert "owner" in page.text
     assert browser.get("/v1/whoami").json()["name"] == "owner"
@@ -83,6 +83,6 @@ def test_a_token_signs_in_too_and_serves_the_json_twin(house: House, browser: ht
     token = (house.settings.home_path / "state" / "owner.token").read_text().strip()
     assert browser.post("/sign-in", data={"token": token}).status_code == 303
     browser.cookies.clear()
-    twin = browser.get("/kit.json", headers={"authorization": f"Bearer {token}"})
+    twin = browser.get("/tables.json", headers={"authorization": f"Bearer {token}"})
     assert twin.status_code == 200
     assert twin.headers["content-type"].startswith("application/json")

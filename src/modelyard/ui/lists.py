@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from modelyard.kernel.clock import from_ms
+from modelyard.monitoring.api import AlertState
+from modelyard.pipelines.api import RunStatus
+from modelyard.registry.api import ProposalState
 from modelyard.ui.hub import slices
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import plural
-from modelyard.ui.kit.pages import Ask, Foot, Page, Screens
+from modelyard.ui.kit.pages import Ask, Count, Foot, Page, Screens
 from modelyard.ui.kit.tables import (
     NONE,
     ActorCell,
@@ -22,6 +25,7 @@ from modelyard.ui.kit.tables import (
 )
 from modelyard.ui.listing import ListData, list_page
 
+_SHORT = 40
 _RUN = {"RUNNING": "run", "SCHEDULED": "wait", "FINISHED": "ok", "FAILED": "bad", "KILLED": "off"}
 _FLOW = {"queued": "wait", "running": "run", "finished": "ok", "failed": "bad", "cancelled": "off"}
 _STAND = {"serving": "ok", "degraded": "warn", "starting": "run", "down": "bad"}
@@ -37,7 +41,32 @@ def screens() -> Screens:
         ("endpoints", _endpoints), ("monitors", _monitors), ("alerts", _alerts), ("audit", _audit),
     ):  # fmt: skip
         mine.page(f"/{path}", template="pages/list.html", nav=path)(make)
+    _counts(mine)
     return mine
+
+
+def _differs(runs: list[dict[str, str]], key: str) -> bool:
+    """True if a parameter tells runs apart; of one run, all do."""
+    return len(runs) < 2 or len({run.get(key) for run in runs}) > 1
+
+
+def _counts(mine: Screens) -> None:
+    """What matters now, beside the names in the navigation."""
+
+    @mine.count("alerts")
+    def alerts(calls: PageCalls) -> Count | None:
+        burning = len(slices(calls).monitoring.alerts(state=AlertState.OPEN, limit=100).items)
+        return Count(burning, "bad") if burning else None
+
+    @mine.count("proposals")
+    def proposals(calls: PageCalls) -> Count | None:
+        waiting = len(slices(calls).registry.proposals(state=ProposalState.OPEN, limit=100).items)
+        return Count(waiting) if waiting else None
+
+    @mine.count("pipelines")
+    def pipelines(calls: PageCalls) -> Count | None:
+        running = slices(calls).pipelines.counts().by_status.get(RunStatus.RUNNING, 0)
+        return Count(running, "run") if running else None
 
 
 def _after(ask: Ask) -> str | None:
@@ -48,12 +77,13 @@ def _runs(calls: PageCalls, ask: Ask) -> Page:
     where = ask.text("where")
     page = slices(calls).tracking.runs(where=where, limit=60, cursor=_after(ask))
     metrics = sorted({p.key for run in page.items for p in run.metrics})[:8]
-    params = sorted({key for run in page.items for key in run.params})[:6]
+    told = [{key: run.params.get(key, "") for key in run.params} for run in page.items]
+    params = sorted({k for run in told for k, v in run.items() if len(v) <= _SHORT and _differs(told, k)})[:6]
     columns = (
         Column("name", "Name", group="Run"), Column("state", "State", group="Run"),
         Column("started", "Started", Kind.TIME, group="Run"),
-        *(Column(f"p-{key}", key, group="Parameters") for key in params),
         *(Column(f"m-{key}", key, Kind.METRIC, group="Metrics") for key in metrics),
+        *(Column(f"p-{key}", key, group="Parameters") for key in params),
     )  # fmt: skip
     rows = []
     for run in page.items:
@@ -63,8 +93,8 @@ def _runs(calls: PageCalls, ask: Ask) -> Page:
             MarkCell(_RUN[run.status.value], run.status.value.lower()),
             TimeCell(from_ms(run.start_ms)),
         ]
-        cells += [run.params.get(key, NONE) for key in params]
         cells += [values.get(key, NONE) for key in metrics]
+        cells += [run.params.get(key, NONE) for key in params]
         rows.append(Row(tuple(cells), key=run.id, ref=f"run:{run.id}"))
     failed = sum(run.status.value == "FAILED" for run in page.items)
     state = f"{plural(len(rows), 'run')} on this page, {failed} failed." if rows else "No run is shown."

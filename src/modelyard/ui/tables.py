@@ -77,7 +77,7 @@ def _one(calls: PageCalls, ask: Ask) -> Page:
     lake, name = slices(calls).lake, ask.params["name"]
     at = ask.text("version") or None
     table = lake.table(name, at=at)
-    shown = lake.preview(name, at=at, limit=30)
+    shown = lake.preview(name, at=at, limit=14)
     heads = tuple(
         Column(c.name, c.name, Kind.NUMBER if c.type.startswith(_NUMBERS) else Kind.TEXT) for c in shown.columns
     )
