@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -31,10 +32,12 @@ _PR_SET_PDEATHSIG = 1
 CONTROL = "control"
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
     """Have the kernel end this process when its parent dies; called in a child before it runs its program."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the kernel was asked
+            os._exit(1)
 
 
 class _Child:
@@ -162,7 +165,7 @@ class Supervisor:
             try:
                 child.process = subprocess.Popen(
                     argv, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self._home,
-                    start_new_session=True, pass_fds=keep, preexec_fn=die_with_parent,  # noqa: PLW1509  # one prctl, no locks
+                    start_new_session=True, pass_fds=keep, preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509  # one prctl, no locks
                 )  # fmt: skip
             except OSError as err:
                 raise Internal(f"{child.wanted.name} cannot be started: {err.strerror}") from err
