@@ -59,7 +59,7 @@ def place_of(cursor: str | None, start: K) -> K:
     Raises:
         InvalidInput: the cursor is not one of a list whose key is of the kind of `start`.
     """
-    if not cursor:
+    if cursor is None:
         return start
     (key,) = decode_cursor(cursor, 1)
     if not isinstance(key, type(start)) or isinstance(key, bool):

@@ -72,7 +72,7 @@ def offset_of(cursor: str | None) -> int:
     Raises:
         InvalidInput: the cursor is none of ours.
     """
-    found = place_of(cursor, 0)
+    found = place_of(cursor or None, 0)
     if found < 0:
         raise InvalidInput("the cursor is not one that this list gave out; start again without it")
     return found

@@ -58,7 +58,7 @@ class Predictions:
         """An endpoint's predictions, newest first."""
         if route is not None and route not in ROUTES:
             raise InvalidInput(f"{route[:40]!r} is no route; there are {', '.join(ROUTES)}")
-        before = PREDICTION.parse(place_of(cursor, "")) if cursor else None
+        before = PREDICTION.parse(place_of(cursor, "")) if cursor is not None else None
         wanted = [f"route = '{route}'"] if route else []
         if before is not None:
             wanted.append(f"prediction < '{before}'")

@@ -17,7 +17,7 @@ def offset_of(cursor: str | None) -> int:
     Raises:
         InvalidInput: the cursor is not one of ours.
     """
-    offset = place_of(cursor, 0)
+    offset = place_of(cursor or None, 0)
     if not 0 <= offset < 2**53:
         raise InvalidInput("Invalid page token; start again without it")
     return offset
