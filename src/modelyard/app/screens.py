@@ -9,7 +9,7 @@ from modelyard.app.house import House
 from modelyard.edges.http.messages import App
 from modelyard.governance.service import GovernanceService
 from modelyard.kernel.errors import Internal
-from modelyard.ui import home, lists, tables
+from modelyard.ui import home, lists, models, proposals, tables
 from modelyard.ui.kit.frame import Vitals
 from modelyard.ui.kit.pages import Screens
 from modelyard.ui.kit.site import Site
@@ -17,7 +17,13 @@ from modelyard.ui.kit.site import Site
 
 def every_screen() -> tuple[Screens, ...]:
     """All pages, by slice."""
-    return (home.screens(), tables.screens(), lists.screens())
+    return (
+        home.screens(),
+        tables.screens(),
+        models.screens(),
+        proposals.screens(),
+        lists.screens(),
+    )
 
 
 def site(house: House, vitals: Callable[[], Vitals]) -> App:

@@ -17,6 +17,7 @@ from modelyard.ui.kit.tables import (
     Cell,
     Column,
     Kind,
+    LinkCell,
     MarkCell,
     RefCell,
     Row,
@@ -24,6 +25,7 @@ from modelyard.ui.kit.tables import (
     TimeCell,
 )
 from modelyard.ui.listing import ListData, list_page
+from modelyard.ui.models import model_url, proposal_url
 
 _SHORT = 40
 _RUN = {"RUNNING": "run", "SCHEDULED": "wait", "FINISHED": "ok", "FAILED": "bad", "KILLED": "off"}
@@ -137,10 +139,11 @@ def _models(calls: PageCalls, ask: Ask) -> Page:
     rows = tuple(
         Row(
             (
-                m.name, m.last_version, AliasCell(tuple(f"{a}@{v}" for a, v in sorted(m.aliases.items()))),
+                LinkCell(m.name, model_url(m.name)), m.last_version,
+                AliasCell(tuple(f"{a}@{v}" for a, v in sorted(m.aliases.items()))),
                 m.description[:120] or NONE, TimeCell(from_ms(m.updated_ms)),
             ),
-            key=m.name, ref=f"model:{m.name}",
+            key=m.name, href=model_url(m.name), ref=f"model:{m.name}",
         )
         for m in page.items
     )  # fmt: skip
@@ -163,9 +166,12 @@ def _proposals(calls: PageCalls, ask: Ask) -> Page:
         gates = f"{sum(g.outcome.opens for g in p.results)} of {len(p.results)}" if p.results else "not run"
         votes = f"{sum(r.vote.value == 'approve' for r in p.reviews)} of {p.needed}"
         mark = MarkCell(_PROPOSAL[p.state.value], p.state.value)
-        cells: tuple[Cell, ...] = (p.title or f"Proposal {p.number}", RefCell(f"model:{p.name}@{p.version}"))
+        cells: tuple[Cell, ...] = (
+            LinkCell(p.title or f"Proposal {p.number}", proposal_url(p)),
+            RefCell(f"model:{p.name}@{p.version}"),
+        )
         cells += (AliasCell((p.alias,)), mark, gates, votes, TimeCell(from_ms(p.created_ms)))
-        rows.append(Row(cells, key=str(p.number), ref=str(p.ref)))
+        rows.append(Row(cells, key=str(p.number), href=proposal_url(p), ref=str(p.ref)))
     waiting = sum(not p.state.is_over for p in page.items)
     state = f"{plural(waiting, 'proposal waits', 'proposals wait')} for a decision." if rows else "No proposal yet."
     lines = "yard registry propose tips 1\nyard registry run-gates tips 1\nyard registry approve tips 1"

@@ -1,0 +1,98 @@
+"""The pages of a model and of a proposal over a real house, with forms sent as somebody else's browser sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from modelyard.app import screens
+from modelyard.app.house import House
+from modelyard.registry.api import EvaluationRows, Gate, GateKind, Metric
+from modelyard.settings import Settings
+from modelyard.ui.kit.frame import Vitals
+
+TRUTH = [0.0, 1.0] * 60
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    made = House(Settings(home=str(tmp_path_factory.mktemp("models"))))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(house: House) -> TestClient:
+    made = TestClient(screens.site(house, Vitals), base_url="http://yard.test")
+    house.owner()
+    token = Path(house.settings.home_path, "state", "owner.token").read_text().strip()
+    made.headers.update({"authorization": f"Bearer {token}", "accept": "text/html"})
+    return made
+
+
+def proposed(house: House, name: str, wrong: float) -> int:
+    """A champion in production and a better version that is proposed for its place; the proposal's number."""
+    yard = house.yard()
+    yard.registry.create_model(name, "who tips")
+    for noise in (0.4, 0.1):
+        run = yard.tracking.start_run("0").id
+        yard.tracking.upload(run, "model/weights.txt", [str(noise).encode()])
+        version = yard.registry.register(name, f"runs:/{run}/model").version
+        scores = [0.1 + noise if t == 0 else 0.9 - noise for t in TRUTH]
+        yard.registry.evaluate(name, version, "holdout", EvaluationRows(labels=TRUTH, scores=scores))
+    yard.registry.set_alias(name, "production", 1)
+    good = Gate(name="good", kind=GateKind.THRESHOLD, metric=Metric.LOG_LOSS, at_most=wrong)
+    yard.registry.declare_gates(name, [good], approvals=0)
+    return yard.registry.propose(name, 2, title=f"better {name}").number
+
+
+def test_a_model_without_versions_shows_the_lines_that_fill_it(house: House, client: TestClient) -> None:
+    house.yard().registry.create_model("new one")
+    page = client.get("/models/new%20one")
+    assert page.status_code == 200 and "No version yet" in page.text and "No alias yet" in page.text
+    assert client.get("/models/nothing").status_code == 404
+
+
+def test_a_model_shows_versions_what_stood_for_production_and_what_is_proposed(
+    house: House, client: TestClient
+) -> None:
+    number = proposed(house, "tips", 0.9)
+    page = client.get("/models/tips?version=2&at=2999-01-01T00:00")
+    assert page.status_code == 200
+    for words in ("Version 1 is in production", "better tips", f"/proposals/tips/{number}", "no pickle", "@1</b> was"):
+        assert words in page.text
+    twin = client.get("/models/tips.json?version=2").json()
+    assert (twin["shown"]["version"], len(twin["versions"]["rows"])) == (2, 2)
+    assert "No version was production then" in client.get("/models/tips?at=1999-01-01T00:00").text
+    assert client.get("/models/tips?at=soon").status_code == 422
+    assert "/models/tips" in client.get("/models").text and f"/proposals/tips/{number}" in client.get("/proposals").text
+
+
+def test_a_proposal_is_gated_and_merged_by_its_forms(house: House, client: TestClient) -> None:
+    number = proposed(house, "fares", 0.9)
+    here = f"/proposals/fares/{number}"
+    page = client.get(here)
+    assert page.status_code == 200 and "waits for its gates to be run" in page.text
+    assert "log loss" in page.text and "forest ok" in page.text
+    assert client.get(f"/proposals/{number}", follow_redirects=False).headers["location"] == here
+    assert client.post(f"{here}/gates", data={"csrf": "wrong"}).status_code == 403
+    gated = client.post(f"{here}/gates", data={"csrf": ""})
+    assert "Ready to merge" in gated.text and "What a merge will do" in gated.text
+    merged = client.post(f"{here}/merge", data={"csrf": ""})
+    assert "moved to version 2" in merged.text
+    assert client.get(f"{here}.json").json()["proposal"]["state"] == "merged"
+    assert house.yard().registry.aliased("fares", "production").version == 2
+
+
+def test_a_closed_gate_keeps_a_proposal_from_merging_and_its_author_withdraws_it(
+    house: House, client: TestClient
+) -> None:
+    number = proposed(house, "zones", 0.01)
+    here = f"/proposals/zones/{number}"
+    assert "waits for 1 closed gate" in client.post(f"{here}/gates", data={"csrf": ""}).text
+    assert client.post(f"{here}/merge", data={"csrf": ""}).status_code in (409, 412, 403)
+    assert client.post(f"{here}/waive", data={"csrf": "", "gate": "good", "reason": "known"}).status_code == 403
+    assert "nothing was moved" in client.post(f"{here}/withdraw", data={"csrf": ""}).text
