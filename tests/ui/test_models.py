@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from modelyard.app import screens
 from modelyard.app.house import House
+from modelyard.governance.api import Role
 from modelyard.registry.api import EvaluationRows, Gate, GateKind, Metric
 from modelyard.settings import Settings
 from modelyard.ui.kit.frame import Vitals
@@ -24,13 +25,16 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     made.close()
 
 
-@pytest.fixture
-def client(house: House) -> TestClient:
+def browser(house: House, token: str) -> TestClient:
     made = TestClient(screens.site(house, Vitals), base_url="http://yard.test")
-    house.owner()
-    token = Path(house.settings.home_path, "state", "owner.token").read_text().strip()
     made.headers.update({"authorization": f"Bearer {token}", "accept": "text/html"})
     return made
+
+
+@pytest.fixture
+def client(house: House) -> TestClient:
+    house.owner()
+    return browser(house, Path(house.settings.home_path, "state", "owner.token").read_text().strip())
 
 
 def proposed(house: House, name: str, wrong: float) -> int:
@@ -96,3 +100,21 @@ def test_a_closed_gate_keeps_a_proposal_from_merging_and_its_author_withdraws_it
     assert client.post(f"{here}/merge", data={"csrf": ""}).status_code in (409, 412, 403)
     assert client.post(f"{here}/waive", data={"csrf": "", "gate": "good", "reason": "known"}).status_code == 403
     assert "nothing was moved" in client.post(f"{here}/withdraw", data={"csrf": ""}).text
+
+
+def test_somebody_else_waives_a_closed_gate_with_a_reason_and_approves(house: House) -> None:
+    number = proposed(house, "night", 0.01)
+    governance = house.yard().governance
+    member = governance.create_actor("mei")
+    governance.grant(member.id, Role.REVIEWER)
+    mei = browser(house, governance.create_token(member.id, "mei", days=1).secret)
+    here = f"/proposals/night/{number}"
+    house.yard().registry.run_gates("night", number)
+    page = mei.get(here).text
+    assert f"{here}/approve" in page and f"{here}/decline" in page and "Waive good" in page
+    waived = mei.post(f"{here}/waive", data={"csrf": "", "gate": "good", "reason": "known gap"}).text
+    assert "Waived by mei: known gap" in waived and "waived" in waived
+    assert "approves" in mei.post(f"{here}/approve", data={"csrf": "", "note": "looked"}).text
+    other = proposed(house, "day", 0.9)
+    declined = mei.post(f"/proposals/day/{other}/decline", data={"csrf": "", "reason": "worse at night"}).text
+    assert "worse at night" in declined and "nothing was moved" in declined

@@ -145,7 +145,7 @@ def _versions(found: list[ModelVersion], after: str, shown: int) -> Table:
             (
                 LinkCell(f"@{v.version}", f"{model_url(v.name)}?version={v.version}"),
                 AliasCell(v.aliases) if v.aliases else NONE, _scan(v.scan), v.size_bytes,
-                ", ".join(v.flavours) or NONE, RefCell(f"run:{v.run}", v.run[:8], bare=True) if v.run else NONE,
+                ", ".join(v.flavours) or NONE, RefCell(f"run:{v.run}", v.run[-8:], bare=True) if v.run else NONE,
                 MarkCell("ok", "attached") if v.served else NONE, v.description[:120] or NONE,
                 TimeCell(from_ms(v.created_ms)),
             ),

@@ -123,11 +123,13 @@ def _state(p: Proposal) -> str:
 
 
 def _compared(diff: ProposalDiff) -> tuple[Compared, ...]:
+    """Comparisons worth a row: by group only where both have a figure, or where there is no champion."""
+    kept = [one for one in diff.metrics if one.advantage is not None or not one.group or diff.champion is None]
     reach: dict[str, float] = {}
-    for one in diff.metrics:
+    for one in kept:
         ends = [abs(v) for v in (one.advantage, one.low, one.high) if v is not None]
         reach[one.metric] = max([reach.get(one.metric, 0.0), *ends])
-    return tuple(Compared(one, reach[one.metric] or 1.0) for one in diff.metrics)
+    return tuple(Compared(one, reach[one.metric] or 1.0) for one in kept)
 
 
 def _changes(diff: ProposalDiff) -> tuple[tuple[str, tuple[Change, ...]], ...]:
