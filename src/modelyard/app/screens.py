@@ -9,7 +9,20 @@ from modelyard.app.house import House
 from modelyard.edges.http.messages import App
 from modelyard.governance.service import GovernanceService
 from modelyard.kernel.errors import Internal
-from modelyard.ui import home, lists, models, proposals, tables
+from modelyard.ui import (
+    home,
+    inbox,
+    lineage,
+    lists,
+    manual,
+    models,
+    privacy,
+    proposals,
+    reports,
+    spending,
+    tables,
+    views,
+)
 from modelyard.ui.kit.frame import Vitals
 from modelyard.ui.kit.pages import Screens
 from modelyard.ui.kit.site import Site
@@ -23,6 +36,13 @@ def every_screen() -> tuple[Screens, ...]:
         models.screens(),
         proposals.screens(),
         lists.screens(),
+        inbox.screens(),
+        reports.screens(),
+        views.screens(),
+        lineage.screens(),
+        privacy.screens(),
+        spending.screens(),
+        manual.screens(),
     )
 
 

@@ -64,20 +64,23 @@ def screens() -> Screens:
     @mine.page("/", template="pages/home.html", nav="home")
     def home(calls: PageCalls, ask: Ask) -> Page:  # noqa: ARG001 - every page is called alike
         hub = slices(calls)
-        needs = tuple(sorted(_needs(hub), key=lambda need: need.since))
-        events = _allowed(lambda: hub.governance.events(limit=15).items) or []
+        waiting = tuple(sorted(needs(hub), key=lambda need: need.since))
+        events = allowed(lambda: hub.governance.events(limit=15).items) or []
         activity = tuple(
             Happening(from_ms(e.at_ms), e.kind.replace("_", " ").replace(".", ": "), tuple(map(str, e.writes[:2])))
             for e in events
         )
-        sentence = f"{plural(len(needs), 'thing needs', 'things need')} somebody." if needs else "Nothing needs you."
+        sentence = (
+            f"{plural(len(waiting), 'thing needs', 'things need')} somebody." if waiting else "Nothing needs you."
+        )
         foot = Foot("GET /v1/events", "yard governance events", "yard.governance.events()")
-        return Page("Home", HomeData(sentence, _stages(hub), needs, activity), foot=foot)
+        return Page("Home", HomeData(sentence, _stages(hub), waiting, activity), foot=foot)
 
     return mine
 
 
-def _allowed(ask: Callable[[], T]) -> T | None:
+def allowed(ask: Callable[[], T]) -> T | None:
+    """What a question answers; None where the looking actor may not ask it."""
     try:
         return ask()
     except Forbidden:
@@ -95,26 +98,27 @@ def _stages(hub: Slices) -> tuple[Stage, ...]:
     )
     stages = []
     for name, href, count in counts:
-        found = _allowed(count)
+        found = allowed(count)
         stages.append(Stage(name, href, found[0] if found else None, bool(found and found[1])))
     return tuple(stages)
 
 
-def _needs(hub: Slices) -> list[Need]:
-    alerts = _allowed(lambda: hub.monitoring.alerts(state=AlertState.OPEN, limit=20).items) or []
-    needs = [Need("bad", a.message, "/alerts", from_ms(a.opened_ms)) for a in alerts]
-    proposals = _allowed(lambda: hub.registry.proposals(limit=50).items) or []
-    needs += [
+def needs(hub: Slices) -> list[Need]:
+    """What waits for somebody: open alerts, open proposals, rows held back."""
+    alerts = allowed(lambda: hub.monitoring.alerts(state=AlertState.OPEN, limit=20).items) or []
+    found = [Need("bad", a.message, "/alerts", from_ms(a.opened_ms)) for a in alerts]
+    proposals = allowed(lambda: hub.registry.proposals(limit=50).items) or []
+    found += [
         Need("wait", p.title or f"Let {p.name}@{p.version} be {p.alias}", "/proposals", from_ms(p.created_ms))
         for p in proposals
         if not p.state.is_over
     ]
-    tables = _allowed(lambda: hub.lake.tables(limit=100).items) or []
-    needs += [
+    tables = allowed(lambda: hub.lake.tables(limit=100).items) or []
+    found += [
         Need(
             "warn", f"{plural(t.quarantined, 'row')} of {t.name} held back", f"/tables/{t.name}", from_ms(t.updated_ms)
         )
         for t in tables
         if t.quarantined
     ]
-    return needs
+    return found

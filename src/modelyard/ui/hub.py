@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol, cast
 
+from modelyard.cost.api import Cost
+from modelyard.features.api import Features
 from modelyard.governance.api import Governance
 from modelyard.lake.api import Lake
 from modelyard.monitoring.api import Monitoring
 from modelyard.pipelines.api import Pipelines
+from modelyard.quality.api import Quality
 from modelyard.registry.api import Registry
 from modelyard.serving.api import Serving
 from modelyard.tracking.api import Tracking
@@ -50,6 +53,21 @@ class Slices(Protocol):
     @property
     def governance(self) -> Governance:
         """The governance slice."""
+        ...
+
+    @property
+    def features(self) -> Features:
+        """The features slice."""
+        ...
+
+    @property
+    def quality(self) -> Quality:
+        """The quality slice."""
+        ...
+
+    @property
+    def cost(self) -> Cost:
+        """The cost slice."""
         ...
 
 
