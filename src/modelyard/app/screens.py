@@ -10,12 +10,14 @@ from modelyard.edges.http.messages import App
 from modelyard.governance.service import GovernanceService
 from modelyard.kernel.errors import Internal
 from modelyard.ui import (
+    endpoints,
     home,
     inbox,
     lineage,
     lists,
     manual,
     models,
+    monitors,
     privacy,
     proposals,
     reports,
@@ -36,6 +38,8 @@ def every_screen() -> tuple[Screens, ...]:
         models.screens(),
         proposals.screens(),
         lists.screens(),
+        endpoints.screens(),
+        monitors.screens(),
         inbox.screens(),
         reports.screens(),
         views.screens(),

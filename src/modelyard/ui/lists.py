@@ -191,7 +191,8 @@ def _endpoints(calls: PageCalls, ask: Ask) -> Page:
         total = sum(arm.weight for arm in e.route.arms) or 1.0
         route = ", ".join(f"{arm.role} @{arm.revision} {arm.weight / total * 100:.0f} %" for arm in e.route.arms)
         mark = MarkCell(_STAND[e.stand.value], e.stand.value)
-        rows.append(Row((e.name, mark, route, e.reason or NONE, TimeCell(from_ms(e.updated_ms))), key=e.name))
+        cells = (RefCell(str(e.ref), e.name, bare=True), mark, route, e.reason or NONE, TimeCell(from_ms(e.updated_ms)))
+        rows.append(Row(cells, key=e.name, href=f"/endpoints/{e.name}", ref=str(e.ref)))
     bad = [e.name for e in page.items if e.stand.value != "serving"]
     state = f"{', '.join(bad)} not fully serving." if bad else "All endpoints answer." if rows else "No endpoint yet."
     lines = "yard serving deploy tips tips@production\nyard serving endpoints\nyard serving predictions tips"
@@ -210,10 +211,11 @@ def _monitors(calls: PageCalls, ask: Ask) -> Page:
     rows = tuple(
         Row(
             (
-                m.name, words[m.drifted], RefCell(f"table:{m.watch.table}"), RefCell(str(m.watch.reference)),
+                RefCell(str(m.ref), m.name, bare=True), words[m.drifted],
+                RefCell(f"table:{m.watch.table}"), RefCell(str(m.watch.reference)),
                 NONE if m.last_ms is None else TimeCell(from_ms(m.last_ms)),
             ),
-            key=m.name, ref=str(m.ref),
+            key=m.name, href=f"/monitors/{m.name}", ref=str(m.ref),
         )
         for m in page.items
     )  # fmt: skip
@@ -234,10 +236,11 @@ def _alerts(calls: PageCalls, ask: Ask) -> Page:
     rows = tuple(
         Row(
             (
-                a.message[:160], MarkCell(_ALERT[a.state.value], a.state.value), RefCell(f"monitor:{a.monitor}"),
+                RefCell(str(a.ref), a.message[:160], bare=True), MarkCell(_ALERT[a.state.value], a.state.value),
+                RefCell(f"monitor:{a.monitor}"),
                 a.times, TimeCell(from_ms(a.opened_ms)),
             ),
-            key=str(a.id), ref=str(a.ref),
+            key=str(a.id), href=f"/alerts/{a.id}", ref=str(a.ref),
         )
         for a in page.items
     )  # fmt: skip
