@@ -21,6 +21,8 @@ from modelyard.ui import (
     privacy,
     proposals,
     reports,
+    runflows,
+    runs,
     spending,
     tables,
     views,
@@ -34,6 +36,8 @@ def every_screen() -> tuple[Screens, ...]:
     """All pages, by slice."""
     return (
         home.screens(),
+        runs.screens(),
+        runflows.screens(),
         tables.screens(),
         models.screens(),
         proposals.screens(),

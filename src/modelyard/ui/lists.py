@@ -97,7 +97,7 @@ def _runs(calls: PageCalls, ask: Ask) -> Page:
         ]
         cells += [values.get(key, NONE) for key in metrics]
         cells += [run.params.get(key, NONE) for key in params]
-        rows.append(Row(tuple(cells), key=run.id, ref=f"run:{run.id}"))
+        rows.append(Row(tuple(cells), key=run.id, href=f"/runs/{run.id}", ref=f"run:{run.id}"))
     failed = sum(run.status.value == "FAILED" for run in page.items)
     state = f"{plural(len(rows), 'run')} on this page, {failed} failed." if rows else "No run is shown."
     lines = "mlflow.set_tracking_uri(yard_address)\nmlflow.start_run()\nmlflow.log_metric('auc', 0.94)"
@@ -108,7 +108,9 @@ def _runs(calls: PageCalls, ask: Ask) -> Page:
 
 def _flow_runs(calls: PageCalls, ask: Ask) -> Page:
     pipelines = slices(calls).pipelines
-    page, counts = pipelines.flow_runs(limit=60, cursor=_after(ask)), pipelines.counts().by_status
+    flow = ask.text("flow")
+    page = pipelines.flow_runs(flow or None, limit=60, cursor=_after(ask))
+    counts = pipelines.counts().by_status
     columns = (
         Column("flow", "Flow"), Column("state", "State"), Column("steps", "Steps", Kind.COUNT),
         Column("cached", "Cached", Kind.COUNT), Column("at", "Queued", Kind.TIME), Column("why", "Why it failed"),
@@ -116,10 +118,11 @@ def _flow_runs(calls: PageCalls, ask: Ask) -> Page:
     rows = tuple(
         Row(
             (
-                f"{r.flow}@{r.version}", MarkCell(_FLOW[r.status.value], r.status.value), r.steps.planned,
+                LinkCell(f"{r.flow}@{r.version}", f"/pipelines/{r.id}"),
+                MarkCell(_FLOW[r.status.value], r.status.value), r.steps.planned,
                 r.steps.cached, TimeCell(from_ms(r.created_ms)), r.error[:120] or NONE,
             ),
-            key=str(r.id),
+            key=str(r.id), href=f"/pipelines/{r.id}", ref=f"flow_run:{r.id}",
         )
         for r in page.items
     )  # fmt: skip
@@ -127,7 +130,8 @@ def _flow_runs(calls: PageCalls, ask: Ask) -> Page:
     lines = "run = training.submit(yard, {'depth': 6})\nrun.wait()\nyard pipelines flow-runs"
     table = Table("flow-runs", "Flow runs", columns, rows, next=page.next or "")
     foot = Foot("GET /v1/flow-runs", "yard pipelines flow-runs", "yard.pipelines.flow_runs()")
-    return list_page(ListData("Pipelines", state + ".", table, "No flow has run yet", lines), foot)
+    data = ListData("Pipelines", state + ".", table, "No flow has run yet", lines, bool(flow), clear="/pipelines")
+    return list_page(data, foot)
 
 
 def _models(calls: PageCalls, ask: Ask) -> Page:

@@ -20,6 +20,7 @@ _ROADS = {
     "endpoint": "/endpoints/{name}",
     "experiment": "/runs?experiment={name}",
     "flow": "/pipelines/{name}",
+    "flow_run": "/pipelines/{name}",
     "model": "/models/{name}",
     "monitor": "/monitors/{name}",
     "pipeline": "/pipelines/{name}",
@@ -34,6 +35,7 @@ _ROADS = {
 _ICONS = {
     "actor": "person", "alert": "bell", "branch": "branch", "budget": "coin", "code": "code", "commit": "commit",
     "dataset": "layers", "endpoint": "endpoint", "experiment": "flask", "file": "file", "flow": "pipeline",
+    "flow_run": "pipeline",
     "model": "model", "monitor": "pulse", "pipeline": "pipeline", "prediction": "target", "proposal": "branch",
     "receipt": "shield", "run": "play", "source": "file", "step": "pipeline", "subject": "person", "table": "table",
     "trial": "split", "view": "columns",
