@@ -12,6 +12,16 @@ from modelyard.serving.api import Serving
 from modelyard.serving.reactions import duties, recover
 from modelyard.serving.service import ServingService
 from modelyard.serving.store import MIGRATIONS
+from modelyard.settings import Settings
+
+
+LOOPBACK = "127.0.0.1"
+
+
+def _listen(settings: Settings) -> tuple[str, int]:
+    """Where the model server listens: it has no TLS of its own, so beyond loopback only if nobody minds."""
+    host = settings.host if settings.insecure else LOOPBACK
+    return host, settings.serving_port
 
 
 def _build(engines: Engines) -> ServingService:
@@ -19,7 +29,7 @@ def _build(engines: Engines) -> ServingService:
     return ServingService(
         home=engines.home, registry=engines.service(Registry), lake=engines.service(Lake), objects=engines.objects,
         compute=lambda: engines.compute, children=FileChildren(engines.home / "run" / "children"),
-        credentials=lambda: who, listen=(engines.settings.host, engines.settings.serving_port),
+        credentials=lambda: who, listen=_listen(engines.settings),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from modelyard.kernel.refs import Ref
 
 _BUILDERS = ("lake", "quality", "features", "tracking", "pipelines", "serving", "monitoring", "teamwork")
 _SLICES = (*_BUILDERS, "registry", "governance", "cost", "estate")
-_VIEW = frozenset(f"{name}:read" for name in _SLICES)
+_VIEW = frozenset({"yard:metrics", *(f"{name}:read" for name in ("yard", *_SLICES))})
 
 ROLES: dict[Role, frozenset[str]] = {
     Role.VIEWER: _VIEW,
