@@ -14,7 +14,6 @@ from modelyard.serving.service import ServingService
 from modelyard.serving.store import MIGRATIONS
 from modelyard.settings import Settings
 
-
 LOOPBACK = "127.0.0.1"
 
 
