@@ -43,6 +43,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sync: Annotated[
         str, Meta(pattern="^(full|normal)$", description="full: an answer is on disk; normal: survives kill, not power")
     ] = "full"
+    source_folders: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="local folders that sources may read below, and buckets they may read with the yard's own keys"
+        ),
+    ] = ()
+    source_hosts: Annotated[
+        tuple[str, ...], Meta(description="the only hosts that sources may dial, separated by commas; empty: any")
+    ] = ()
     threads: Annotated[int, Meta(ge=1, le=64, description="worker threads for long reads and work")] = 4
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="least level logged")] = "info"
 
@@ -72,7 +81,7 @@ def load(
     home = Path(str(merged.get("home", Settings().home))).expanduser()
     home = home if home.is_absolute() else here / home
     merged = {**_file(home / FILE), **merged, "home": str(home)}
-    for name in ("allow_host",):
+    for name in ("allow_host", "source_folders", "source_hosts"):
         if isinstance(merged.get(name), str):
             merged[name] = [h.strip() for h in merged[name].split(",") if h.strip()]
     try:

@@ -26,6 +26,7 @@ from modelyard.ports.online import Online
 from modelyard.ports.queries import Queries
 from modelyard.ports.queue import Queue
 from modelyard.ports.secrets import Secrets
+from modelyard.ports.sources import Sources
 from modelyard.ports.tables import Tables
 from modelyard.ports.webhooks import Webhooks
 from modelyard.settings import Settings
@@ -118,6 +119,13 @@ class Engines:
         from modelyard.adapters.secrets import open_secrets
 
         return open_secrets(self.home / "state")
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Other systems that rows and files are read from; each library is loaded for its first address."""
+        from modelyard.adapters.sources import Grounds, KnownSources
+
+        return KnownSources(Grounds(folders=self.settings.source_folders, hosts=self.settings.source_hosts))
 
     @cached_property
     def webhooks(self) -> Webhooks:
