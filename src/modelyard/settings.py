@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     serving_port: Annotated[int, Meta(ge=0, le=65535, description="port of the model server; 0: any free one")] = 0
     database: Annotated[str, Meta(description="postgresql://... ; empty: SQLite in the home")] = ""
     objects: Annotated[str, Meta(description="s3://bucket/prefix ; empty: a folder in the home")] = ""
+    tables: Annotated[str, Meta(description="s3://bucket/prefix of the lake's tables; empty: the home")] = ""
     online: Annotated[str, Meta(description="redis://... ; empty: LMDB in the home")] = ""
     allow_host: Annotated[
         tuple[str, ...], Meta(description="further names this yard may be called by, separated by commas")

@@ -10,6 +10,7 @@ import pyarrow as pa
 from modelyard.adapters.delta import DeltaTables
 from modelyard.adapters.duck import DuckQueries
 from modelyard.adapters.objects.folder import FolderObjects
+from modelyard.adapters.places.folder import FolderPlace
 from modelyard.lake.api import Inspector, Lake
 from modelyard.lake.service import LakeService
 from modelyard.testing import Bench
@@ -21,7 +22,7 @@ def lake_service(bench: Bench, inspector: Inspector | None = None) -> Iterator[L
     root = bench.home / "lake"
     queries = DuckQueries(root / "spill")
     yield LakeService(
-        tables=lambda: DeltaTables(root / "tables", bench.home / "run", bench.clock),
+        tables=lambda: DeltaTables(FolderPlace(root / "tables"), bench.home / "run", bench.clock),
         queries=lambda: queries, objects=FolderObjects(bench.home / "objects"), folder=root, inspector=inspector,
     )  # fmt: skip
     queries.close()

@@ -1,4 +1,4 @@
-"""The tables port on Delta Lake in a local folder, read and committed through `deltalake`.
+"""The tables port on Delta Lake, in a local folder or a bucket, read and committed through `deltalake`.
 
 Data files come from outside, so no statistics and no predicate ever reach the log unasked: what the log says of a file
 is exactly its `DataFile`. A commit is refused where another writer was quicker; it is never retried here.
@@ -9,13 +9,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,11 +23,14 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
+from modelyard.adapters.places import Place
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.errors import NotFound, StaleVersion
 from modelyard.ports.tables import DataFile
 
 _LOG = "_delta_log"
+_FIRST = f"{_LOG}/{0:020d}.json"
+_EPOCH = f"{_LOG}/_rewritten"  # changes whenever files changed under their names; other machines then drop copies
 _CHECKPOINT_EVERY = 20
 _REMEMBERED = 512
 _PROPERTIES = {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "100000"}
@@ -35,35 +38,38 @@ _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=
 
 
 class DeltaTables:
-    """Delta tables below one folder.
+    """Delta tables in one place.
 
     Args:
-        root: holds one folder a table; made on first use.
-        locks: where the lock files lie, outside of what readers list.
+        place: holds one folder a table; made on first use.
+        locks: where this machine's lock files lie, outside of what readers list.
     """
 
-    def __init__(self, root: Path, locks: Path, clock: Clock) -> None:
-        self._root = root
+    def __init__(self, place: Place, locks: Path, clock: Clock) -> None:
+        self._place = place
         self._locks = locks
         self._clock = clock
         self._guard = threading.Lock()
         self._known: OrderedDict[tuple[str, int], tuple[DataFile, ...]] = OrderedDict()
+        self._sizes: dict[str, dict[str, int]] = {}
+        self._epochs: dict[str, bytes] = {}
 
     def create(self, location: str, schema: pa.Schema) -> int:
         """Make an empty table, in place of whatever an unfinished creation left."""
         self.drop(location)
-        (self._root / location).mkdir(parents=True)
-        DeltaTable.create(self._path(location), schema, configuration=_PROPERTIES)
+        self._place.make(location)
+        DeltaTable.create(
+            self._place.address(location), schema, configuration=_PROPERTIES, storage_options=self._place.options
+        )
         return 0
 
     def exists(self, location: str) -> bool:
         """True if the location holds a table's log."""
-        return (self._root / location / _LOG / f"{0:020d}.json").is_file()
+        return self._place.exists(location, _FIRST)
 
     def publish(self, location: str, path: str, source: Path) -> None:
-        """Move a finished local file into the table; it is synced first."""
-        _sync(source)
-        source.rename(self._root / location / path)
+        """Move a finished local file into the table, durably."""
+        self._place.take(location, path, source)
 
     def advance(
         self, location: str, *, base: int, target: Sequence[DataFile], schema: pa.Schema, info: Mapping[str, str]
@@ -101,12 +107,14 @@ class DeltaTables:
     def files(self, location: str, version: int) -> tuple[DataFile, ...]:
         """The files a version consists of, in order of path."""
         key = (location, version)
+        self._notice_rewriting(location)
         with self._guard:
             if (known := self._known.get(key)) is not None:
                 self._known.move_to_end(key)
                 return known
         found = self._read(self._open(location, version))
         with self._guard:
+            self._sizes.setdefault(location, {}).update((file.path, file.size_bytes) for file in found)
             self._known[key] = found
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
@@ -123,35 +131,32 @@ class DeltaTables:
 
     def local(self, location: str, path: str) -> Path:
         """The file as a local path."""
-        return self._root / location / path
+        size = self._sizes.get(location, {}).get(path)
+        return self._place.local(location, path, size_bytes=size)
 
     def rewrite(self, location: str, replaced: Mapping[str, Path]) -> None:
         """Replace the content of files in every version that holds them, log statistics included."""
         for path, source in replaced.items():
             self.publish(location, path, source)
-        root = self._root / location
-        log = root / _LOG
-        if not sum(_mend(entry, root) for entry in sorted(log.glob("*.json"))):
+        place = self._place
+        log = [path for path in place.listing(location) if path.startswith(f"{_LOG}/")]
+        if not sum(_mend(place, location, path) for path in log if path.endswith(".json")):
             return
-        for old in (*log.glob("*.checkpoint*.parquet"), log / "_last_checkpoint"):
-            old.unlink(missing_ok=True)
+        for old in log:
+            if ".checkpoint" in old or old.endswith("_last_checkpoint"):
+                place.remove(location, old)
+        if place.shared:
+            place.write(location, _EPOCH, uuid4().hex.encode())
         self._forget(location)
         self.checkpoint(location)
 
     def expel(self, location: str, paths: Collection[str]) -> int:
         """Remove files that no wanted version refers to."""
-        found = 0
-        for path in paths:
-            file = self._root / location / path
-            found += file.is_file()
-            file.unlink(missing_ok=True)
-        return found
+        return sum(self._place.remove(location, path) for path in paths)
 
     def listing(self, location: str) -> list[str]:
         """Every data file below the location, and what a killed writer left beside them."""
-        root = self._root / location
-        found = (p for p in root.rglob("*") if p.is_file() and _LOG not in p.relative_to(root).parts)
-        return sorted(str(p.relative_to(root)) for p in found)
+        return [path for path in self._place.listing(location) if not path.startswith(f"{_LOG}/")]
 
     def checkpoint(self, location: str) -> None:
         """Fold the log into a checkpoint."""
@@ -159,14 +164,12 @@ class DeltaTables:
 
     def drop(self, location: str) -> None:
         """Remove the table with everything in it."""
-        folder = self._root / location
-        if folder.exists():
-            shutil.rmtree(folder)
+        self._place.drop(location)
         self._forget(location)
 
     def locations(self) -> list[str]:
         """Every location that holds something."""
-        return sorted(p.name for p in self._root.iterdir() if p.is_dir()) if self._root.is_dir() else []
+        return self._place.locations()
 
     @contextmanager
     def locked(self, location: str) -> Iterator[None]:
@@ -179,12 +182,9 @@ class DeltaTables:
         finally:
             os.close(handle)
 
-    def _path(self, location: str) -> str:
-        return str(self._root / location)
-
     def _open(self, location: str, version: int | None) -> Any:
         try:
-            return DeltaTable(self._path(location), version=version)
+            return DeltaTable(self._place.address(location), version=version, storage_options=self._place.options)
         except TableNotFoundError as err:
             raise NotFound(f"there is no stored table {location}") from err
         except DeltaError as err:
@@ -205,6 +205,19 @@ class DeltaTables:
         with self._guard:
             for key in [key for key in self._known if key[0] == location]:
                 del self._known[key]
+            self._sizes.pop(location, None)
+
+    def _notice_rewriting(self, location: str) -> None:
+        """Drop what this process knows of a location whose files another machine rewrote."""
+        if not self._place.shared:
+            return
+        epoch = self._place.read(location, _EPOCH) if self._place.exists(location, _EPOCH) else b""
+        with self._guard:
+            known = self._epochs.get(location)
+            self._epochs[location] = epoch
+        if known != epoch and (known is not None or epoch):
+            self._place.forget(location)
+            self._forget(location)
 
 
 def _stats(row: Mapping[str, Any]) -> str:
@@ -218,30 +231,20 @@ def _stats(row: Mapping[str, Any]) -> str:
     return json.dumps(kept)
 
 
-def _mend(entry: Path, root: Path) -> bool:
+def _mend(place: Place, location: str, entry: str) -> bool:
     """Rewrite one log entry where it gives a file another size than it has; True if it did."""
     lines, changed = [], False
-    for line in entry.read_text(encoding="utf-8").splitlines():
+    for line in place.read(location, entry).decode("utf-8").splitlines():
         action = json.loads(line)
         body = action.get("add") or action.get("remove")
-        file = None if body is None else root / body["path"]
-        if file is not None and body.get("size") is not None and file.is_file() and file.stat().st_size != body["size"]:
-            body["size"] = file.stat().st_size
+        size = None if body is None or body.get("size") is None else place.size(location, body["path"])
+        if body is not None and size is not None and size != body["size"]:
+            body["size"] = size
             if "add" in action:
-                body["stats"] = json.dumps({"numRecords": pq.read_metadata(file).num_rows})
+                rows = pq.read_metadata(place.local(location, body["path"], size_bytes=size)).num_rows
+                body["stats"] = json.dumps({"numRecords": rows})
             line, changed = json.dumps(action), True
         lines.append(line)
     if changed:
-        fresh = entry.with_name(f".{entry.name}.tmp")
-        fresh.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        _sync(fresh)
-        fresh.replace(entry)
+        place.write(location, entry, ("\n".join(lines) + "\n").encode())
     return changed
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -136,11 +136,13 @@ class Engines:
 
     @cached_property
     def tables(self) -> Tables:
-        """Delta tables in the home."""
+        """Delta tables in the home, or in the bucket that the address names."""
         with _extra("lake"):
             from modelyard.adapters.delta import DeltaTables
+        from modelyard.adapters.places import open_place
 
-        return DeltaTables(self.home / "lake" / "tables", self.home / "run" / "tables", self.clock)
+        place = open_place(self.settings.tables or self.home / "lake" / "tables", cache=self.home / "lake" / "copies")
+        return DeltaTables(place, self.home / "run" / "tables", self.clock)
 
     @cached_property
     def queries(self) -> Queries:
