@@ -1,12 +1,19 @@
-"""A real S3 server on loopback for tests, from PyPI; conditional puts are enforced. Skips where it is not installed."""
+"""A real S3 server on loopback for tests, from PyPI; conditional puts are enforced. Skips where it is not installed.
+
+The server looks for an object and puts it in two steps, so two puts at the same moment could both be the first, which
+S3 itself rules out; here requests take turns.
+"""
 
 from __future__ import annotations
 
+import io
 import logging
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -40,14 +47,24 @@ class S3Server:
 def s3_server() -> Iterator[S3Server]:
     """A server that lives as long as the block, in a thread of this process on a port of the system's choice."""
     try:
-        from moto.server import ThreadedMotoServer
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+        from werkzeug.serving import make_server
     except ImportError:
         pytest.skip("no S3 server here; install one: pip install 'moto[server]'")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    backend, turn = DomainDispatcherApplication(create_backend_app), threading.Lock()
+
+    def one_at_a_time(environ: dict[str, Any], start: Any) -> list[bytes]:
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        with turn:
+            return [b"".join(backend(environ, start))]
+
+    server = make_server("127.0.0.1", 0, one_at_a_time, threaded=True, request_handler=MotoRequestHandler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
     try:
-        host, port = server.get_host_and_port()
-        yield S3Server(f"http://{host}:{port}")
+        yield S3Server(f"http://127.0.0.1:{server.server_port}")
     finally:
-        server.stop()
+        server.shutdown()
+        thread.join()
+        server.server_close()
