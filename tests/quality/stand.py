@@ -38,7 +38,7 @@ def open_house(bench: Bench) -> Iterator[House]:
     inspector = LateInspector()
     queries = DuckQueries(bench.home / "spill")
     with lake_service(bench, inspector) as lake:
-        service = QualityService(lake=lake, files=lake, queries=lambda: queries)
+        service = QualityService(lake=lake, files=lake, held=lake, queries=lambda: queries)
         inspector.service = service
         yield House(bench, bench.open(Lake, lake), bench.open(Quality, service), service)
     queries.close()

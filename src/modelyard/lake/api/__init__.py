@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelyard.lake.api.inspection import Inspection, Inspector, Verdict
+from modelyard.lake.api.inspection import HeldRows, Inspection, Inspector, Verdict
 from modelyard.lake.api.news import (
     LoadRefused,
     QuarantineDropped,
@@ -55,6 +55,7 @@ __all__ = [
     "Erasure",
     "Files",
     "Format",
+    "HeldRows",
     "Inspection",
     "Inspector",
     "Lake",

@@ -6,11 +6,12 @@ that neither side holds them in memory.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from modelyard.lake.api.records import Column, LoadId
+from modelyard.lake.api.records import Column, LoadId, QuarantinedRow
 
 
 class Inspection(Struct, frozen=True, kw_only=True):
@@ -21,6 +22,9 @@ class Inspection(Struct, frozen=True, kw_only=True):
         existing: Parquet files of the rows that will stand beside them; empty where the load replaces all.
         rejects: a path where the inspector writes Parquet of `_row` (int64) and `reason` (string), several rows for
             a row that fails several checks.
+        record: the load under which the rows will be recorded: of rows that are loaded again, the replay.
+        at: the branch that the rows go to; None for the main one.
+        dry: True where nothing will be taken, whatever the answer: no report is to be kept.
     """
 
     table: str
@@ -29,6 +33,9 @@ class Inspection(Struct, frozen=True, kw_only=True):
     files: tuple[str, ...]
     existing: tuple[str, ...]
     rejects: str
+    record: LoadId | None = None
+    at: str | None = None
+    dry: bool = False
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -51,4 +58,17 @@ class Inspector(Protocol):
 
     def inspect(self, about: Inspection) -> Verdict:
         """Judge; runs inside the load's call, outside of its transaction."""
+        ...
+
+
+@runtime_checkable
+class HeldRows(Protocol):
+    """Where slices above read a load's quarantine from end to end."""
+
+    def held_rows(self, load: LoadId) -> Iterator[QuarantinedRow]:
+        """Every row that the load put into the quarantine, whatever became of it, as they were found.
+
+        Raises:
+            NotFound: no such load.
+        """
         ...

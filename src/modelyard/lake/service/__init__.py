@@ -199,6 +199,12 @@ class LakeService(Lake):
         after = place_of(cursor, 0)
         return quarantine.listed(self._desk, _load(load), state=state, after=after, limit=limit)
 
+    def held_rows(self, load: LoadId) -> Iterator[QuarantinedRow]:
+        """Every row of a load's quarantine, for a reader in this process."""
+        from modelyard.lake.service import quarantine
+
+        return quarantine.every(self._desk, _load(load))
+
     def replay(self, load: LoadId, *, mends: tuple[Mend, ...] = (), rows: tuple[int, ...] = ()) -> Load:
         """Load held rows again."""
         from modelyard.lake.service import mending

@@ -55,7 +55,7 @@ def take_in(
     desk: Desk, source: Source, *, table: str, load: LoadId, columns: Sequence[Column], existing: Sequence[str],
     folder: Path, merge_by: Sequence[str] = (),
 ) -> Intake:  # fmt: skip
-    """Turn a source into data files and a quarantine file in `folder`.
+    """Turn a source into data files and a quarantine file in `folder`, which is named by the load to be recorded.
 
     Args:
         existing: Parquet files of the rows that will stay beside the new ones.
@@ -73,7 +73,7 @@ def take_in(
         done.verdict = desk.inspector.inspect(
             Inspection(
                 table=table, load=load, columns=tuple(columns), files=tuple(map(str, files)),
-                existing=tuple(existing), rejects=str(rejects),
+                existing=tuple(existing), rejects=str(rejects), record=LoadId(folder.name),
             )
         )  # fmt: skip
     reasons: dict[int, list[str]] = {}

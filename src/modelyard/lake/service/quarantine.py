@@ -18,19 +18,20 @@ _BATCH = 10_000
 
 def listed(desk: Desk, load: Load, *, state: RowState | None, after: int, limit: int) -> Page[QuarantinedRow]:
     """A load's rows after a place, in order."""
-    resolved = loads.resolved(calls.current().tx, load.id)
-
-    def wanted() -> Iterator[QuarantinedRow]:
-        for row, raw, reasons in kept(desk, load, after=after):
-            became, note = resolved.get(row, (RowState.HELD, ""))
-            if state in (None, became):
-                yield QuarantinedRow(
-                    load=load.id, table=load.table, source=load.source, row=row, reasons=tuple(reasons), raw=raw,
-                    state=became, note=note,
-                )  # fmt: skip
-
-    first = nsmallest(limit + 1, wanted(), key=lambda each: each.row)
+    wanted = (each for each in every(desk, load, after=after) if state in (None, each.state))
+    first = nsmallest(limit + 1, wanted, key=lambda each: each.row)
     return page_of(first, limit, lambda each: (each.row,))
+
+
+def every(desk: Desk, load: Load, *, after: int = 0) -> Iterator[QuarantinedRow]:
+    """A load's rows after a place, as they were found, whatever became of them."""
+    resolved = loads.resolved(calls.current().tx, load.id)
+    for row, raw, reasons in kept(desk, load, after=after):
+        became, note = resolved.get(row, (RowState.HELD, ""))
+        yield QuarantinedRow(
+            load=load.id, table=load.table, source=load.source, row=row, reasons=tuple(reasons), raw=raw,
+            state=became, note=note,
+        )  # fmt: skip
 
 
 def kept(desk: Desk, load: Load, *, after: int = 0) -> Iterator[tuple[int, str, list[str]]]:

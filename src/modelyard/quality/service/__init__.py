@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from modelyard.kernel.errors import InvalidInput, MissingExtra, NotFound
 from modelyard.kernel.pages import Limit, Page, page_of, place_of
 from modelyard.kernel.refs import Name, ref
-from modelyard.lake.api import Files, Inspection, Lake
+from modelyard.lake.api import Files, HeldRows, Inspection, Lake
 from modelyard.lake.api import Verdict as LoadVerdict
 from modelyard.ports import calls
 from modelyard.ports.queries import Queries
-from modelyard.quality.api import Contract, ContractDeclared, DeclaredContract, Quality, Report, ReportId
-from modelyard.quality.model.checks import checks_of
+from modelyard.quality.api import Contract, ContractDeclared, DeclaredContract, Outcome, Quality, Report, ReportId
 from modelyard.quality.model.suggestion import suggest
-from modelyard.quality.store import contracts, reports
+from modelyard.quality.store import contracts, reports, sketches
 
 _LONGEST_TEXT = 1 << 20
 
@@ -25,21 +24,22 @@ class QualityService(Quality):
     """Contracts on the lake's tables; also the lake's inspector.
 
     Args:
-        lake, files: the same service, as operations and as files to read in this process.
+        lake, files, held: the same service, as operations, as files and as quarantine to read in this process.
         queries: gives the query engine when it is first needed.
     """
 
-    def __init__(self, *, lake: Lake, files: Files, queries: Callable[[], Queries]) -> None:
+    def __init__(self, *, lake: Lake, files: Files, held: HeldRows, queries: Callable[[], Queries]) -> None:
         self._lake = lake
         self._files = files
+        self._held = held
         self._queries = queries
 
     def declare(self, table: Name, contract: Contract) -> DeclaredContract:
         """Declare what a table promises."""
         from modelyard.quality.service import inspection
+        from modelyard.quality.service.surroundings import Surroundings
 
-        checks = checks_of(contract)
-        inspection.rehearse(self._queries(), contract, checks, self._columns(table))
+        inspection.rehearse(self._queries(), _made(table, 1, contract), Surroundings(self._lake, self._files, table))
 
         def keep() -> DeclaredContract:
             call = calls.current()
@@ -47,10 +47,7 @@ class QualityService(Quality):
             if before is not None and before.contract == contract:
                 return before
             version = 1 if before is None else before.version + 1
-            made = DeclaredContract(
-                table=table, version=version, ref=ref("contract", table, version), contract=contract,
-                author=call.actor.id, at_ms=call.now_ms,
-            )  # fmt: skip
+            made = _made(table, version, contract)
             contracts.add(call.tx, made)
             call.emit(ContractDeclared(table=table, version=version), writes=(made.ref,))
             return made
@@ -86,8 +83,7 @@ class QualityService(Quality):
 
         declared = self.contract(table)
         found = self._files.files(table, at=at)
-        keys = self._lake.table(table, at=at).keys
-        return inspection.check(self._queries(), declared, found, keys=keys)
+        return inspection.check(self._queries(), declared, found, lake=self._lake, files=self._files, at=at)
 
     def reports(self, *, table: Name | None = None, cursor: str | None = None, limit: Limit = 50) -> Page[Report]:
         """List reports, newest first."""
@@ -101,6 +97,31 @@ class QualityService(Quality):
             raise NotFound(f"there is no report {report}; list them: yard quality reports")
         return found
 
+    def failing_rows(self, table: Name, report: ReportId, check: str) -> Iterator[bytes]:
+        """Read every row that broke a check of a report."""
+        from modelyard.quality.service import failures
+
+        found = self._report_of(table, report, check)
+        return failures.rows(
+            self._queries(), self.contract(table, version=found.contract), found, check, lake=self._lake,
+            files=self._files, held=self._held,
+        )  # fmt: skip
+
+    def trend(self, table: Name, check: str, *, cursor: str | None = None, limit: Limit = 50) -> Page[Outcome]:
+        """Show how one check went over time."""
+        before = place_of(cursor, "") or None
+        found = reports.of_check(calls.current().tx, table, check, before=before, most=limit + 1)
+        return page_of(found, limit, lambda each: (each.report,))
+
+    def _report_of(self, table: str, report: ReportId, check: str) -> Report:
+        found = self.report(report)
+        if found.table != table:
+            raise NotFound(f"report {report} is of table {found.table}, not of {table}")
+        if all(result.name != check for result in found.results):
+            names = ", ".join(result.name for result in found.results)
+            raise NotFound(f"report {report} has no check {check!r}; it has {names[:600]}")
+        return found
+
     def inspect(self, about: Inspection) -> LoadVerdict:
         """Judge rows that wait to be taken into a table."""
         declared = contracts.newest(calls.current().tx, about.table)
@@ -108,17 +129,25 @@ class QualityService(Quality):
             return LoadVerdict()
         from modelyard.quality.service import inspection
 
-        return inspection.inspect(self._queries(), declared, about)
+        return inspection.inspect(self._queries(), declared, about, lake=self._lake, files=self._files)
 
-    def forget_samples(self, table: str) -> None:
-        """Remove sample rows from a table's reports, after an erasure."""
-        calls.current().unit(lambda: reports.forget_samples(calls.current().tx, table))
+    def forget_values(self, table: str) -> None:
+        """Remove what came from a table's rows: samples of its reports, and sketches."""
 
-    def _columns(self, table: str) -> dict[str, str] | None:
-        try:
-            return {column.name: column.type for column in self._lake.table(table).columns}
-        except NotFound:
-            return None
+        def forget() -> None:
+            tx = calls.current().tx
+            reports.forget_samples(tx, table)
+            sketches.forget(tx, table)
+
+        calls.current().unit(forget)
+
+
+def _made(table: str, version: int, contract: Contract) -> DeclaredContract:
+    call = calls.current()
+    return DeclaredContract(
+        table=table, version=version, ref=ref("contract", table, version), contract=contract, author=call.actor.id,
+        at_ms=call.now_ms,
+    )  # fmt: skip
 
 
 def parse(text: str) -> Contract:

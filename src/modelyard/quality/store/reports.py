@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from modelyard.ports.database import Migration, Statement, Transaction
-from modelyard.quality.api import Report, ReportId
+from modelyard.quality.api import CheckResult, Outcome, Report, ReportId
 
 REPORTS = Migration(
     slice="quality",
@@ -42,6 +42,7 @@ _BODIES = Statement(sa.select(reports.c.id, reports.c.body).where(reports.c.tabl
 _REPLACE = Statement(
     sa.update(reports).where(reports.c.id == sa.bindparam("report")).values(body=sa.bindparam("fresh"))
 )
+_STEP = 100
 _LAST = "\x7f"
 _decoder = msgspec.json.Decoder(Report)
 
@@ -65,6 +66,23 @@ def listed(tx: Transaction, *, table: str | None, before: str | None, most: int)
     else:
         rows = tx.all(_OF_TABLE, {"name": table, "before": before or _LAST, "most": most})
     return [_decoder.decode(row[0]) for row in rows]
+
+
+def of_check(tx: Transaction, table: str, check: str, *, before: str | None, most: int) -> list[Outcome]:
+    """How one check went in each report of a table, newest first; reports without it are passed over."""
+    found: list[Outcome] = []
+    while len(found) < most and (page := listed(tx, table=table, before=before, most=_STEP)):
+        found += [_outcome(report, result) for report in page for result in report.results if result.name == check]
+        before = page[-1].id
+    return found[:most]
+
+
+def _outcome(report: Report, result: CheckResult) -> Outcome:
+    return Outcome(
+        report=report.id, about=report.about, at_ms=report.at_ms, contract=report.contract, severity=result.severity,
+        broke=result.failed > 0 or bool(result.note), failed=result.failed, share=result.share,
+        measured=result.measured,
+    )  # fmt: skip
 
 
 def forget_samples(tx: Transaction, table: str) -> None:
