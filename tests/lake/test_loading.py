@@ -194,3 +194,28 @@ def test_json_lines_and_parquet_load_alike(lake: Lake) -> None:
     assert lake.load("p", [sink.getvalue()]).rows_loaded == 3
     with pytest.raises(InvalidInput, match="Parquet"):
         lake.load("p", [sink.getvalue()[:-20]])
+
+
+def test_refused_rows_keep_their_own_text_across_the_blocks_of_a_long_source(lake: Lake) -> None:
+    rows = [f"{n},{'bad' if n % 997 == 0 else n},{'x' * 1000}" for n in range(1, 25_001)]
+    load = lake.load("long", ["\n".join(["id,n,note", *rows]).encode()])
+    assert (load.rows_in, load.rows_quarantined) == (25_000, 25)
+    held = lake.quarantine(load.id, limit=100).items
+    assert [(row.row, row.raw) for row in held] == [(n, rows[n - 1]) for n in range(997, 25_001, 997)]
+    assert {row.reasons for row in held} == {("n: 'bad' is not int64",)}
+
+
+def test_a_record_longer_than_the_sample_block_is_read_whole(lake: Lake) -> None:
+    load = lake.load("wide", [b"id,note\n1," + b"x" * 3_000_000 + b"\n2,y\n"])
+    assert load.rows_loaded == 2
+    assert [c.type for c in lake.table("wide").columns] == ["int64", "string"]
+
+
+def test_a_type_is_inferred_from_how_often_a_value_comes(lake: Lake) -> None:
+    """Nineteen of twenty values decide, however few different ones there are."""
+    mostly = ["1"] * 95 + [f"w{n}" for n in range(5)]
+    half = ["1"] * 94 + [f"w{n}" for n in range(6)]
+    lines = [f"{a},{b},007,2026-01-0{n % 9 + 1},true" for n, (a, b) in enumerate(zip(mostly, half, strict=True))]
+    lake.load("t", ["\n".join(["mostly,half,code,day,yes", *lines]).encode()])
+    kinds = {c.name: c.type for c in lake.table("t").columns}
+    assert kinds == {"mostly": "int64", "half": "string", "code": "string", "day": "date", "yes": "bool"}

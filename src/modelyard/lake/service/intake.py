@@ -1,14 +1,15 @@
 """From a source to data files and quarantine, before anybody sees a row: read, convert, inspect, split, count.
 
-Two passes at most: the first writes the rows that fit as Parquet and notes the places of those that do not; the second,
-only where there are such, picks them from the source again to keep their text and reasons. Memory is bounded by a
-batch, and by the places of the rows that are refused.
+Two passes at most: the first writes the rows that fit as Parquet and keeps the text and reasons of those that do not;
+the second, only where a contract turned rows away, picks those from the source again. Memory is bounded by a few
+batches, and by the places of the rows that are refused.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN, arrow_schema
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.sources import Source
 from modelyard.lake.store import casts, merging
+from modelyard.ports.queries import Session
 from modelyard.ports.tables import DataFile
 
 ROWS_PER_FILE = 1_000_000
 _FLUSH_ROWS = 5_000
+_RECENT = 4
 VAULT = pa.schema([("row", pa.int64()), ("raw", pa.string()), ("reasons", pa.list_(pa.string()))])
 Places = npt.NDArray[np.int64]
 
@@ -86,7 +89,10 @@ def take_in(
     if reasons:
         files = _without(files, np.array(sorted(reasons), np.int64), columns, folder)
     if reasons or bad.size:
-        _pick(desk, source, vault, bad=bad, reasons=reasons, columns=columns)
+        with desk.queries().session() as session:
+            wanted = np.union1d(bad, np.array(list(reasons), np.int64))
+            _Picking(session, source, vault, columns).pick(source.batches(), wanted, reasons)
+        source.take_wrong()
     done.files = [_described(path, n, load) for n, path in enumerate(files)]
     done.rows_loaded = sum(file.rows for file, _ in done.files)
     done.rows_quarantined = vault.close()
@@ -103,15 +109,17 @@ def take_in(
 def _convert(
     desk: Desk, source: Source, vault: _Vault, *, load: LoadId, columns: Sequence[Column], folder: Path
 ) -> tuple[Places, list[Path]]:
-    """First pass: typed rows into files; the places of rows that a cast refuses."""
+    """First pass: typed rows into files, what a cast refuses into the vault; the places of rows it could not find."""
     bad: list[Places] = []
     writer = FileWriter(folder / "data", columns)
     failure: list[YardError] = []
+    recent: deque[pa.RecordBatch] = deque(maxlen=_RECENT)
 
     def flow() -> Iterator[pa.RecordBatch]:
         try:
             for batch in source.batches():
                 vault.put_wrong()
+                recent.append(batch)
                 yield batch
             vault.put_wrong()
         except YardError as err:
@@ -119,14 +127,15 @@ def _convert(
             raise
 
     try:
-        with desk.queries().session() as session:
+        with desk.queries().session() as session, desk.queries().session() as aside:
+            picking = _Picking(aside, source, vault, columns)
             session.offer("source", pa.RecordBatchReader.from_batches(_flow_schema(source), flow()))
             for batch in session.reader(casts.conversion(columns, source.types, load)):
                 wrong = batch.column(casts.BAD)
                 good = batch.drop_columns([casts.BAD])
                 if wrong.true_count:
-                    places = good.column(ROW_COLUMN).filter(wrong)
-                    bad.append(places.to_numpy(zero_copy_only=False))
+                    places = good.column(ROW_COLUMN).filter(wrong).to_numpy(zero_copy_only=False)
+                    bad.append(picking.pick(list(recent), places, {}))
                     good = good.filter(_inverse(wrong))
                 writer.write(good)
     except YardError as err:
@@ -171,25 +180,30 @@ def _without(files: list[Path], rejected: Places, columns: Sequence[Column], fol
     return writer.paths
 
 
-def _pick(
-    desk: Desk, source: Source, vault: _Vault, *, bad: Places, reasons: dict[int, list[str]], columns: Sequence[Column]
-) -> None:
-    """Second pass: text and reasons of the rows that were refused."""
-    wanted = np.union1d(bad, np.array(list(reasons), np.int64))
-    query, named = casts.failures(columns, source.types)
-    with desk.queries().session() as session:
-        for batch in source.batches():
-            places = batch.column(ROW_COLUMN).to_numpy()
-            chosen = batch.filter(pa.array(np.isin(places, wanted)))
-            if chosen.num_rows == 0:
+class _Picking:
+    """Finds text and reasons of rows that were refused."""
+
+    def __init__(self, session: Session, source: Source, vault: _Vault, columns: Sequence[Column]) -> None:
+        self._session = session
+        self._source = source
+        self._vault = vault
+        self._query, self._named = casts.failures(columns, source.types)
+
+    def pick(self, batches: Iterable[pa.RecordBatch], wanted: Places, reasons: dict[int, list[str]]) -> Places:
+        """Put the wanted rows of these batches into the vault; the places that were not among them."""
+        for batch in batches:
+            found = np.isin(batch.column(ROW_COLUMN).to_numpy(), wanted)
+            if not found.any():
                 continue
-            session.offer("source", pa.Table.from_batches([chosen]))
-            flags = {row[ROW_COLUMN]: row for row in session.reader(query).read_all().to_pylist()}
-            for row, raw in zip(chosen.to_pylist(), source.raw(chosen), strict=True):
+            chosen = batch.filter(pa.array(found))
+            self._session.offer("source", pa.Table.from_batches([chosen]))
+            flags = {row[ROW_COLUMN]: row for row in self._session.reader(self._query).read_all().to_pylist()}
+            for row, raw in zip(chosen.to_pylist(), self._source.raw(chosen), strict=True):
                 place = row[ROW_COLUMN]
-                failed = [_why(c, row.get(c.name)) for c in named if flags[place][c.name]]
-                vault.put(place, raw, failed + reasons.get(place, []))
-    source.take_wrong()
+                failed = [_why(c, row.get(c.name)) for c in self._named if flags[place][c.name]]
+                self._vault.put(place, raw, failed + reasons.get(place, []))
+            wanted = np.setdiff1d(wanted, chosen.column(ROW_COLUMN).to_numpy())
+        return wanted
 
 
 def _why(column: Column, value: object) -> str:

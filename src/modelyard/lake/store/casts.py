@@ -12,7 +12,8 @@ from modelyard.lake.api import Column
 from modelyard.lake.model.columns import INTEGERS, LOAD_COLUMN, ROW_COLUMN, decimal_parts, sql_type
 
 BAD = "_bad"
-_CANDIDATES = ("int64", "float64", "bool", "date", "timestamp")
+CANDIDATES = (("int64", "float64"), ("bool", "date", "timestamp"))
+"""What a text may turn out to be, in the order in which it is asked."""
 _TOLERATED = 0.05
 
 
@@ -110,37 +111,24 @@ def failures(columns: Sequence[Column], given: dict[str, str | None]) -> tuple[s
     return f"SELECT {', '.join([ROW_COLUMN, *flags])} FROM source", named
 
 
-def inference(names: Sequence[str]) -> str:
-    """One aggregate over the text table `source`: for each column how many values there are, and how many of each type.
+def inference(kinds: Sequence[str]) -> str:
+    """One aggregate over the table `source` (place, value, n): of each column how many values, how many of each kind.
 
-    Zeros in front (`007`) make a value no number.
+    A value stands there once, `n` says how often it came. Zeros in front (`007`) make a value no number.
     """
-    parts = []
-    for name in names:
-        field = quoted(name)
-        parts.append(f"count({field})")
-        parts.append(f"count_if(regexp_matches({field}, '^[+-]?0[0-9]'))")
-        for kind in _CANDIDATES:
-            short = f"CASE WHEN length({field}) <= 10 THEN {field} END" if kind == "date" else field
-            parts.append(f"count({cast(short, kind)})")
-    return f"SELECT {', '.join(parts)} FROM source"
+    parts = ["sum(n)", "sum(n) FILTER (regexp_matches(value, '^[+-]?0[0-9]'))"]
+    for kind in kinds:
+        short = "CASE WHEN length(value) <= 10 THEN value END" if kind == "date" else "value"
+        parts.append(f"sum(n) FILTER (({cast(short, kind)}) IS NOT NULL)")
+    return f"SELECT place, {', '.join(parts)} FROM source GROUP BY place"
 
 
-def inferred(names: Sequence[str], counts: Sequence[int]) -> list[str]:
-    """The type of each column from the counts of `inference`: the first that all but 5 % of the values have."""
-    stride = 2 + len(_CANDIDATES)
-    found = []
-    for place in range(len(names)):
-        total, padded, *fitting = counts[place * stride : (place + 1) * stride]
-        enough = total * (1 - _TOLERATED)
-        by_kind = dict(zip(_CANDIDATES, fitting, strict=True))
-        whole, real = by_kind["int64"], by_kind["float64"]
-        if total == 0 or padded > total * _TOLERATED:
-            found.append("string")
-        elif whole >= enough and whole == real:
-            found.append("int64")
-        elif real >= enough:
-            found.append("float64")
-        else:
-            found.append(next((k for k in _CANDIDATES[2:] if by_kind[k] >= enough), "string"))
-    return found
+def inferred(kinds: Sequence[str], counts: Sequence[int]) -> str | None:
+    """The kind of a column from its counts of `inference`: the first that all but 5 % of the values have."""
+    total, padded, *fitting = counts
+    if padded > total * _TOLERATED:
+        return "string"
+    fits = {kind: n >= total * (1 - _TOLERATED) for kind, n in zip(kinds, fitting, strict=True)}
+    if fits.get("int64") and fitting[0] != fitting[1]:  # fractions among them
+        return "float64"
+    return next((kind for kind in kinds if fits[kind]), None)

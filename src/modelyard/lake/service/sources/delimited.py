@@ -17,6 +17,7 @@ from modelyard.lake.model.dialect import Dialect
 from modelyard.lake.service.sources.source import Source, WrongRow
 
 BLOCK_BYTES = 8 << 20
+_SAMPLE_BLOCK_BYTES = 1 << 20
 
 
 class CsvSource(Source):
@@ -27,6 +28,7 @@ class CsvSource(Source):
         self._path = path
         self._dialect = dialect
         self._null = ["", *null]
+        self._block_bytes = BLOCK_BYTES
         given = dialect.names
         if not given:
             given = tuple(expected) if len(expected) == dialect.width else ("",) * dialect.width
@@ -40,6 +42,17 @@ class CsvSource(Source):
     def describe(self) -> dict[str, str]:
         """Delimiter and header."""
         return {"delimiter": self._dialect.delimiter, "header": "yes" if self._dialect.header else "no"}
+
+    def sample(self, rows: int) -> list[pa.RecordBatch]:
+        """The first rows, read in small blocks: the reader takes some blocks in advance, whatever is asked of it."""
+        self._block_bytes = _SAMPLE_BLOCK_BYTES
+        try:
+            return super().sample(rows)
+        except InvalidInput:  # a record that is longer than a small block
+            self.take_wrong()
+        finally:
+            self._block_bytes = BLOCK_BYTES
+        return super().sample(rows)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The records, in order."""
@@ -76,7 +89,9 @@ class CsvSource(Source):
         try:
             yield from pacsv.open_csv(
                 pa.PythonFile(file, mode="r"),
-                read_options=pacsv.ReadOptions(column_names=self.names, use_threads=False, block_size=BLOCK_BYTES),
+                read_options=pacsv.ReadOptions(
+                    column_names=self.names, use_threads=False, block_size=self._block_bytes
+                ),
                 parse_options=pacsv.ParseOptions(
                     delimiter=self._dialect.delimiter, newlines_in_values=True, invalid_row_handler=refuse
                 ),

@@ -45,6 +45,17 @@ class Source(ABC):
             InvalidInput: from here on the file cannot be read as rows at all.
         """
 
+    def sample(self, rows: int) -> list[pa.RecordBatch]:
+        """The first rows, as many or fewer; what is wrong among them is told again when all are read."""
+        found, count = [], 0
+        for batch in self.batches():
+            found.append(batch.slice(0, rows - count))
+            count += found[-1].num_rows
+            if count >= rows:
+                break
+        self.take_wrong()
+        return found
+
     @abstractmethod
     def raw(self, batch: pa.RecordBatch) -> list[str]:
         """Each row of a batch as text of the source's kind, fit to be read again."""
