@@ -47,6 +47,8 @@ _ENDLESS = 2**62
 APPROVALS = frozenset({"registry.proposal_approved", "registry.version_approved"})
 
 
+POINTING = frozenset({"registry.alias_moved"})
+"""What such an event writes is a pointer: only its newest move says what it was made from, its history the others."""
 STAGE_OF_EVENT = {"features.training_set_built": Stage.TRAINING_SET}
 """A table that such an event wrote stands for more than a table."""
 
@@ -83,12 +85,20 @@ class _View:
                 self._met[bare(touch.ref)].append(touch)
 
     def sources(self, target: Ref) -> list[LineageEdge]:
-        """Edges that end in a ref."""
-        return self._into.get(target, []) + rows_of.sources(self._tx, target)
+        """Edges that end in a ref and stand."""
+        return self._standing(self._into.get(target, []) + rows_of.sources(self._tx, target))
 
     def targets(self, source: Ref) -> list[LineageEdge]:
-        """Edges that begin in a ref."""
-        return self._out_of.get(source, []) + rows_of.targets(self._tx, source)
+        """Edges that begin in a ref and stand."""
+        return self._standing(self._out_of.get(source, []) + rows_of.targets(self._tx, source))
+
+    def _standing(self, edges: list[LineageEdge]) -> list[LineageEdge]:
+        """Edges without those of a pointer that points elsewhere by now."""
+        return [e for e in edges if e.operation not in POINTING or self._written_last(e.target) <= e.seq]
+
+    def _written_last(self, about: Ref) -> int:
+        made = self.made(about)
+        return 0 if made is None else made.seq
 
     def resolved(self, about: Ref) -> Ref:
         """A ref with the version that was written last, if it has versions and names none; a source is only read."""
