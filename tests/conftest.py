@@ -9,12 +9,17 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from modelyard.kernel.clock import FrozenClock
 from tests.offline import sitecustomize as offline
 
 pytest_plugins = ["modelyard.testing.fixtures"]
+
+#: A deadline for an example measures how busy the machine is; the tests have a time limit of their own.
+hypothesis.settings.register_profile("yard", deadline=None)
+hypothesis.settings.load_profile("yard")
 
 #: The discard port: whatever asks a proxy for the outside is refused at once.
 CLOSED = "http://127.0.0.1:9"
