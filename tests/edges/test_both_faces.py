@@ -99,14 +99,19 @@ def test_pages_follow_the_cursor(faces: Faces) -> None:
 def test_work_commits_its_unit_with_event_and_audit(faces: Faces) -> None:
     assert faces.shelf().count({"a": 2, "b": 3}) == 5
     assert faces.shelf().get("count").pages == 5
-    assert [(r.outcome, r.actor) for r in audit(faces.house, operation="shelf.count")] == [("ok", ActorId("owner"))]
+    rows = audit(faces.house, operation="shelf.count")
+    assert [(r.outcome, r.actor) for r in rows] == [("ok", ActorId("owner")), ("begun", ActorId("owner"))]
+    assert len({r.request_id for r in rows}) == 1
 
 
 def test_work_that_fails_late_says_so_in_the_audit(faces: Faces) -> None:
     with pytest.raises(NotFound, match="after the unit"):
         faces.shelf().count({}, fail=True)
     rows = audit(faces.house, operation="shelf.count")
-    assert [r.outcome for r in rows] == ["not_found", "ok"]
+    assert [r.outcome for r in rows] == [
+        "not_found",
+        "begun",
+    ]  # what was done stands, and nothing says that it went well
 
 
 def test_bytes_flow_both_ways(faces: Faces) -> None:
@@ -147,7 +152,7 @@ def test_an_idempotency_key_gives_the_first_answer_again(address: str, house: Ho
     assert (first.status_code, again.status_code, other.status_code) == (200, 200, 409)
     assert [w.content for w in work] == [b"1", b"1"]
     assert [r.outcome for r in audit(house, operation="shelf.put")] == ["conflict", "ok"]
-    assert len(audit(house, operation="shelf.count")) == 1
+    assert [r.outcome for r in audit(house, operation="shelf.count")] == ["ok", "begun"]  # the second did nothing
 
 
 def test_the_signature_is_the_declared_one() -> None:

@@ -63,7 +63,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One call as the audit remembers it, with the events it caused.
 
     Attributes:
-        outcome: `ok`, or the code of the error it ended in.
+        outcome: `ok`, the code of the error it ended in, or `begun` for a long call that goes on after it.
         detail: the arguments as JSON, private ones left out, cut to 2,000 characters.
         audited: False keeps the events and leaves no audit row.
     """

@@ -256,6 +256,9 @@ def _alerts(calls: PageCalls, ask: Ask) -> Page:
     return list_page(ListData("Alerts", state, table, "No alert yet", lines), foot)
 
 
+_END = {"ok": "ok", "begun": "wait"}
+
+
 def _audit(calls: PageCalls, ask: Ask) -> Page:
     page = slices(calls).governance.audit(outcome=ask.text("outcome") or None, limit=60, cursor=_after(ask))
     columns = (
@@ -266,14 +269,14 @@ def _audit(calls: PageCalls, ask: Ask) -> Page:
         Row(
             (
                 TimeCell(from_ms(e.at_ms)), ActorCell(e.actor_name), e.operation,
-                RefCell(str(e.about)) if e.about else NONE, MarkCell("ok" if e.outcome == "ok" else "bad", e.outcome),
+                RefCell(str(e.about)) if e.about else NONE, MarkCell(_END.get(e.outcome, "bad"), e.outcome),
                 e.hash[:12],
             ),
             key=str(e.seq),
         )
         for e in page.items
     )  # fmt: skip
-    refused = sum(e.outcome != "ok" for e in page.items)
+    refused = sum(e.outcome not in _END for e in page.items)
     state = f"{plural(len(rows), 'call')} on this page, {refused} not ok. Verify with: yard governance verify-audit"
     table = Table("audit", "Audit", columns, rows, next=page.next or "")
     foot = Foot("GET /v1/audit", "yard governance audit", "yard.governance.audit()")

@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 
 _WRITING = frozenset({Effect.WRITE, Effect.WORK})
+BEGUN = "begun"
+"""A WORK has changed something and goes on: what its first unit leaves in the audit. Its end is a row of its own."""
 
 
 class Terms(NamedTuple):
@@ -48,18 +50,17 @@ class GuardedCall:
     """One running call; implements `ports.calls.Call`."""
 
     __slots__ = (
+        "_begun",
         "_database",
         "_events",
         "_snapshot",
         "_tx",
         "_writes",
-        "_writes_in_units",
         "about",
         "actor",
         "audited",
         "clock",
         "detail",
-        "noted",
         "now_ms",
         "operation",
         "request_id",
@@ -71,7 +72,6 @@ class GuardedCall:
         self._snapshot: AbstractContextManager[Transaction] | None = None
         self._tx: Transaction | None = None
         self._writes = terms.effect in _WRITING
-        self._writes_in_units = terms.effect is Effect.WORK
         self.actor = actor
         self.clock = clock
         self.now_ms = clock.now_ms()
@@ -80,7 +80,7 @@ class GuardedCall:
         self.about = terms.about
         self.audited = terms.audited and self._writes
         self.detail = terms.detail
-        self.noted = False
+        self._begun = False
 
     @property
     def now(self) -> datetime:
@@ -120,8 +120,10 @@ class GuardedCall:
         if not self._writes:
             raise Internal(f"{self.operation} is declared as a read and tried to change something")
         self.close_snapshot()
-
-        return self._database.write(self._lend(work), lambda: (self.entry("ok"),))
+        try:
+            return self._database.write(self._lend(work), lambda: (self._part(),))
+        finally:
+            self._events.clear()
 
     def bookkeep(self, work: Callable[[], T]) -> T:
         """Like `unit`, for the guard's own rows: it leaves no audit entry."""
@@ -159,14 +161,16 @@ class GuardedCall:
             snapshot.__exit__(None, None, None)
 
     def entry(self, outcome: str) -> Entry:
-        """What the journal is to hold of this call: its events if it went well, and one audit row.
+        """What the journal is to hold of the call's end: one audit row, and its events if it went well."""
+        return self._entry(outcome, tuple(self._events) if outcome == "ok" else (), audited=self.audited)
 
-        A WORK of several units leaves the row with its first; if it fails after that, another says so.
-        """
-        repeated = self.noted and outcome == "ok" and self._writes_in_units
-        self.noted = True
+    def _part(self) -> Entry:
+        """What it is to hold of a unit: its events, and with the first of a call the row that says it has begun."""
+        first, self._begun = not self._begun, True
+        return self._entry(BEGUN, tuple(self._events), audited=self.audited and first)
+
+    def _entry(self, outcome: str, events: tuple[Event, ...], *, audited: bool) -> Entry:
         return Entry(
             at_ms=self.now_ms, actor=self.actor.id, operation=self.operation, about=self.about, outcome=outcome,
-            request_id=self.request_id, detail=self.detail, audited=self.audited and not repeated,
-            events=tuple(self._events) if outcome == "ok" else (),
+            request_id=self.request_id, detail=self.detail, audited=audited, events=events,
         )  # fmt: skip

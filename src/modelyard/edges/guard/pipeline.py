@@ -139,14 +139,13 @@ class Guard:
         return self.run_here(task)
 
     def run_here(self, task: Task[R]) -> R:
-        """Run a READ, SCAN or WORK on this thread; a WORK that fails or changed no row still leaves its audit row."""
+        """Run a READ, SCAN or WORK on this thread; how a WORK ended is in the audit, whatever its units left there."""
         try:
             result = task.run_here()
         except BaseException as err:
             self._note(task.call, outcome_of(err))
             raise
-        if not task.call.noted:
-            self._note(task.call, "ok")
+        self._note(task.call, "ok")
         return result
 
     def flow(self, task: Task[None], start: Callable[[], Iterator[R]]) -> Iterator[R]:
@@ -169,8 +168,7 @@ class Guard:
             raise
         finally:
             call.close_snapshot()
-        if not call.noted:
-            self._note(call, "ok")
+        self._note(call, "ok")
 
     def as_system(self, operation: str, work: Callable[[], R]) -> R:
         """Run `work` as the yard itself, with effect WORK; for duties and reactions, on the calling thread."""

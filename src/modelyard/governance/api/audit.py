@@ -26,7 +26,8 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
 
     Attributes:
         actor_name: what the actor is called today; the id where the register does not know it.
-        outcome: `ok`, or the code of the error it ended in.
+        outcome: `ok`, or the code of the error it ended in. A long call leaves `begun` with its first change and how it
+            ended under the same request id; `begun` alone was cut off, or is still at work.
         detail: its arguments as JSON, private ones left out.
         hash: SHA-256, hex, over the previous row's hash and this row.
     """
@@ -79,7 +80,7 @@ class AuditOperations(ABC):
             actor: only what this actor did.
             operation: only this operation, e.g. `registry.promote`.
             about: only what was done to this ref, as it was given, e.g. `model:tips`.
-            outcome: only calls that ended so: `ok`, or the code of an error such as `forbidden`.
+            outcome: only calls that ended so: `ok`, `begun`, or the code of an error such as `forbidden`.
 
         Example:
             yard governance audit --outcome forbidden
