@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from hashlib import sha256
@@ -19,12 +17,10 @@ import httpx2
 import pytest
 
 import modelyard
-from modelyard.app.examination import Health, examine
-from modelyard.app.house import House
 from modelyard.app.lock import Running, running_at
 from modelyard.kernel.errors import YardError
 from modelyard.sdk.hub import Yard
-from modelyard.settings import Settings
+from tests.journeys.killing import assert_clean, assert_quick, kill_everything, start
 
 MOMENTS = int(os.environ.get("KILL_MOMENTS", "3"))
 ROWS = 50
@@ -98,34 +94,6 @@ class Work:
                 self.artifacts[path] = content
 
 
-def start(home: Path) -> tuple[subprocess.Popen[bytes], Running, float]:
-    began = time.monotonic()
-    with (home.parent / "up.out").open("ab") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "modelyard", "up", "--home", str(home), "--port", "0"],
-            stdout=out, stderr=out, start_new_session=True,
-        )  # fmt: skip
-    while time.monotonic() - began < 20:
-        if (running := running_at(home)) is not None:
-            return process, running, time.monotonic() - began
-        assert process.poll() is None, (home.parent / "up.out").read_text()
-        time.sleep(0.02)
-    raise AssertionError((home.parent / "up.out").read_text())
-
-
-def kill_everything(process: subprocess.Popen[bytes], home: Path) -> None:
-    """As a power cut of the process table: every process of the yard at once."""
-    from modelyard.adapters.children import FileChildren
-
-    pids = [process.pid] + [s.pid for s in FileChildren(home / "run" / "children").statuses() if s.pid]
-    for pid in pids:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    process.wait(10)
-
-
 def assert_whole(works: list[Work], home: Path) -> None:
     token = (home / "state" / "owner.token").read_text().strip()
     running = running_at(home)
@@ -166,19 +134,6 @@ def assert_whole(works: list[Work], home: Path) -> None:
             assert sha256(got.content).digest() == sha256(content).digest(), path
 
 
-def assert_clean(home: Path) -> None:
-    """No leftover of the dead anywhere in the home, and nothing damaged."""
-    leftovers = [p for p in home.rglob("*") if p.is_file() and (".tmp" in p.name or "#" in p.name)]
-    assert leftovers == []
-    assert list((home / "objects" / "unfinished").iterdir()) == []
-    house = House(Settings(home=str(home)))
-    try:
-        found = [f for f in examine(house) if f.health is Health.BAD]
-    finally:
-        house.close()
-    assert found == []
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(60 + 20 * MOMENTS)
 def test_what_was_acknowledged_outlives_a_kill_of_everything(tmp_path: Path) -> None:
@@ -187,7 +142,7 @@ def test_what_was_acknowledged_outlives_a_kill_of_everything(tmp_path: Path) -> 
     print(f"seed {seed}, {MOMENTS} moments")
     draw = random.Random(seed)
     works: list[Work] = []
-    process, running, _ = start(home)
+    process, running, fresh = start(home)
     try:
         for generation in range(MOMENTS):
             token = (home / "state" / "owner.token").read_text().strip()
@@ -198,7 +153,7 @@ def test_what_was_acknowledged_outlives_a_kill_of_everything(tmp_path: Path) -> 
             kill_everything(process, home)
             work.stop()
             process, running, took = start(home)
-            assert took < 10
+            assert_quick(took, fresh)
             assert_whole(works, home)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
