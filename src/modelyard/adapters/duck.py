@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -19,6 +19,7 @@ from modelyard.kernel.errors import InvalidInput, TimedOut, TooLarge, YardError
 from modelyard.ports.queries import Scalar
 
 _PATH = re.compile(r"/[^\s'\"]*/")
+_SPILL = "4GB"
 
 
 class DuckSession:
@@ -47,6 +48,19 @@ class DuckSession:
         """Let queries read Arrow data as a table of that name."""
         self._connection.register(name, stream)
 
+    def stop(self) -> None:
+        """End what runs, from another thread."""
+        with suppress(duckdb.ConnectionException):
+            self._connection.interrupt()
+
+    def progress(self) -> float | None:
+        """The share of the running query that is done; None where the engine cannot tell."""
+        try:
+            done = float(self._connection.query_progress())
+        except duckdb.Error:
+            return None
+        return min(done / 100, 1.0) if done >= 0 else None
+
 
 class DuckQueries:
     """The query engine of this process.
@@ -55,11 +69,12 @@ class DuckQueries:
         spill: a folder for what does not fit into memory; it is made on first use.
     """
 
-    def __init__(self, spill: Path, *, memory: str = "400MB", threads: int = 2) -> None:
+    def __init__(self, spill: Path, *, memory_mb: int = 400, threads: int = 2) -> None:
         self._spill = spill
+        self._memory_mb = memory_mb
         self._config: dict[str, Any] = {
             "threads": threads,
-            "memory_limit": memory,
+            "memory_limit": f"{memory_mb}MB",
             "temp_directory": str(spill),
             "autoinstall_known_extensions": False,
         }
@@ -80,7 +95,12 @@ class DuckQueries:
 
     @contextmanager
     def confined(
-        self, *, views: Mapping[str, Sequence[str]], extra: Iterable[str] = (), timeout_s: float = 30.0
+        self,
+        *,
+        views: Mapping[str, Sequence[str]],
+        extra: Iterable[str] = (),
+        timeout_s: float = 30.0,
+        memory_mb: int | None = None,
     ) -> Iterator[DuckSession]:
         """A session for a user's text: it sees the given files and nothing else."""
         connection = self._open()
@@ -94,6 +114,11 @@ class DuckQueries:
         try:
             files = sorted({file for _, *files in views.values() for file in files}.union(extra))
             connection.execute("SET allowed_paths=" + _list(files))
+            connection.execute(f"SET max_temp_directory_size='{_SPILL}'")
+            if memory_mb is not None and memory_mb < self._memory_mb:
+                connection.execute(f"SET memory_limit='{memory_mb}MB'")
+            connection.execute("SET enable_progress_bar=true")
+            connection.execute("SET enable_progress_bar_print=false")
             connection.execute("SET enable_external_access=false")
             connection.execute("SET lock_configuration=true")
             for name, (text, *_) in views.items():

@@ -72,6 +72,10 @@ class Call(Protocol):
         """Say which thing the call turned out to be about, for the audit, where its declaration could not know."""
         ...
 
+    def when_left(self, stop: Callable[[], None]) -> None:
+        """Call `stop`, from another thread, if the caller goes away before the answer is whole."""
+        ...
+
 
 _current: ContextVar[Call] = ContextVar("modelyard_call")
 

@@ -41,6 +41,14 @@ class Session(Protocol):
         """Let queries read Arrow data as a table of that name; a stream may be read once."""
         ...
 
+    def stop(self) -> None:
+        """End what runs, from another thread: the one that waits for it gets TimedOut."""
+        ...
+
+    def progress(self) -> float | None:
+        """The share of the running query that is done, 0 to 1, from another thread; None where nobody can tell."""
+        ...
+
 
 class Queries(Protocol):
     """The query engine of this process."""
@@ -50,7 +58,12 @@ class Queries(Protocol):
         ...
 
     def confined(
-        self, *, views: Mapping[str, Sequence[str]], extra: Iterable[str] = ..., timeout_s: float = ...
+        self,
+        *,
+        views: Mapping[str, Sequence[str]],
+        extra: Iterable[str] = ...,
+        timeout_s: float = ...,
+        memory_mb: int | None = ...,
     ) -> AbstractContextManager[Session]:
         """A session for a user's text.
 
@@ -58,6 +71,7 @@ class Queries(Protocol):
             views: name -> SELECT text that defines it, with the files it reads in second place and after.
             extra: further files that may be read.
             timeout_s: after that the running query ends with TimedOut.
+            memory_mb: less memory than the engine would give.
         """
         ...
 

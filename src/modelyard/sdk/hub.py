@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from modelyard.cost.api import Cost
     from modelyard.features.api import Features
     from modelyard.governance.api import Governance
-    from modelyard.lake.api import Lake
     from modelyard.monitoring.api import Monitoring
     from modelyard.pipelines.api import Pipelines
     from modelyard.quality.api import Quality
     from modelyard.registry.api import Registry
+    from modelyard.sdk.lake import LakeHandle
     from modelyard.serving.api import Serving
     from modelyard.teamwork.api import Teamwork
     from modelyard.tracking.api import Tracking
@@ -59,11 +59,11 @@ class Yard:
         return self.of(Governance)
 
     @cached_property
-    def lake(self) -> Lake:
-        """Tables: loads that lose no row, versions, quarantine, reads at any ref."""
-        from modelyard.lake.api import Lake
+    def lake(self) -> LakeHandle:
+        """Tables: loads that lose no row, versions, quarantine, reads at any ref, as any frame."""
+        from modelyard.sdk.lake import LakeHandle
 
-        return self.of(Lake)
+        return self.of(LakeHandle)
 
     @cached_property
     def pipelines(self) -> Pipelines:

@@ -52,7 +52,11 @@ _classes: dict[type[Any], type[Any]] = {}
 def _proxy_class(api: type[Any]) -> type[Any]:
     if api in _classes:
         return _classes[api]
-    body: dict[str, Any] = {op.method: _method(api, op) for op in operations(api)}
+    body: dict[str, Any] = {
+        op.method: _method(api, op)
+        for op in operations(api)
+        if getattr(getattr(api, op.method), "__isabstractmethod__", False)  # a handle may have a form of its own
+    }
     body["__repr__"] = lambda _: f"<{api.__name__} of a yard>"
     bases = (api,) if issubclass(api, ABC) else (api, ABC)
     made = _classes[api] = type(f"{api.__name__}Client", bases, body)

@@ -196,6 +196,9 @@ class BenchCall:
         """Note what the call is about, for the audit."""
         self.about = about
 
+    def when_left(self, stop: Callable[[], None]) -> None:
+        """Nobody leaves a bench."""
+
     def _in_writer(self, fn: Callable[[], T], *, audited: bool) -> T:
         def work(tx: Transaction) -> T:
             self._events = []

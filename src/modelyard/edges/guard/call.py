@@ -53,6 +53,7 @@ class GuardedCall:
         "_begun",
         "_database",
         "_events",
+        "_leaving",
         "_snapshot",
         "_tx",
         "_writes",
@@ -69,6 +70,7 @@ class GuardedCall:
     def __init__(self, database: Database, clock: Clock, actor: Actor, terms: Terms) -> None:
         self._database = database
         self._events: list[Event] = []
+        self._leaving: list[Callable[[], None]] = []
         self._snapshot: AbstractContextManager[Transaction] | None = None
         self._tx: Transaction | None = None
         self._writes = terms.effect in _WRITING
@@ -144,6 +146,15 @@ class GuardedCall:
     def touch(self, about: Ref) -> None:
         """Say which thing the call turned out to be about."""
         self.about = about
+
+    def when_left(self, stop: Callable[[], None]) -> None:
+        """Call `stop` if the caller goes away."""
+        self._leaving.append(stop)
+
+    def left(self) -> None:
+        """The caller has gone away; from another thread than the call's."""
+        for stop in self._leaving:
+            stop()
 
     def enter(self, tx: Transaction) -> None:
         """The writer begins (or begins again) with this call."""

@@ -197,7 +197,7 @@ class OperationEndpoint(Endpoint):
         out = Outgoing(request.send, loop, media=media, request_id=request.request_id)
         pour = partial(self._pour, task, out, as_events=events)
         pool = guard.live if op.form is Form.LIVE else guard.pool
-        await stream_out(request, out, pool, pour)
+        await stream_out(request, out, pool, pour, left=task.call.left)
 
     def _pour(self, task: Task[Any], out: Outgoing, *, as_events: bool) -> None:
         work = task.work
@@ -217,14 +217,22 @@ class OperationEndpoint(Endpoint):
         out.end()
 
 
-async def stream_out(request: Request, out: Outgoing, pool: Any, pour: Callable[[], object]) -> None:
-    """Run `pour` in a pool until it ends or the caller goes away; an error before the first byte is still raised."""
+async def stream_out(
+    request: Request, out: Outgoing, pool: Any, pour: Callable[[], object], *, left: Callable[[], None] | None = None
+) -> None:
+    """Run `pour` in a pool until it ends or the caller goes away; an error before the first byte is still raised.
+
+    Args:
+        left: told that the caller went away while `pour` still runs.
+    """
     loop = asyncio.get_running_loop()
     pouring: asyncio.Future[object] = loop.run_in_executor(pool, pour)
     leaving: asyncio.Future[object] = asyncio.ensure_future(_left(request.receive))
     done, _ = await asyncio.wait({pouring, leaving}, return_when=asyncio.FIRST_COMPLETED)
     if leaving in done and pouring not in done:
         out.gone = True
+        if left is not None:
+            left()
     leaving.cancel()
     try:
         await pouring

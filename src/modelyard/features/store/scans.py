@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from modelyard.features.api import EpochUnit, FeatureType, Key, KeyType
 from modelyard.features.model.columns import TIMES
+from modelyard.lake.api import SHAPE
 
 _FACTOR = {EpochUnit.SECONDS: 1_000_000, EpochUnit.MILLISECONDS: 1_000, EpochUnit.MICROSECONDS: 1}
 _FARTHEST = 4_000_000_000_000_000_000
@@ -57,7 +58,8 @@ def files(paths: Sequence[str], columns: Mapping[str, str]) -> str:
     """The rows of a version; also where it has no file at all."""
     if not paths:
         return empty(columns)
-    return "read_parquet([" + ", ".join(map(literal, paths)) + "])"
+    uneven = paths[0].endswith(SHAPE)
+    return "read_parquet([" + ", ".join(map(literal, paths)) + ("], union_by_name = true)" if uneven else "])")
 
 
 def recast(name: str, columns: Mapping[str, str]) -> str:

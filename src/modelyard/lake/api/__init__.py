@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from modelyard.lake.api.changes import (
+    NEXT,
+    CellChange,
+    ChangeOperations,
+    ColumnChange,
+    Difference,
+    RowChange,
+    RowFate,
+    SchemaDiff,
+)
 from modelyard.lake.api.inspection import HeldRows, Inspection, Inspector, Verdict
 from modelyard.lake.api.news import (
     LoadRefused,
@@ -12,9 +22,19 @@ from modelyard.lake.api.news import (
     TableErased,
 )
 from modelyard.lake.api.operations import ARROW, Files, Lake
+from modelyard.lake.api.queries import (
+    QUERY,
+    QUERY_KEY,
+    READS_KEY,
+    QueryId,
+    QueryOperations,
+    QueryPlan,
+    RunningQuery,
+)
 from modelyard.lake.api.records import (
     COMMIT,
     LOAD,
+    SHAPE,
     Bucket,
     Cell,
     Classification,
@@ -45,13 +65,22 @@ __all__ = [
     "ARROW",
     "COMMIT",
     "LOAD",
+    "NEXT",
+    "QUERY",
+    "QUERY_KEY",
+    "READS_KEY",
+    "SHAPE",
     "Bucket",
     "Cell",
+    "CellChange",
+    "ChangeOperations",
     "Classification",
     "Column",
+    "ColumnChange",
     "ColumnProfile",
     "CommitId",
     "Declared",
+    "Difference",
     "Erasure",
     "Files",
     "Format",
@@ -68,9 +97,16 @@ __all__ = [
     "Preview",
     "QuarantineDropped",
     "QuarantinedRow",
+    "QueryId",
+    "QueryOperations",
+    "QueryPlan",
     "Reading",
+    "RowChange",
+    "RowFate",
     "RowState",
     "RowsQuarantined",
+    "RunningQuery",
+    "SchemaDiff",
     "Sweep",
     "Table",
     "TableCommitted",

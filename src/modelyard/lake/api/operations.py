@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 from modelyard.kernel.operations import Effect, operation, stream
 from modelyard.kernel.pages import Limit, Page
 from modelyard.kernel.refs import Name
+from modelyard.lake.api.changes import ChangeOperations
+from modelyard.lake.api.queries import QueryOperations
 from modelyard.lake.api.records import (
     Declared,
     Erasure,
@@ -31,7 +33,7 @@ from modelyard.lake.api.records import (
 ARROW = "application/vnd.apache.arrow.stream"
 
 
-class Lake(ABC):
+class Lake(ChangeOperations, QueryOperations, ABC):
     """Tables on Delta Lake: loaded without losing a row, versioned, readable at any ref."""
 
     @stream("POST", "/tables/{name}/loads", scope="lake:write", about="table:{name}")
@@ -237,15 +239,30 @@ class Lake(ABC):
 
     @stream("POST", "/sql", scope="lake:read", effect=Effect.SCAN, media=ARROW, command="sql")
     @abstractmethod
-    def sql(self, query: str, *, timeout_s: float = 30.0) -> Iterator[bytes]:
+    def sql(
+        self,
+        query: str,
+        *,
+        at: str | None = None,
+        timeout_s: float = 30.0,
+        memory_mb: int | None = None,
+        query_id: Name | None = None,
+    ) -> Iterator[bytes]:
         """Ask one SELECT over the lake; the answer is an Arrow IPC stream.
 
         Tables go by their name, `"trips@12"` in quotes reads a version. All are read at one moment. The query sees
-        nothing but the lake: no file, no network.
+        nothing but the lake: no file, no network. The schema's metadata names the query's id and what it read.
+
+        Args:
+            at: where plain names are read: a branch, a tag or a moment; `main` where it is left out.
+            memory_mb: the most memory it may use; the rest goes to the disk.
+            query_id: an id of your own choice, to watch and cancel it by; made where it is left out.
 
         Raises:
             InvalidInput: not one SELECT, or it names what is not there.
             TimedOut: it ran longer than `timeout_s`.
+            TooLarge: it needs more memory and disk than it may have.
+            Conflict: it was cancelled.
 
         Example:
             yard lake sql 'select company, count(*) from trips group by all'

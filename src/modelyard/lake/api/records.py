@@ -319,8 +319,17 @@ class Reading(Struct, frozen=True, kw_only=True):
     null: tuple[str, ...] = ()
 
 
+SHAPE = ".shape"
+"""How the name of a shape ends: an empty Parquet file with all columns of a version whose files may lack some."""
+
+
 class TableFiles(Struct, frozen=True, kw_only=True):
-    """The Parquet files of one version, for a reader in this process; they must not be changed."""
+    """The Parquet files of one version, for a reader in this process; they must not be changed.
+
+    Attributes:
+        paths: where some files may lack a column, the first is a shape: then match columns by name, and one that a
+            file lacks is null there.
+    """
 
     table: str
     version: int

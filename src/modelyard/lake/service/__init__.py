@@ -31,7 +31,9 @@ from modelyard.lake.api import (
     TableProfile,
     Version,
 )
+from modelyard.lake.service.board import Board
 from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.service.tablework import TableWork
 from modelyard.lake.store import catalogue, loads
 from modelyard.ports import calls
 from modelyard.ports.objects import Digest, Objects
@@ -39,7 +41,7 @@ from modelyard.ports.queries import Queries
 from modelyard.ports.tables import Tables
 
 
-class LakeService(Lake):
+class LakeService(TableWork, Lake):
     """Tables on Delta Lake.
 
     Args:
@@ -61,6 +63,7 @@ class LakeService(Lake):
             tables=tables, queries=queries, objects=objects, staging=folder / "staging",
             vault=folder / "quarantine", inspector=inspector,
         )  # fmt: skip
+        self._board = Board()
 
     def load(
         self,
@@ -235,11 +238,20 @@ class LakeService(Lake):
 
         return upkeep.sweep(self._desk)
 
-    def sql(self, query: str, *, timeout_s: float = 30.0) -> Iterator[bytes]:
+    def sql(
+        self,
+        query: str,
+        *,
+        at: str | None = None,
+        timeout_s: float = 30.0,
+        memory_mb: int | None = None,
+        query_id: Name | None = None,
+    ) -> Iterator[bytes]:
         """Ask one SELECT over the lake."""
-        from modelyard.lake.service import reading
+        from modelyard.lake.service import queries
 
-        return reading.sql(self._desk, query, timeout_s=timeout_s)
+        terms = queries.Terms(at=at, timeout_s=timeout_s, memory_mb=memory_mb, query_id=query_id)
+        return queries.sql(self._desk, self._board, query, terms)
 
     def files(self, name: str, *, at: str | None = None) -> TableFiles:
         """The Parquet files of a version, for a reader in this process."""

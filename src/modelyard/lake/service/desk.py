@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +62,22 @@ class Desk:
         """Where a load's quarantined rows lie."""
         return self.vault / f"{load}.parquet"
 
+    def paths(self, entry: catalogue.Entry) -> list[str]:
+        """The data files of a table's version, as the table knows them."""
+        return [file.path for file in self.tables().files(entry.location, entry.version)]
+
     def uris(self, entry: catalogue.Entry) -> list[str]:
         """Where a query finds the rows of a table's version."""
-        tables = self.tables()
-        return [tables.uri(entry.location, file.path) for file in tables.files(entry.location, entry.version)]
+        return self.located(entry, self.paths(entry))
+
+    def located(self, entry: catalogue.Entry, paths: Sequence[str]) -> list[str]:
+        """Where a query finds some data files; the shape goes before them where some may lack a column."""
+        found = [self.tables().uri(entry.location, path) for path in paths]
+        if not entry.uneven or not found:
+            return found
+        from modelyard.lake.service.shapes import shape
+
+        return [str(shape(self.staging.parent / "shapes", entry.columns)), *found]
 
 
 def _is_dead(folder: Path) -> bool:

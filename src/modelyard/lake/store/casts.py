@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelyard.lake.api import Column
+from modelyard.lake.api import SHAPE, Column
 from modelyard.lake.model.columns import INTEGERS, LOAD_COLUMN, ROW_COLUMN, decimal_parts, sql_type
 
 BAD = "_bad"
@@ -28,8 +28,9 @@ def literal(text: str) -> str:
 
 
 def scan(paths: Sequence[str]) -> str:
-    """The rows of Parquet files."""
-    return "read_parquet([" + ", ".join(literal(path) for path in paths) + "])"
+    """The rows of Parquet files; where a shape stands first, a column that a file lacks is null there."""
+    uneven = bool(paths) and paths[0].endswith(SHAPE)
+    return "read_parquet([" + ", ".join(map(literal, paths)) + ("], union_by_name = true)" if uneven else "])")
 
 
 def cast(field: str, kind: str) -> str:

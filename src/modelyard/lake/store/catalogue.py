@@ -73,7 +73,11 @@ profiles = sa.table("lake_profile", *map(sa.column, ("table_name", "version", "b
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A table at one of its versions, as the catalogue has it."""
+    """A table at one of its versions, as the catalogue has it.
+
+    Attributes:
+        uneven: some files may lack a column; it is null there.
+    """
 
     name: str
     location: str
@@ -85,6 +89,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     size_bytes: int
     at_ms: int
+    uneven: bool = False
 
 
 def _bind(*names: str) -> dict[str, sa.BindParameter[object]]:
@@ -106,6 +111,7 @@ _at_head = _at_version.join(
 _ENTRY_AT = Statement(
     _at_version.where(tables.c.name == sa.bindparam("name"), versions.c.version == sa.bindparam("version"))
 )
+_EXISTS = Statement(sa.select(tables.c.name).where(tables.c.name == sa.bindparam("name")))
 _ENTRY_HEAD = Statement(_at_head.where(tables.c.name == sa.bindparam("name")))
 _ENTRIES = Statement(
     _at_head.where(tables.c.name > sa.bindparam("after")).order_by(tables.c.name).limit(sa.bindparam("most"))
@@ -178,6 +184,11 @@ def entry(tx: Transaction, name: str, version: int | None = None) -> Entry | Non
     else:
         row = tx.one(_ENTRY_AT, {"name": name, "version": version})
     return None if row is None else _entry(row)
+
+
+def exists(tx: Transaction, name: str) -> bool:
+    """True if there is a table of that name, on whatever branch."""
+    return tx.one(_EXISTS, {"name": name}) is not None
 
 
 def entries(tx: Transaction, *, after: str = "", most: int = 1_000_000) -> list[Entry]:

@@ -53,3 +53,8 @@ def window(
         f"SELECT {chosen} FROM {source(paths, columns)}{_condition(where)} ORDER BY {by}{_PLACE} "
         f"LIMIT {int(limit)} OFFSET {int(offset)}"
     )
+
+
+def plan(query: str) -> str:
+    """How a query would be answered."""
+    return f"EXPLAIN {query}"

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.refs import Ref, parts
-from modelyard.lake.api import Files, Lake, Table
+from modelyard.lake.api import SHAPE, Files, Lake, Table
 from modelyard.monitoring.api import Monitor, Watch
 
 
@@ -58,6 +58,8 @@ class Reader:
     def placed(self, name: str, columns: Sequence[str], *, at: str | None, start: int, end: int) -> pa.Table:
         """Rows from `start` up to `end` in the order of loading; files outside are not opened beyond their footer."""
         found = self.files.files(name, at=at)
+        if found.paths and found.paths[0].endswith(SHAPE):
+            return self.chosen(name, columns, at=at, where=None).slice(start, end - start)
         pieces, seen = [], 0
         for path in found.paths:
             with pq.ParquetFile(path) as file:

@@ -1,0 +1,64 @@
+"""Comparing versions, watching queries: each of these operations stands in a module that is imported at first use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelyard.kernel.pages import Limit
+from modelyard.kernel.refs import Name
+from modelyard.lake.api import ChangeOperations, Difference, QueryOperations, QueryPlan, RunningQuery, SchemaDiff
+from modelyard.lake.service.board import Board
+from modelyard.lake.service.desk import Desk, resolve
+
+
+class TableWork(ChangeOperations, QueryOperations):
+    """What the lake does with versions that stand."""
+
+    _desk: Desk
+    _board: Board
+
+    def diff(
+        self,
+        name: Name,
+        base: str,
+        target: str | None = None,
+        *,
+        columns: tuple[str, ...] = (),
+        cursor: str | None = None,
+        limit: Limit = 100,
+    ) -> Difference:
+        """Show how a table's rows differ between two refs."""
+        from modelyard.lake.service import differences
+
+        return differences.diff(
+            self._desk, resolve(name, base), resolve(name, target), columns=columns, cursor=cursor, limit=limit
+        )
+
+    def schema_diff(self, name: Name, base: str, target: str | None = None) -> SchemaDiff:
+        """Show how a table's columns differ between two refs."""
+        from modelyard.lake.service import differences
+
+        return differences.schema_diff(resolve(name, base), resolve(name, target))
+
+    def changes(
+        self, name: Name, *, since: int = 0, at: str | None = None, columns: tuple[str, ...] = ()
+    ) -> Iterator[bytes]:
+        """Read what each version changed."""
+        from modelyard.lake.service import differences
+
+        target = resolve(name, at)
+        return differences.changes(self._desk, target, differences.steps(target, since), columns)
+
+    def explain(self, query: str, *, at: str | None = None) -> QueryPlan:
+        """Show how a SELECT would be answered."""
+        from modelyard.lake.service import queries
+
+        return queries.explain(self._desk, query, at)
+
+    def queries(self) -> list[RunningQuery]:
+        """List queries that run now."""
+        return [query.record() for query in self._board.seen()]
+
+    def cancel_query(self, query: Name) -> RunningQuery:
+        """End a query that runs."""
+        return self._board.cancel(query)

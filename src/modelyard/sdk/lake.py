@@ -1,0 +1,136 @@
+"""The lake in a user's hands: every operation of its api, and rows as the frames that people hold.
+
+    yard.lake.read("trips@12", columns=("fare",), where="fare > 10").polars()
+    yard.lake.write("trips", frame)
+
+Rows travel as Arrow in both directions, whether the yard is in this process or behind an address. Libraries of frames
+are imported when a frame of theirs is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelyard.lake.api import Declared, Format, Lake, Load, Mode, Reading, Version
+from modelyard.sdk.frames import Feed, Rows, as_stream
+from modelyard.sdk.proxy import Transport, proxy
+
+if TYPE_CHECKING:
+    from modelyard.kernel.refs import Name
+
+_CHUNK = 1 << 20
+
+
+class LakeHandle(Lake):
+    """The lake's operations, and more convenient forms of those that move rows."""
+
+    _transport: Transport
+
+    def read(
+        self,
+        table: str,
+        *,
+        columns: Iterable[str] = (),
+        where: str | None = None,
+        limit: int | None = None,
+        provenance: bool = False,
+    ) -> Rows:
+        """Rows of a table at a ref.
+
+        Args:
+            table: `trips`, or with what stands behind an `@`: a version (`trips@12`), a branch, a tag or a moment.
+            columns: only these leave the files.
+            where: a condition in SQL; files and row groups that cannot hold a match are passed over.
+            provenance: adds `_load` and `_row`.
+        """
+        name, _, at = table.partition("@")
+        return self.rows(
+            name, at=at or None, columns=tuple(columns), where=where, limit=limit, provenance=provenance
+        )  # fmt: skip
+
+    def rows(
+        self,
+        name: Name,
+        *,
+        at: str | None = None,
+        columns: tuple[str, ...] = (),
+        where: str | None = None,
+        limit: int | None = None,
+        provenance: bool = False,
+    ) -> Rows:
+        """Read rows; also as bytes of an Arrow IPC stream."""
+        plain = self._plain
+        return Rows(
+            lambda: plain.rows(name, at=at, columns=columns, where=where, limit=limit, provenance=provenance)
+        )  # fmt: skip
+
+    def sql(
+        self,
+        query: str,
+        *,
+        at: str | None = None,
+        timeout_s: float = 30.0,
+        memory_mb: int | None = None,
+        query_id: Name | None = None,
+    ) -> Rows:
+        """Ask one SELECT over the lake; also as bytes of an Arrow IPC stream."""
+        plain = self._plain
+        return Rows(
+            lambda: plain.sql(query, at=at, timeout_s=timeout_s, memory_mb=memory_mb, query_id=query_id)
+        )  # fmt: skip
+
+    def changes(self, name: Name, *, since: int = 0, at: str | None = None, columns: tuple[str, ...] = ()) -> Feed:
+        """Read what each version changed; `position` is where to go on."""
+        plain = self._plain
+        return Feed(lambda: plain.changes(name, since=since, at=at, columns=columns))
+
+    def write(
+        self,
+        name: Name,
+        content: Iterable[bytes] | Any,
+        *,
+        mode: Mode = Mode.APPEND,
+        schema: Declared | None = None,
+        reads: tuple[str, ...] = (),
+        run: str | None = None,
+        message: str = "",
+    ) -> Version:
+        """Write rows that a program made.
+
+        Args:
+            content: an Arrow table, batch or reader; a Polars or pandas frame; a DuckDB relation; rows as dictionaries;
+                or bytes of an Arrow IPC stream.
+        """
+        return self._plain.write(
+            name, as_stream(content), mode=mode, schema=schema, reads=reads, run=run, message=message
+        )  # fmt: skip
+
+    def load_file(
+        self,
+        name: Name,
+        path: str | Path,
+        *,
+        mode: Mode = Mode.APPEND,
+        format: Format | None = None,  # noqa: A002 - the word that a user expects
+        schema: Declared | None = None,
+        reading: Reading | None = None,
+        message: str = "",
+    ) -> Load:
+        """Load a local file: CSV, JSON lines, Parquet or Arrow."""
+        file = Path(path)
+        return self.load(
+            name, _chunks(file), source=file.name, mode=mode, format=format, schema=schema, reading=reading,
+            message=message,
+        )  # fmt: skip
+
+    @property
+    def _plain(self) -> Lake:
+        return proxy(Lake, self._transport)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
