@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from modelyard.ports.tables import DataFile
 
 _LOG = "_delta_log"
 _FIRST = f"{_LOG}/{0:020d}.json"
+_ENTRY = re.compile(rf"{_LOG}/([0-9]{{20}})\.json")
 _EPOCH = f"{_LOG}/_rewritten"  # changes whenever files changed under their names; other machines then drop copies
 _CHECKPOINT_EVERY = 20
 _REMEMBERED = 512
@@ -76,7 +78,6 @@ class DeltaTables:
     ) -> int:
         """Make the table consist of `target`, on top of version `base`."""
         table = self._open(location, None)
-        latest: int = table.version()
         present = {file.path for file in self._read(table)}
         wanted = {file.path for file in target}
         actions: list[AddAction | RemoveAction] = [self._add(file) for file in target if file.path not in present]
@@ -89,17 +90,29 @@ class DeltaTables:
             now = self._clock.now_ms()
             gone = sorted(present - wanted)
             actions += [RemoveAction(path, data_change=True, deletion_timestamp=now) for path in gone]
+        return self._commit(location, table, actions, mode=mode, schema=schema, info={**info, "base": str(base)})
+
+    def reserve(self, location: str, info: Mapping[str, str]) -> int:
+        """Take the next version number by a commit that changes nothing."""
+        table = self._open(location, None)
+        return self._commit(location, table, [], mode="append", schema=table.schema(), info=info)
+
+    def _commit(
+        self, location: str, table: Any, actions: Sequence[AddAction | RemoveAction], *, mode: str, schema: Any,
+        info: Mapping[str, str],
+    ) -> int:  # fmt: skip
+        """Write the next entry of the log; every twentieth is folded into a checkpoint."""
+        version = int(table.version()) + 1
         try:
             table.create_write_transaction(
                 actions,
                 mode,
                 schema,
-                commit_properties=CommitProperties(custom_metadata={**info, "base": str(base)}, max_commit_retries=0),
+                commit_properties=CommitProperties(custom_metadata=dict(info), max_commit_retries=0),
                 post_commithook_properties=_HOOKS,
             )
         except CommitFailedError as err:
             raise StaleVersion(f"{location}: another writer committed meanwhile; look again and repeat") from err
-        version = latest + 1
         if version % _CHECKPOINT_EVERY == 0:
             self.checkpoint(location)
         return version
@@ -119,6 +132,19 @@ class DeltaTables:
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return found
+
+    def movements(self, location: str) -> Iterator[tuple[int, frozenset[str], frozenset[str]]]:
+        """Every version that the log still tells of: the paths that it added, and those that it removed."""
+        if not self.exists(location):
+            self._open(location, None)
+        entries = {int(found[1]): path for path in self._place.listing(location) if (found := _ENTRY.fullmatch(path))}
+        for version, path in sorted(entries.items()):
+            if version == min(entries) > 0:
+                yield version, frozenset(file.path for file in self.files(location, version)), frozenset()
+                continue
+            actions = [json.loads(line) for line in self._place.read(location, path).decode("utf-8").splitlines()]
+            added = frozenset(each["add"]["path"] for each in actions if "add" in each)
+            yield version, added, frozenset(each["remove"]["path"] for each in actions if "remove" in each)
 
     def latest(self, location: str) -> int:
         """The newest version in the log, seen by anybody or not."""
@@ -140,7 +166,7 @@ class DeltaTables:
             self.publish(location, path, source)
         place = self._place
         log = [path for path in place.listing(location) if path.startswith(f"{_LOG}/")]
-        if not sum(_mend(place, location, path) for path in log if path.endswith(".json")):
+        if not sum(_mend(place, location, path) for path in log if path.endswith(".json")) and not replaced:
             return
         for old in log:
             if ".checkpoint" in old or old.endswith("_last_checkpoint"):
@@ -149,6 +175,20 @@ class DeltaTables:
             place.write(location, _EPOCH, uuid4().hex.encode())
         self._forget(location)
         self.checkpoint(location)
+
+    def learn(self, location: str, files: Sequence[DataFile]) -> None:
+        """Take note of files that the log does not show, so that copies are held against their sizes."""
+        self._notice_rewriting(location)
+        with self._guard:
+            self._sizes.setdefault(location, {}).update((file.path, file.size_bytes) for file in files)
+
+    def measure(self, location: str, file: DataFile) -> DataFile:
+        """The file as it is now: another one if an erasure rewrote it."""
+        size = self._place.size(location, file.path)
+        if size is None or size == file.size_bytes:
+            return file
+        rows = pq.read_metadata(self._place.local(location, file.path, size_bytes=size)).num_rows
+        return DataFile(path=file.path, rows=rows, size_bytes=size, stats=json.dumps({"numRecords": rows}))
 
     def expel(self, location: str, paths: Collection[str]) -> int:
         """Remove files that no wanted version refers to."""

@@ -14,7 +14,9 @@ def reactions(service: MonitoringService) -> tuple[Reaction, ...]:
     """Rows that arrive, also predictions that are folded into a table, are judged once a window is complete."""
 
     def react(event: Event) -> None:
-        service.rows_arrived(event.decode(TableCommitted).table)
+        news = event.decode(TableCommitted)
+        if news.branch == "main":
+            service.rows_arrived(news.table)
 
     return (Reaction("monitoring.judge_rows", TableCommitted.kind, react),)
 

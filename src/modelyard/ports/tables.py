@@ -7,7 +7,7 @@ is the lake's business: versions above the one it names are leftovers of a crash
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -66,11 +66,27 @@ class Tables(Protocol):
         """
         ...
 
+    def reserve(self, location: str, info: Mapping[str, str]) -> int:
+        """Take the next version number by a commit that changes nothing; readers of the log see the rows they saw.
+
+        Raises:
+            StaleVersion: another writer committed meanwhile; look again and repeat.
+        """
+        ...
+
     def files(self, location: str, version: int) -> tuple[DataFile, ...]:
         """The files a version consists of, in order of path.
 
         Raises:
             NotFound: no such table or version.
+        """
+        ...
+
+    def movements(self, location: str) -> Iterator[tuple[int, frozenset[str], frozenset[str]]]:
+        """Every version that the log still tells of, oldest first: the paths that it added, and those that it removed.
+
+        Raises:
+            NotFound: no such table.
         """
         ...
 
@@ -96,6 +112,14 @@ class Tables(Protocol):
         The one exception to files being immutable. Each file is replaced atomically and the log is mended after it;
         if the call was cut off, `rewrite(location, {})` mends the log.
         """
+        ...
+
+    def learn(self, location: str, files: Sequence[DataFile]) -> None:
+        """Take note of files that the log does not show, before they are read by `uri` or `local`."""
+        ...
+
+    def measure(self, location: str, file: DataFile) -> DataFile:
+        """The file as it is now: itself, or its new size and rows if an erasure rewrote it."""
         ...
 
     def expel(self, location: str, paths: Collection[str]) -> int:

@@ -60,7 +60,7 @@ class Yard:
 
     @cached_property
     def lake(self) -> LakeHandle:
-        """Tables: loads that lose no row, versions, quarantine, reads at any ref, as any frame."""
+        """Tables: loads that lose no row, versions, branches, quarantine, reads at any ref, as any frame."""
         from modelyard.sdk.lake import LakeHandle
 
         return self.of(LakeHandle)

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelyard.lake.api import Declared, Format, Lake, Load, Mode, Reading, Version
+from modelyard.kernel.operations import Operation
+from modelyard.lake.api import Declared, Lake, Load, Mode, Reading, Version
 from modelyard.sdk.frames import Feed, Rows, as_stream
 from modelyard.sdk.proxy import Transport, proxy
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from modelyard.kernel.refs import Name
 
 _CHUNK = 1 << 20
+_COMPARE = ("diff", "schema_diff")
 
 
 class LakeHandle(Lake):
@@ -96,6 +98,7 @@ class LakeHandle(Lake):
         reads: tuple[str, ...] = (),
         run: str | None = None,
         message: str = "",
+        branch: Name | None = None,
     ) -> Version:
         """Write rows that a program made.
 
@@ -104,7 +107,7 @@ class LakeHandle(Lake):
                 or bytes of an Arrow IPC stream.
         """
         return self._plain.write(
-            name, as_stream(content), mode=mode, schema=schema, reads=reads, run=run, message=message
+            name, as_stream(content), mode=mode, schema=schema, reads=reads, run=run, message=message, branch=branch
         )  # fmt: skip
 
     def load_file(
@@ -113,21 +116,55 @@ class LakeHandle(Lake):
         path: str | Path,
         *,
         mode: Mode = Mode.APPEND,
-        format: Format | None = None,  # noqa: A002 - the word that a user expects
         schema: Declared | None = None,
         reading: Reading | None = None,
         message: str = "",
+        branch: Name | None = None,
     ) -> Load:
         """Load a local file: CSV, JSON lines, Parquet or Arrow."""
         file = Path(path)
         return self.load(
-            name, _chunks(file), source=file.name, mode=mode, format=format, schema=schema, reading=reading,
-            message=message,
+            name, _chunks(file), source=file.name, mode=mode, schema=schema, reading=reading,
+            message=message, branch=branch,
         )  # fmt: skip
+
+    def on(self, branch: str) -> LakeHandle:
+        """The same lake, every verb bound to an open branch: what writes goes there, what reads starts there."""
+        return proxy(LakeHandle, BranchTransport(self._transport, branch))
 
     @property
     def _plain(self) -> Lake:
         return proxy(Lake, self._transport)
+
+
+class BranchTransport:
+    """Carries calls as another transport does; where a call leaves open which branch it means, it is this one."""
+
+    def __init__(self, inner: Transport, branch: str) -> None:
+        self._inner = inner
+        self._branch = branch
+
+    def call(self, op: Operation, arguments: dict[str, Any]) -> Any:
+        """One call; its answer."""
+        return self._inner.call(op, self._bound(op, arguments))
+
+    def upload(self, op: Operation, arguments: dict[str, Any], content: Iterable[bytes]) -> Any:
+        """Bytes there, an answer back."""
+        return self._inner.upload(op, self._bound(op, arguments), content)
+
+    def download(self, op: Operation, arguments: dict[str, Any]) -> Iterator[bytes]:
+        """Bytes back."""
+        return self._inner.download(op, self._bound(op, arguments))
+
+    def live(self, op: Operation, arguments: dict[str, Any]) -> Iterator[Any]:
+        """Records back, as they come."""
+        return self._inner.live(op, self._bound(op, arguments))
+
+    def _bound(self, op: Operation, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments; a `branch`, an `at` or the target of a difference that nobody gave is this branch."""
+        names = ("branch", "at", "target") if op.method in _COMPARE else ("branch", "at")
+        open_ = [p.name for p in op.parameters if p.name in names and not p.required]
+        return {**arguments, **{name: self._branch for name in open_ if arguments.get(name) is None}}
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

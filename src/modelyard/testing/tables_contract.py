@@ -105,6 +105,32 @@ class TablesContract:
         assert (file.rows, file.size_bytes) == (2, tables.local("t", "a.parquet").stat().st_size)
         tables.rewrite("t", {})
 
+    def test_a_number_can_be_taken_without_a_change(self, tables: Tables, folder: Path) -> None:
+        tables.create("t", SCHEMA)
+        first = self.put(tables, folder, "a.parquet", [1])
+        one = tables.advance("t", base=0, target=[first], schema=SCHEMA, info={})
+        taken = tables.reserve("t", {"branch": "dev"})
+        assert taken == one + 1 == tables.latest("t")
+        assert self.read(tables, taken) == [1]
+        second = self.put(tables, folder, "b.parquet", [2])
+        assert tables.advance("t", base=one, target=[first, second], schema=SCHEMA, info={}) == taken + 1
+
+    def test_the_log_tells_what_each_version_added_and_removed(self, tables: Tables, folder: Path) -> None:
+        tables.create("t", SCHEMA)
+        first = self.put(tables, folder, "a.parquet", [1])
+        second = self.put(tables, folder, "b.parquet", [2])
+        tables.advance("t", base=0, target=[first], schema=SCHEMA, info={})
+        tables.reserve("t", {})
+        tables.advance("t", base=1, target=[second], schema=SCHEMA, info={})
+        assert list(tables.movements("t")) == [
+            (0, frozenset(), frozenset()),
+            (1, frozenset({"a.parquet"}), frozenset()),
+            (2, frozenset(), frozenset()),
+            (3, frozenset({"b.parquet"}), frozenset({"a.parquet"})),
+        ]
+        with pytest.raises(NotFound):
+            list(tables.movements("never"))
+
     def test_files_that_nobody_needs_can_be_expelled(self, tables: Tables, folder: Path) -> None:
         tables.create("t", SCHEMA)
         self.put(tables, folder, "a.parquet", [1])

@@ -185,10 +185,10 @@ class LakeRows:
 
 
 def every_table(lake: Lake) -> Iterator[Table]:
-    """Every table of the lake."""
+    """Every table of the lake, on whichever branch."""
     cursor: str | None = None
     while True:
-        page = lake.tables(cursor=cursor, limit=500)
+        page = lake.tables(every=True, cursor=cursor, limit=500)
         yield from page.items
         if (cursor := page.next) is None:
             return
@@ -197,7 +197,7 @@ def every_table(lake: Lake) -> Iterator[Table]:
 def _versions(lake: Lake, table: str) -> Iterator[int]:
     cursor: str | None = None
     while True:
-        page = lake.history(table, cursor=cursor, limit=500)
+        page = lake.history(table, every=True, cursor=cursor, limit=500)
         yield from (version.version for version in page.items)
         if (cursor := page.next) is None:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelyard.lake.api.branches import Branch, BranchDiscarded, BranchMade, BranchOperations, BranchState
 from modelyard.lake.api.changes import (
     NEXT,
     CellChange,
@@ -70,6 +71,11 @@ __all__ = [
     "QUERY_KEY",
     "READS_KEY",
     "SHAPE",
+    "Branch",
+    "BranchDiscarded",
+    "BranchMade",
+    "BranchOperations",
+    "BranchState",
     "Bucket",
     "Cell",
     "CellChange",

@@ -18,6 +18,7 @@ class TableCommitted(News, frozen=True, kw_only=True):
     rows_removed: int
     load: LoadId | None = None
     run: str | None = None
+    branch: str = "main"
 
 
 class RowsQuarantined(News, frozen=True, kw_only=True):
@@ -56,7 +57,8 @@ class TableErased(News, frozen=True, kw_only=True):
 
 
 class TableDropped(News, frozen=True, kw_only=True):
-    """A table and all of its versions were removed."""
+    """A table and all of its versions were removed; where a branch is named, it alone let go of the table."""
 
     table: str
     version: int
+    branch: str | None = None

@@ -9,12 +9,12 @@ from typing import Protocol, runtime_checkable
 from modelyard.kernel.operations import Effect, operation, stream
 from modelyard.kernel.pages import Limit, Page
 from modelyard.kernel.refs import Name
+from modelyard.lake.api.branches import BranchOperations
 from modelyard.lake.api.changes import ChangeOperations
 from modelyard.lake.api.queries import QueryOperations
 from modelyard.lake.api.records import (
     Declared,
     Erasure,
-    Format,
     Load,
     LoadId,
     Mend,
@@ -33,7 +33,7 @@ from modelyard.lake.api.records import (
 ARROW = "application/vnd.apache.arrow.stream"
 
 
-class Lake(ChangeOperations, QueryOperations, ABC):
+class Lake(ChangeOperations, QueryOperations, BranchOperations, ABC):
     """Tables on Delta Lake: loaded without losing a row, versioned, readable at any ref."""
 
     @stream("POST", "/tables/{name}/loads", scope="lake:write", about="table:{name}")
@@ -45,10 +45,10 @@ class Lake(ChangeOperations, QueryOperations, ABC):
         *,
         source: str = "upload",
         mode: Mode = Mode.APPEND,
-        format: Format | None = None,  # noqa: A002 - the word that a user expects
         schema: Declared | None = None,
         reading: Reading | None = None,
         message: str = "",
+        branch: Name | None = None,
     ) -> Load:
         """Load rows from a CSV, JSON lines, Parquet or Arrow source.
 
@@ -60,11 +60,13 @@ class Lake(ChangeOperations, QueryOperations, ABC):
             source: what the source is called, e.g. its file name.
             mode: `create` refuses a table that exists; the others make it where needed. `merge` replaces
                 the rows of equal key and adds the rest; of rows with one key in the load, the last counts.
-            format: sniffed from the first bytes and the name where it is left out.
             schema: columns, keys and description; an existing table keeps its own.
+            reading: how to read the source, where sniffing should not decide.
+            branch: the branch it goes to; `main` where it is left out.
 
         Raises:
             AlreadyExists: `create` on a table that exists.
+            Conflict: the branch is protected.
             InvalidInput: the source cannot be read as rows at all, or the contract blocks it; nothing was taken.
 
         Example:
@@ -83,6 +85,7 @@ class Lake(ChangeOperations, QueryOperations, ABC):
         reads: tuple[str, ...] = (),
         run: str | None = None,
         message: str = "",
+        branch: Name | None = None,
     ) -> Version:
         """Write rows that a program made, as an Arrow IPC stream.
 
@@ -91,15 +94,24 @@ class Lake(ChangeOperations, QueryOperations, ABC):
         Args:
             reads: refs of what the rows were made from, for lineage.
             run: the run that made them.
+            branch: the branch it goes to; `main` where it is left out.
 
         Raises:
             InvalidInput: no Arrow stream, or its columns do not fit the table.
+            Conflict: the branch is protected.
         """
 
     @operation("GET", "/tables", scope="lake:read")
     @abstractmethod
-    def tables(self, *, cursor: str | None = None, limit: Limit = 100) -> Page[Table]:
-        """List the tables, by name."""
+    def tables(
+        self, *, branch: Name | None = None, every: bool = False, cursor: str | None = None, limit: Limit = 100
+    ) -> Page[Table]:
+        """List the tables of a branch, by name.
+
+        Args:
+            branch: `main` where it is left out.
+            every: also those that the branch does not show, at the newest version that there is of them anywhere.
+        """
 
     @operation("GET", "/tables/{name}", scope="lake:read", about="table:{name}")
     @abstractmethod
@@ -107,7 +119,8 @@ class Lake(ChangeOperations, QueryOperations, ABC):
         """Show one table: columns, keys, rows, size.
 
         Args:
-            at: a version (`12`), a tag or a moment (`2026-11-01T00:00Z`); the newest where it is left out.
+            at: a version (`12`), a tag, a branch or a moment (`2026-11-01T00:00Z`); the newest on `main` where it is
+                left out. A moment is one of `main`.
 
         Raises:
             NotFound: no such table or version.
@@ -115,8 +128,21 @@ class Lake(ChangeOperations, QueryOperations, ABC):
 
     @operation("GET", "/tables/{name}/versions", scope="lake:read", about="table:{name}")
     @abstractmethod
-    def history(self, name: Name, *, cursor: str | None = None, limit: Limit = 50) -> Page[Version]:
-        """List a table's versions, newest first."""
+    def history(
+        self,
+        name: Name,
+        *,
+        branch: Name | None = None,
+        every: bool = False,
+        cursor: str | None = None,
+        limit: Limit = 50,
+    ) -> Page[Version]:
+        """List a table's versions on a branch, newest first: its own, then those that it was made from.
+
+        Args:
+            branch: `main` where it is left out.
+            every: the versions of all branches, by number.
+        """
 
     @operation("PUT", "/tables/{name}/tags/{tag}", scope="lake:write", about="table:{name}")
     @abstractmethod
@@ -124,7 +150,10 @@ class Lake(ChangeOperations, QueryOperations, ABC):
         """Name a version, so that `name@tag` reads it; an existing tag moves.
 
         Args:
-            version: the newest where it is left out.
+            version: the newest on `main` where it is left out.
+
+        Raises:
+            AlreadyExists: an open branch has the name.
         """
 
     @stream("GET", "/tables/{name}/rows", scope="lake:read", about="table:{name}", media=ARROW)
@@ -142,7 +171,7 @@ class Lake(ChangeOperations, QueryOperations, ABC):
         """Read rows as an Arrow IPC stream.
 
         Args:
-            at: a version, a tag or a moment; the newest where it is left out.
+            at: a version, a tag, a branch or a moment; the newest on `main` where it is left out.
             columns: all where it is left out.
             where: a condition in SQL, e.g. `fare > 10 and company is not null`.
             provenance: adds `_load` and `_row`: the load that brought the row and its place in the source.
@@ -234,8 +263,15 @@ class Lake(ChangeOperations, QueryOperations, ABC):
 
     @operation("DELETE", "/tables/{name}", scope="lake:drop", about="table:{name}", effect=Effect.WORK)
     @abstractmethod
-    def drop(self, name: Name) -> None:
-        """Remove a table with all of its versions and its quarantine; sources of its loads stay as objects."""
+    def drop(self, name: Name, *, branch: Name | None = None) -> None:
+        """Remove a table with all of its versions and its quarantine; sources of its loads stay as objects.
+
+        Args:
+            branch: a branch other than `main` lets go of the table, and `main` does so when it is published.
+
+        Raises:
+            Conflict: the branch is protected, or another branch holds versions of its own.
+        """
 
     @stream("POST", "/sql", scope="lake:read", effect=Effect.SCAN, media=ARROW, command="sql")
     @abstractmethod

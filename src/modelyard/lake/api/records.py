@@ -94,9 +94,12 @@ class Version(Struct, frozen=True, kw_only=True):
     """One version of a table and the lake commit that made it.
 
     Attributes:
-        operation: `create`, `load`, `write`, `replay`, `erase`, `restore`.
+        operation: `create`, `load`, `write`, `replay`, `erase`, `restore`, `publish`, `merge`.
         schema_hash: equal for versions with equal columns.
         run: the run that wrote it, if one did.
+        branch: the branch it was made on.
+        parent: the version it was made from; None for a table's first.
+        merged: the version of another branch that it took in.
     """
 
     table: str
@@ -115,6 +118,9 @@ class Version(Struct, frozen=True, kw_only=True):
     schema_hash: str
     load: LoadId | None
     reads: tuple[Ref, ...]
+    branch: str = "main"
+    parent: int | None = None
+    merged: int | None = None
 
 
 class LoadState(StrEnum):
@@ -137,6 +143,7 @@ class Load(Struct, frozen=True, kw_only=True):
         dialect: what was sniffed: delimiter, header, encoding.
         notes: what a person should know: renamed columns, warnings of the contract.
         replays: the load whose quarantined rows were loaded again.
+        branch: the branch it went to.
     """
 
     id: LoadId
@@ -159,6 +166,7 @@ class Load(Struct, frozen=True, kw_only=True):
     dialect: dict[str, str]
     notes: tuple[str, ...]
     replays: LoadId | None = None
+    branch: str = "main"
 
 
 class RowState(StrEnum):
@@ -307,12 +315,14 @@ class Reading(Struct, frozen=True, kw_only=True):
     """How to read a source, where sniffing should not decide.
 
     Attributes:
+        format: sniffed from the first bytes and the name of the source where it is left out.
         delimiter: one character between fields of a CSV.
         header: whether the first record names the columns.
         encoding: `utf-8`, `utf-16`, `latin-1`, ...
         null: the unquoted text that stands for no value, beside the empty one.
     """
 
+    format: Format | None = None
     delimiter: str | None = None
     header: bool | None = None
     encoding: str | None = None

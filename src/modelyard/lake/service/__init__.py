@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from modelyard.kernel.errors import Gone, NotFound
+from modelyard.kernel.errors import AlreadyExists, Gone, NotFound
 from modelyard.kernel.pages import Limit, Page, page_of, place_of
 from modelyard.kernel.refs import Name, Ref, ref
 from modelyard.lake.api import (
@@ -31,17 +31,19 @@ from modelyard.lake.api import (
     TableProfile,
     Version,
 )
+from modelyard.lake.model.moments import MAIN, check_name
 from modelyard.lake.service.board import Board
+from modelyard.lake.service.branches import BranchService
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.tablework import TableWork
-from modelyard.lake.store import catalogue, loads
+from modelyard.lake.store import branches, catalogue, loads
 from modelyard.ports import calls
 from modelyard.ports.objects import Digest, Objects
 from modelyard.ports.queries import Queries
 from modelyard.ports.tables import Tables
 
 
-class LakeService(TableWork, Lake):
+class LakeService(TableWork, BranchService, Lake):
     """Tables on Delta Lake.
 
     Args:
@@ -72,17 +74,18 @@ class LakeService(TableWork, Lake):
         *,
         source: str = "upload",
         mode: Mode = Mode.APPEND,
-        format: Format | None = None,  # noqa: A002 - the word that a user expects
         schema: Declared | None = None,
         reading: Reading | None = None,
         message: str = "",
+        branch: Name | None = None,
     ) -> Load:
         """Load rows from a source."""
         from modelyard.lake.service.loading import Order, load
 
         order = Order(
-            table=name, mode=mode, declared=schema or Declared(), source=source, form=format,
-            reading=reading or Reading(), message=message or f"load {source}", operation="load", keeps_source=True,
+            table=name, mode=mode, declared=schema or Declared(), source=source,
+            form=None if reading is None else reading.format, reading=reading or Reading(), message=message or f"load {source}", operation="load", keeps_source=True,
+            branch=branch or MAIN,
         )  # fmt: skip
         return load(self._desk, order, content)[0]
 
@@ -96,6 +99,7 @@ class LakeService(TableWork, Lake):
         reads: tuple[str, ...] = (),
         run: str | None = None,
         message: str = "",
+        branch: Name | None = None,
     ) -> Version:
         """Write rows that a program made."""
         from modelyard.lake.service.loading import Order, load
@@ -103,15 +107,19 @@ class LakeService(TableWork, Lake):
         order = Order(
             table=name, mode=mode, declared=schema or Declared(), source="write", form=Format.ARROW,
             reading=Reading(), message=message or "write", operation="write", keeps_source=False,
-            reads=tuple(Ref(each) for each in reads), run=run,
+            reads=tuple(Ref(each) for each in reads), run=run, branch=branch or MAIN,
         )  # fmt: skip
         return load(self._desk, order, content)[1]
 
-    def tables(self, *, cursor: str | None = None, limit: Limit = 100) -> Page[Table]:
-        """List the tables, by name."""
+    def tables(
+        self, *, branch: Name | None = None, every: bool = False, cursor: str | None = None, limit: Limit = 100
+    ) -> Page[Table]:
+        """List the tables of a branch, by name."""
         tx = calls.current().tx
         after = place_of(cursor, "")
-        found = catalogue.entries(tx, after=after, most=limit + 1)
+        if branch is not None:
+            branches.opened(tx, branch)
+        found = catalogue.entries(tx, branch=branch or MAIN, every=every, after=after, most=limit + 1)
         held = loads.held_by_table(tx)
         return page_of([_table(each, held.get(each.name, 0)) for each in found], limit, lambda t: (t.name,))
 
@@ -120,16 +128,34 @@ class LakeService(TableWork, Lake):
         entry = resolve(name, at)
         return _table(entry, loads.held(calls.current().tx, name))
 
-    def history(self, name: Name, *, cursor: str | None = None, limit: Limit = 50) -> Page[Version]:
+    def history(
+        self,
+        name: Name,
+        *,
+        branch: Name | None = None,
+        every: bool = False,
+        cursor: str | None = None,
+        limit: Limit = 50,
+    ) -> Page[Version]:
         """List a table's versions, newest first."""
-        resolve(name, None)
-        before = place_of(cursor, 1 << 62)
-        found = catalogue.history(calls.current().tx, name, before=before, most=limit + 1)
+        tx = calls.current().tx
+        if every:
+            if catalogue.newest(tx, name) is None:
+                resolve(name, None)
+            found = catalogue.history(tx, name, before=place_of(cursor, 1 << 62), most=limit + 1)
+        else:
+            head = resolve(name, None, branch=branch).version
+            last = place_of(cursor, head + 1)
+            start = head if last > head else last
+            found = [v for v in catalogue.line(tx, name, start=start, most=limit + 2) if v.version < last][: limit + 1]
         return page_of(found, limit, lambda v: (v.version,))
 
     def tag(self, name: Name, tag: Name, *, version: int | None = None) -> Version:
         """Name a version."""
         tx = calls.current().tx
+        check_name(tag, "tag")
+        if branches.is_open(tx, tag):
+            raise AlreadyExists(f"{tag} is a branch; a tag cannot have its name")
         entry = resolve(name, None if version is None else str(version))
         catalogue.set_tag(tx, name, tag, entry.version)
         return catalogue.history(tx, name, before=entry.version + 1, most=1)[0]
@@ -220,17 +246,17 @@ class LakeService(TableWork, Lake):
 
         return mending.drop(self._desk, _load(load), reason, rows=rows)
 
-    def drop(self, name: Name) -> None:
-        """Remove a table with all of its versions and its quarantine."""
+    def drop(self, name: Name, *, branch: Name | None = None) -> None:
+        """Remove a table with all of its versions and its quarantine, or let a branch go of it."""
         from modelyard.lake.service import upkeep
 
-        upkeep.drop(self._desk, resolve(name, None))
+        upkeep.drop(self._desk, resolve(name, None, branch=branch), branch=branch or MAIN)
 
     def erase(self, name: Name, column: str, values: tuple[str, ...]) -> Erasure:
         """Remove the rows of a subject from every version of a table."""
         from modelyard.lake.service import erasure
 
-        return erasure.erase(self._desk, resolve(name, None), column, values)
+        return erasure.erase(self._desk, name, column, values)
 
     def sweep(self) -> Sweep:
         """Remove what writers that died left behind."""

@@ -1,22 +1,34 @@
-"""Lake commits: a change to a table made visible whole, or not at all.
+"""Lake commits: a change to tables made visible whole, or not at all.
 
-The table's log is written first, then the catalogue's head moves to it in one short transaction. What a crash leaves
-between the two is a version that nobody sees; the next commit on the table undoes it. Writers of one machine queue at
-the table's lock; those of other machines meet at the compare-and-swap of the head, and the slower one tries again.
+Each table's log is written first, then the catalogue's heads move to it in one short transaction. What a crash leaves
+between the two is a version that nobody sees; the next commit on the table undoes it. On a branch the log only gives
+the version its number, and a manifest names its files. Writers of one machine queue at the table's lock; those of other
+machines meet at the compare-and-swap of the head, and the slower one tries again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelyard.kernel.errors import AlreadyExists, Internal, StaleVersion
+from modelyard.kernel.actors import ActorKind
+from modelyard.kernel.errors import AlreadyExists, Conflict, Internal, StaleVersion
 from modelyard.kernel.refs import Ref, ref
-from modelyard.lake.api import COMMIT, Column, CommitId, LoadId, Mode, TableCommitted, Version
+from modelyard.lake.api import (
+    COMMIT,
+    Column,
+    CommitId,
+    LoadId,
+    Mode,
+    TableCommitted,
+    TableDropped,
+    Version,
+)
 from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN, arrow_schema, schema_hash
+from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.desk import Desk
-from modelyard.lake.store import catalogue, merging
+from modelyard.lake.store import branches, catalogue, descent, manifests, merging
 from modelyard.ports import calls
 from modelyard.ports.tables import DataFile
 
@@ -29,9 +41,9 @@ class Change:
 
     Attributes:
         added: new data files and where they lie now.
-        lookup: the state of the table that the change was prepared for; None: the table was not there.
         folder: where files that a merge rewrites are made.
         beside: further rows to write in the same transaction, once the version is known.
+        branch: the branch that is to show it.
     """
 
     table: str
@@ -47,33 +59,126 @@ class Change:
     load: LoadId | None = None
     folder: Path | None = None
     beside: Callable[[int], None] = field(default=lambda _: None)
+    branch: str = MAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A table as a branch has it when a commit begins.
+
+    Attributes:
+        mark: the branch's head: below zero where it dropped the table, None where it never had it.
+        entry: what the branch shows; None if it shows nothing.
+        known: True if the table exists, on whichever branch.
+    """
+
+    mark: int | None
+    entry: catalogue.Entry | None
+    files: tuple[DataFile, ...]
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What becomes of one table in a lake commit.
+
+    Attributes:
+        before: what it is built on.
+        files: all files that the table is to have; None: it leaves the branch.
+        added: rows that come in.
+        keys, description: of a table that is new everywhere.
+        merged: the version of another branch that it takes in.
+    """
+
+    table: str
+    before: Standing
+    files: Sequence[DataFile] | None
+    columns: tuple[Column, ...]
+    operation: str
+    added: int = 0
+    keys: tuple[str, ...] = ()
+    description: str = ""
+    load: LoadId | None = None
+    merged: int | None = None
+    reads: tuple[Ref, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What one lake commit says of itself.
+
+    Attributes:
+        direct: True if it is refused by a protected branch.
+        beside: further rows to write in the same transaction; gets the version of each table.
+    """
+
+    branch: str
+    message: str
+    run: str | None = None
+    reads: tuple[Ref, ...] = ()
+    direct: bool = True
+    beside: Callable[[Mapping[str, int]], None] = field(default=lambda _: None)
 
 
 def commit(desk: Desk, change: Change) -> Version:
-    """Make a change visible.
+    """Make a change of one table visible.
 
     Raises:
         AlreadyExists: it was to create a table that has come to exist.
         StaleVersion: the table's columns changed meanwhile, or other writers were always quicker.
+        Conflict: the branch is protected, or is closed by now.
     """
     tables = desk.tables()
-    call = calls.current()
     moved = False
+    about = About(
+        branch=change.branch, message=change.message, run=change.run, reads=change.reads,
+        beside=lambda versions: change.beside(versions[change.table]),
+    )  # fmt: skip
     with tables.locked(change.table):
         for attempt in range(_ATTEMPTS):
-            head = call.unit(lambda: catalogue.entry(calls.current().tx, change.table))
-            _check(change, head)
-            if head is None and not moved:
+            before = standing(desk, change.table, change.branch)
+            _check(change, before.entry)
+            if not before.known and not moved:
                 tables.create(change.table, arrow_schema(change.columns))
             if not moved:
                 for file, path in change.added:
                     tables.publish(change.table, file.path, path)
                 moved = True
             try:
-                return _attempt(desk, change, head, number=attempt)
+                return carry_out(desk, about, [_step(desk, change, before, number=attempt)])[0]
             except StaleVersion:
                 continue
     raise StaleVersion(f"table {change.table}: other writers were quicker {_ATTEMPTS} times; try again")
+
+
+def may_write(branch: str) -> None:
+    """Refuse a direct write early, where the branch does not take it; the yard itself may write anywhere.
+
+    Raises:
+        NotFound: there is no such open branch.
+        Conflict: it is protected.
+    """
+    call = calls.current()
+    if call.actor.kind is ActorKind.SYSTEM:
+        branches.opened(call.tx, branch)
+    else:
+        branches.writable(call.tx, branch)
+
+
+def standing(desk: Desk, table: str, branch: str) -> Standing:
+    """The table as the branch has it now, not as this call's snapshot had it."""
+
+    def look() -> tuple[int | None, catalogue.Entry | None, tuple[DataFile, ...] | None, bool]:
+        tx = calls.current().tx
+        entry = catalogue.entry(tx, table, branch=branch)
+        listed = manifests.get(tx, table, entry.version) if entry is not None and entry.listed else None
+        return branches.head(tx, branch, table), entry, listed, catalogue.place(tx, table) is not None
+
+    mark, entry, listed, known = calls.current().unit(look)
+    files = listed if listed is not None else () if entry is None else desk.tables().files(table, entry.version)
+    if listed is not None:
+        desk.tables().learn(table, listed)
+    return Standing(mark=mark, entry=entry, files=files, known=known)
 
 
 def _check(change: Change, head: catalogue.Entry | None) -> None:
@@ -83,89 +188,152 @@ def _check(change: Change, head: catalogue.Entry | None) -> None:
         raise StaleVersion(f"table {change.table} got other columns meanwhile; load again")
 
 
-def _attempt(desk: Desk, change: Change, head: catalogue.Entry | None, *, number: int) -> Version:
-    call = calls.current()
-    tables = desk.tables()
-    base = 0 if head is None else head.version
-    before = () if head is None else tables.files(change.table, base)
+def _step(desk: Desk, change: Change, before: Standing, *, number: int) -> Step:
+    kept = before.files
     added = [file for file, _ in change.added]
-    if change.mode is Mode.MERGE and head is not None and added:
-        before = _without_replaced(desk, change, head, number=number)
-    target = added if change.mode is Mode.OVERWRITE else [*before, *added]
+    if change.mode is Mode.MERGE and before.entry is not None and added:
+        kept = _without_replaced(desk, change, before, number=number)
+    return Step(
+        table=change.table, before=before, files=added if change.mode is Mode.OVERWRITE else [*kept, *added],
+        columns=change.columns, operation=change.operation, added=sum(file.rows for file in added), keys=change.keys,
+        description=change.description, load=change.load, reads=change.reads,
+    )  # fmt: skip
+
+
+def carry_out(desk: Desk, about: About, steps: Sequence[Step]) -> tuple[Version, ...]:
+    """Write the logs of all tables, then move all heads at once; the versions made, without those of dropped tables.
+
+    The caller holds the tables' locks, and their files lie in place.
+
+    Raises:
+        StaleVersion: another writer was quicker somewhere; nothing is visible of it.
+        Conflict: the branch is protected, or is closed by now.
+    """
+    call = calls.current()
     commit_id = COMMIT.new(call.clock)
-    version = tables.advance(
-        change.table, base=base, target=target, schema=arrow_schema(change.columns), info={"commit": commit_id}
-    )
-    record = _record(change, head, target=target, version=version, commit=commit_id)
+    info = {"commit": commit_id, "branch": about.branch}
+    made = [(step, _record(about, step, version=_logged(desk, about, step, info), commit=commit_id)) for step in steps]
 
     def publish() -> None:
         tx = calls.current().tx
-        if head is None:
-            catalogue.add_table(
-                tx, change.table, location=change.table, keys=change.keys, description=change.description,
-                created_ms=call.now_ms, version=version,
-            )  # fmt: skip
+        if about.direct:
+            may_write(about.branch)
         else:
-            catalogue.move_head(tx, change.table, base=base, fresh=version)
+            branches.opened(tx, about.branch)
         catalogue.add_commit(
-            tx, commit=commit_id, at_ms=call.now_ms, author=call.actor.id, message=change.message, run=change.run,
-            reads=change.reads,
+            tx, commit=commit_id, at_ms=call.now_ms, author=call.actor.id, message=about.message, run=about.run,
+            reads=about.reads, branch=about.branch,
         )  # fmt: skip
-        catalogue.add_version(tx, record, change.columns)
-        change.beside(version)
-        calls.current().emit(
-            TableCommitted(
-                table=change.table, version=version, commit=commit_id, operation=change.operation, rows=record.rows,
-                rows_added=record.rows_added, rows_removed=record.rows_removed, load=change.load, run=change.run,
-            ),
-            reads=change.reads,
-            writes=(record.ref,),
-        )  # fmt: skip
+        for step, record in made:
+            _move(about, step, record)
+        about.beside({record.table: record.version for _, record in made})
 
     call.unit(publish)
-    return record
+    return tuple(record for step, record in made if step.files is not None)
 
 
-def _without_replaced(desk: Desk, change: Change, head: catalogue.Entry, *, number: int) -> tuple[DataFile, ...]:
+def _logged(desk: Desk, about: About, step: Step, info: Mapping[str, str]) -> int:
+    """The number that the table's log gives; below zero where the table leaves the branch."""
+    tables = desk.tables()
+    if about.branch != MAIN:
+        return _gone(step) if step.files is None else tables.reserve(step.table, info)
+    base = 0 if step.before.entry is None else step.before.entry.version
+    version = tables.advance(
+        step.table, base=base, target=step.files or (), schema=arrow_schema(step.columns), info=info
+    )
+    return _gone(step) if step.files is None else version
+
+
+def _gone(step: Step) -> int:
+    if step.before.mark is None:
+        raise Internal(f"table {step.table} cannot leave a branch that never had it")
+    return -abs(step.before.mark)
+
+
+def _move(about: About, step: Step, record: Version) -> None:
+    """Let the branch show the version; runs in the unit of the lake commit."""
+    now = calls.current()
+    tx = now.tx
+    if not step.before.known:
+        catalogue.add_table(
+            tx, step.table, location=step.table, keys=step.keys, description=step.description, created_ms=now.now_ms
+        )
+    elif step.before.mark is None and step.keys:
+        _check_keys(step)
+    catalogue.move_head(tx, step.table, branch=about.branch, base=step.before.mark, fresh=record.version)
+    descent.add_move(
+        tx, record.commit, step.table, earlier=step.before.mark, later=record.version, operation=step.operation
+    )
+    if step.files is None:
+        gone = abs(record.version)
+        now.emit(
+            TableDropped(table=step.table, version=gone, branch=about.branch), writes=(ref("table", step.table, gone),)
+        )
+        return
+    catalogue.add_version(tx, record, step.columns, listed=about.branch != MAIN)
+    if about.branch != MAIN:
+        manifests.add(tx, step.table, record.version, step.files)
+    now.emit(
+        TableCommitted(
+            table=step.table, version=record.version, commit=record.commit, operation=step.operation,
+            rows=record.rows, rows_added=record.rows_added, rows_removed=record.rows_removed, load=step.load,
+            run=about.run, branch=about.branch,
+        ),
+        reads=step.reads,
+        writes=(record.ref,),
+    )  # fmt: skip
+
+
+def _without_replaced(desk: Desk, change: Change, before: Standing, *, number: int) -> tuple[DataFile, ...]:
     """The table's files without the rows that new ones replace; files that lose rows are rewritten under new names."""
     import pyarrow.parquet as pq
 
     from modelyard.lake.service.intake import describe
 
     tables = desk.tables()
-    if change.folder is None:
-        raise Internal("a merge needs a folder to rewrite files in")
+    if change.folder is None or before.entry is None:
+        raise Internal("a merge needs a table, and a folder to rewrite files in")
+    keys = before.entry.keys
     new = [tables.uri(change.table, file.path) for file, _ in change.added]
     kept: list[DataFile] = []
     open_ = [c.name for c in change.columns if c.classification is None] + [LOAD_COLUMN, ROW_COLUMN]
     with desk.queries().session() as session:
-        for place, file in enumerate(tables.files(change.table, head.version)):
+        for place, file in enumerate(before.files):
             uri = tables.uri(change.table, file.path)
-            replaced = int(session.rows(merging.replaced(uri, new, head.keys))[0][0] or 0)
+            replaced = int(session.rows(merging.replaced(uri, new, keys))[0][0] or 0)
             if replaced == 0:
                 kept.append(file)
             elif replaced < file.rows:
                 name = f"{change.load}-m{number}n{place}.parquet"
                 fresh = change.folder / name
                 with pq.ParquetWriter(fresh, pq.read_schema(uri), compression="zstd", write_statistics=open_) as writer:
-                    for batch in session.reader(merging.remaining(uri, new, head.keys)):
+                    for batch in session.reader(merging.remaining(uri, new, keys)):
                         writer.write_batch(batch.cast(writer.schema))
                 kept.append(describe(fresh, name))
                 tables.publish(change.table, name, fresh)
     return tuple(kept)
 
 
-def _record(
-    change: Change, head: catalogue.Entry | None, *, target: Sequence[DataFile], version: int, commit: CommitId
-) -> Version:
+def _check_keys(step: Step) -> None:
+    """A table has one key on all branches."""
+    found = catalogue.place(calls.current().tx, step.table)
+    if found is not None and found[1] != step.keys:
+        raise Conflict(
+            f"table {step.table} stands on another branch already, with the key ({', '.join(found[1])}); declare the "
+            "same, or choose another name"
+        )
+
+
+def _record(about: About, step: Step, *, version: int, commit: CommitId) -> Version:
     call = calls.current()
-    added = sum(file.rows for file, _ in change.added)
-    rows = sum(file.rows for file in target)
-    before = 0 if head is None else head.rows
+    files = step.files or ()
+    rows = sum(file.rows for file in files)
+    before = step.before.entry.rows if step.before.entry is not None else 0
     return Version(
-        table=change.table, version=version, ref=ref("table", change.table, version), commit=commit,
-        operation=change.operation, author=call.actor.id, message=change.message, run=change.run, at_ms=call.now_ms,
-        rows=rows, rows_added=added, rows_removed=before + added - rows,
-        size_bytes=sum(file.size_bytes for file in target), schema_hash=schema_hash(change.columns),
-        load=change.load, reads=change.reads,
+        table=step.table, version=version, ref=ref("table", step.table, abs(version)), commit=commit,
+        operation=step.operation, author=call.actor.id, message=about.message, run=about.run, at_ms=call.now_ms,
+        rows=rows, rows_added=step.added, rows_removed=before + step.added - rows,
+        size_bytes=sum(file.size_bytes for file in files), schema_hash=schema_hash(step.columns), load=step.load,
+        reads=about.reads, branch=about.branch,
+        parent=None if step.before.mark is None else abs(step.before.mark), merged=step.merged,
     )  # fmt: skip

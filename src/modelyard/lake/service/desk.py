@@ -11,12 +11,12 @@ from pathlib import Path
 
 from modelyard.kernel.errors import NotFound
 from modelyard.lake.api import Inspector, LoadId
-from modelyard.lake.model.moments import parse_at
-from modelyard.lake.store import catalogue
+from modelyard.lake.model.moments import MAIN, parse_at
+from modelyard.lake.store import branches, catalogue, manifests
 from modelyard.ports import calls
 from modelyard.ports.objects import Objects
 from modelyard.ports.queries import Queries
-from modelyard.ports.tables import Tables
+from modelyard.ports.tables import DataFile, Tables
 
 _ALIVE = "alive"
 
@@ -64,7 +64,15 @@ class Desk:
 
     def paths(self, entry: catalogue.Entry) -> list[str]:
         """The data files of a table's version, as the table knows them."""
-        return [file.path for file in self.tables().files(entry.location, entry.version)]
+        return [file.path for file in self.files(entry)]
+
+    def files(self, entry: catalogue.Entry) -> tuple[DataFile, ...]:
+        """The data files of a table's version, in order of path; a branch's own are named by their manifest."""
+        if entry.listed:
+            listed = manifests.get(calls.current().tx, entry.name, entry.version)
+            self.tables().learn(entry.location, listed)
+            return listed
+        return self.tables().files(entry.location, entry.version)
 
     def uris(self, entry: catalogue.Entry) -> list[str]:
         """Where a query finds the rows of a table's version."""
@@ -91,27 +99,43 @@ def _is_dead(folder: Path) -> bool:
     return True
 
 
-def resolve(name: str, at: str | None) -> catalogue.Entry:
-    """The table at what stands behind its `@`.
+def resolve(name: str, at: str | None, *, branch: str | None = None) -> catalogue.Entry:
+    """The table at what stands behind its `@`: a version, a moment of `main`, a tag of the table, or a branch.
+
+    Args:
+        branch: the branch whose newest version is meant where `at` says nothing; `main` where it is left out.
 
     Raises:
-        NotFound: no such table, version or tag.
-        InvalidInput: the text is neither a version, a tag nor a moment.
+        NotFound: no such table, version, tag or branch.
+        InvalidInput: the text is neither a version, a tag, a branch nor a moment.
     """
     tx = calls.current().tx
     wanted = parse_at(at)
+    shown = branch or MAIN
     version: int | None = None
     if wanted.version is not None:
         version = wanted.version
     elif wanted.moment_ms is not None:
         version = catalogue.version_before(tx, name, wanted.moment_ms)
-    elif wanted.tag is not None:
-        version = catalogue.tagged(tx, name, wanted.tag)
-    if at not in (None, "", "main") and version is None and catalogue.entry(tx, name) is not None:
-        raise NotFound(f"table {name} has nothing at {at}; list its versions: yard lake history {name}")
-    found = catalogue.entry(tx, name, version)
+    elif wanted.name is not None:
+        version = catalogue.tagged(tx, name, wanted.name)
+        if version is None and branches.is_open(tx, wanted.name):
+            shown, at = wanted.name, None
+    if at not in (None, "", MAIN) and version is None:
+        raise _nothing(name, str(at))
+    found = catalogue.entry(tx, name, version, branch=shown)
     if found is None:
-        if version is not None and (head := catalogue.entry(tx, name)) is not None:
-            raise NotFound(f"table {name} has no version {version}; its newest is {head.version}")
-        raise NotFound(f"there is no table {name}; list them: yard lake tables")
+        raise _nothing(name, shown if version is None else str(version))
     return found
+
+
+def _nothing(name: str, at: str) -> NotFound:
+    """What to say where a table has nothing at a place."""
+    tx = calls.current().tx
+    if (newest := catalogue.newest(tx, name)) is None:
+        return NotFound(f"there is no table {name}; list them: yard lake tables")
+    on = ", ".join(f"{name}@{each}" for each in branches.holders(tx, name)) or "no branch"
+    return NotFound(
+        f"table {name} has nothing at {at}; its newest version is {newest}, and it stands as {on}. "
+        f"List its versions: yard lake history {name} --every"
+    )

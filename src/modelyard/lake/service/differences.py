@@ -30,6 +30,8 @@ from modelyard.lake.store import catalogue, differences
 from modelyard.lake.store.differences import CHANGE, VERSION, Pairing, Side
 from modelyard.ports import calls
 
+_LONGEST_LINE = 1_000_000
+
 
 def schema_diff(base: catalogue.Entry, target: catalogue.Entry) -> SchemaDiff:
     """How the columns of two versions differ."""
@@ -156,13 +158,14 @@ def pair_of(
 def steps(target: catalogue.Entry, since: int) -> list[catalogue.Entry]:
     """The versions from `since` to the target, both included, oldest first; version 0 is empty."""
     tx = calls.current().tx
-    known = catalogue.all_versions(tx, target.name)
+    line = catalogue.line(tx, target.name, start=target.version, most=_LONGEST_LINE)
+    known = sorted(each.version for each in line)
     if since < 0 or since > target.version or (since and since not in known):
         raise NotFound(
             f"table {target.name} has no version {since} before {target.version}; list them: "
             f"yard lake history {target.name}"
         )
-    chain = [v for v in known if since <= v <= target.version]
+    chain = [v for v in known if since <= v]
     found = [entry for v in chain if (entry := catalogue.entry(tx, target.name, v)) is not None]
     return found if since else [empty(target), *found]
 

@@ -20,11 +20,13 @@ from modelyard.kernel.errors import InvalidInput
 from modelyard.kernel.refs import Ref, ref
 from modelyard.lake.api import LOAD, Column, Erasure, Format, Load, LoadId, TableErased
 from modelyard.lake.model.dialect import split_record
-from modelyard.lake.service.desk import Desk
-from modelyard.lake.store import catalogue, loads, subjects
+from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.service.upkeep import remeasure
+from modelyard.lake.store import branches, catalogue, loads, manifests, subjects
 from modelyard.ports import calls
 from modelyard.ports.objects import Digest
 from modelyard.ports.queries import Session
+from modelyard.ports.tables import DataFile
 
 _BATCH = 10_000
 
@@ -40,8 +42,9 @@ class _Found:
     notes: dict[LoadId, list[str]] = field(default_factory=dict)
 
 
-def erase(desk: Desk, entry: catalogue.Entry, column: str, values: Sequence[str]) -> Erasure:
+def erase(desk: Desk, name: str, column: str, values: Sequence[str]) -> Erasure:
     """Carry out an erasure; see `Lake.erase`."""
+    entry = _entry_with(name, column)
     subject = next((c for c in entry.columns if c.name == column), None)
     if subject is None or not values:
         raise InvalidInput(
@@ -51,8 +54,8 @@ def erase(desk: Desk, entry: catalogue.Entry, column: str, values: Sequence[str]
     tables = desk.tables()
     found = _Found()
     with tables.locked(entry.location), desk.bench(LOAD.new(call.clock)) as folder:
-        versions = call.unit(lambda: catalogue.all_versions(calls.current().tx, entry.name))
-        holding = {v: [f.path for f in tables.files(entry.location, v)] for v in versions}
+        holding = _holding(desk, entry)
+        versions = sorted(holding)
         with desk.queries().session() as session:
             written = _as_written(session, subject, values)
             about = subjects.condition(subject, written)
@@ -62,6 +65,7 @@ def erase(desk: Desk, entry: catalogue.Entry, column: str, values: Sequence[str]
                 if fresh is not None:
                     replaced[path] = fresh
         tables.rewrite(entry.location, replaced)
+        on_branches = remeasure(desk, entry.name)
         head = sum(found.files.get(path, 0) for path in holding.get(entry.version, ()))
         texts = {*values, *written}
         for load in loads.listed(call.tx, table=entry.name, before=None, most=1_000_000):
@@ -76,9 +80,33 @@ def erase(desk: Desk, entry: catalogue.Entry, column: str, values: Sequence[str]
             files=tuple(f"{entry.name}/{path}" for path in replaced), sources=tuple(sources.values()),
             quarantined=found.quarantined, version=entry.version, at_ms=call.now_ms,
         )  # fmt: skip
-        left = _left(desk, entry, touched)
+        left = _left(desk, entry, [version for version in touched if version not in on_branches])
         call.unit(lambda: _note(done, found, sources, left))
     return done
+
+
+def _entry_with(name: str, column: str) -> catalogue.Entry:
+    """The table where it has the column: on `main`, else on any branch, else as it last was."""
+    tx = calls.current().tx
+    newest = catalogue.newest(tx, name)
+    shown = [catalogue.entry(tx, name, version) for version in branches.holders(tx, name).values()]
+    found = [catalogue.entry(tx, name), *shown, None if newest is None else catalogue.entry(tx, name, newest)]
+    entries = [each for each in found if each is not None]
+    has = [each for each in entries if column in {c.name for c in each.columns}]
+    return (has or entries or [resolve(name, None)])[0]
+
+
+def _holding(desk: Desk, entry: catalogue.Entry) -> dict[int, list[str]]:
+    """The files of every version on every branch."""
+
+    def look() -> tuple[list[int], dict[int, tuple[DataFile, ...]]]:
+        tx = calls.current().tx
+        return catalogue.all_versions(tx, entry.name), dict(manifests.of_table(tx, entry.name))
+
+    versions, listed = calls.current().unit(look)
+    tables = desk.tables()
+    files = {v: listed[v] if v in listed else tables.files(entry.location, v) for v in versions}
+    return {version: [file.path for file in each] for version, each in files.items()}
 
 
 def _as_written(session: Session, column: Column, values: Sequence[str]) -> list[str]:

@@ -28,7 +28,8 @@ from modelyard.lake.api import (
 )
 from modelyard.lake.model.columns import check_declared, check_keys
 from modelyard.lake.model.dialect import encoding_of, format_of
-from modelyard.lake.service.commits import Change, commit
+from modelyard.lake.model.moments import MAIN
+from modelyard.lake.service.commits import Change, commit, may_write
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.intake import Intake, take_in
 from modelyard.lake.service.sources import Source, open_source
@@ -52,6 +53,7 @@ class Order:
     Attributes:
         keeps_source: True to keep the bytes as an object, so that lineage reaches them.
         reads: what a program made the rows from.
+        branch: the branch that is to show them.
     """
 
     table: str
@@ -65,6 +67,7 @@ class Order:
     keeps_source: bool
     reads: tuple[Ref, ...] = ()
     run: str | None = None
+    branch: str = MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ def load(desk: Desk, order: Order, content: Iterable[bytes]) -> tuple[Load, Vers
     check_declared(order.declared)
     for each in order.reads:
         parts(each)
-    before = catalogue.entry(call.tx, order.table)
+    may_write(order.branch)
+    before = catalogue.entry(call.tx, order.table, branch=order.branch)
     if order.mode is Mode.CREATE and before is not None:
         raise AlreadyExists(f"table {order.table} exists, at version {before.version}; append to it or overwrite it")
     with desk.bench(load_id) as folder:
@@ -217,7 +221,7 @@ def _record(order: Order, spooled: Spooled, source: Source, intake: Intake, *, l
         rows_quarantined=0 if blocked else intake.rows_quarantined,
         held=0 if blocked else intake.rows_quarantined, started_ms=call.now_ms, took_ms=took_ms,
         author=call.actor.id, dialect=source.describe(),
-        notes=(*source.notes, *intake.verdict.warnings, *intake.verdict.blocks),
+        notes=(*source.notes, *intake.verdict.warnings, *intake.verdict.blocks), branch=order.branch,
     )  # fmt: skip
 
 
@@ -261,7 +265,7 @@ def _publish(
             table=order.table, operation=order.operation, mode=order.mode, columns=columns, added=intake.files,
             keys=order.declared.keys or (before.keys if before else ()), description=order.declared.description,
             message=order.message, run=order.run, folder=spooled.path.parent, reads=reads, load=record.id,
-            beside=beside,
+            beside=beside, branch=order.branch,
         ),
     )  # fmt: skip
     return _at(record, made.version), made

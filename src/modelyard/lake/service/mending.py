@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 from modelyard.kernel.errors import AlreadyExists, InvalidInput, NotFound, StaleVersion
 from modelyard.kernel.refs import Ref
 from modelyard.lake.api import LOAD, Format, Load, LoadState, Mend, Mode, QuarantineDropped, RowState
+from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.commits import Change, commit
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.intake import Intake, take_in
 from modelyard.lake.service.quarantine import kept
 from modelyard.lake.service.sources import HeldSource
-from modelyard.lake.store import loads
+from modelyard.lake.store import branches, loads
 from modelyard.ports import calls
 
 
@@ -39,14 +40,16 @@ def replay(desk: Desk, load: Load, *, mends: tuple[Mend, ...], rows: tuple[int, 
 
     source = HeldSource(given, names=names, delimiter=delimiter)
     with desk.bench(replay_id) as folder:
-        entry = resolve(load.table, None)
+        branch = load.branch if branches.is_open(call.tx, load.branch) else MAIN
+        entry = resolve(load.table, None, branch=branch)
         intake = take_in(
             desk, source, table=load.table, load=load.id, columns=entry.columns, existing=desk.uris(entry),
             folder=folder,
         )  # fmt: skip
         if intake.verdict.blocks:
             raise InvalidInput(f"the contract of {load.table} blocks the replay: {'; '.join(intake.verdict.blocks)}")
-        record = _record(load, intake, replay=replay_id, took_ms=int((call.clock.monotonic() - began) * 1000))
+        took_ms = int((call.clock.monotonic() - began) * 1000)
+        record = _record(load, intake, replay=replay_id, took_ms=took_ms, branch=branch)
         if not intake.files:
             call.unit(lambda: loads.add(calls.current().tx, record))
             return record
@@ -66,7 +69,7 @@ def replay(desk: Desk, load: Load, *, mends: tuple[Mend, ...], rows: tuple[int, 
             Change(
                 table=load.table, operation="replay", mode=Mode.APPEND, columns=entry.columns, added=files,
                 message=f"replay {len(taken)} rows of {load.source}", load=replay_id, reads=_reads(load),
-                beside=beside,
+                beside=beside, branch=branch,
             ),
         )  # fmt: skip
         return msgspec.structs.replace(record, version=made.version)
@@ -127,11 +130,11 @@ def _reads(load: Load) -> tuple[Ref, ...]:
     return () if load.source_ref is None else (load.source_ref,)
 
 
-def _record(load: Load, intake: Intake, *, replay: str, took_ms: int) -> Load:
+def _record(load: Load, intake: Intake, *, replay: str, took_ms: int, branch: str) -> Load:
     call = calls.current()
     return msgspec.structs.replace(
         load, id=replay, version=None, state=LoadState.DONE, mode=Mode.APPEND, rows_in=intake.rows_in,
         rows_loaded=intake.rows_loaded, rows_quarantined=intake.rows_quarantined, held=0, started_ms=call.now_ms,
-        took_ms=took_ms, author=call.actor.id, replays=load.id,
+        took_ms=took_ms, author=call.actor.id, replays=load.id, branch=branch,
         notes=(*intake.verdict.warnings, *intake.samples),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from modelyard.kernel.errors import Conflict, InvalidInput, TimedOut
+from modelyard.kernel.errors import Conflict, InvalidInput, NotFound, TimedOut
 from modelyard.kernel.refs import Ref, ref
 from modelyard.lake.api import QUERY, QUERY_KEY, READS_KEY, QueryId, QueryPlan
 from modelyard.lake.service.board import Board, Running
@@ -90,7 +90,11 @@ def named(query: str, at: str | None) -> dict[str, catalogue.Entry]:
         name, _, own = text.partition("@")
         if text in found or not name or not catalogue.exists(tx, name):
             continue
-        found[text] = resolve(name, own or at)
+        try:
+            found[text] = resolve(name, own or at)
+        except NotFound:  # a word of the query that names a table elsewhere is no table here
+            if own:
+                raise
     return found
 
 

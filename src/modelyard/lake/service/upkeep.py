@@ -8,22 +8,32 @@ from __future__ import annotations
 
 import shutil
 
+from modelyard.kernel.errors import Conflict
 from modelyard.kernel.refs import Ref, ref
 from modelyard.lake.api import LOAD, LoadId, Sweep, TableDropped
 from modelyard.lake.model.columns import arrow_schema
+from modelyard.lake.model.moments import MAIN
+from modelyard.lake.service.commits import About, Step, carry_out, may_write, standing
 from modelyard.lake.service.desk import Desk
-from modelyard.lake.store import catalogue, loads
+from modelyard.lake.store import branches, catalogue, loads, manifests
 from modelyard.ports import calls
-from modelyard.ports.tables import Tables
+from modelyard.ports.tables import DataFile, Tables
 
 
-def drop(desk: Desk, entry: catalogue.Entry) -> None:
-    """Remove a table with everything of it but the sources of its loads."""
+def drop(desk: Desk, entry: catalogue.Entry, *, branch: str) -> None:
+    """Remove a table with everything of it but the sources of its loads; a branch only lets go of it."""
+    may_write(branch)
     tables = desk.tables()
+    if branch != MAIN:
+        with tables.locked(entry.location):
+            _let_go(desk, entry, branch)
+        return
     with tables.locked(entry.location), desk.bench(LOAD.new(calls.current().clock)):
 
         def forget() -> list[LoadId]:
             call = calls.current()
+            may_write(branch)
+            _check_nobody_works_on(entry.name)
             gone = [each.id for each in loads.listed(call.tx, table=entry.name, before=None, most=1_000_000)]
             catalogue.drop(call.tx, entry.name)
             loads.drop(call.tx, entry.name)
@@ -38,25 +48,44 @@ def drop(desk: Desk, entry: catalogue.Entry) -> None:
         tables.drop(entry.location)
 
 
+def _let_go(desk: Desk, entry: catalogue.Entry, branch: str) -> None:
+    before = standing(desk, entry.name, branch)
+    step = Step(table=entry.name, before=before, files=None, columns=entry.columns, operation="drop")
+    carry_out(desk, About(branch=branch, message=f"drop {entry.name}"), [step])
+
+
+def _check_nobody_works_on(table: str) -> None:
+    """A table goes with its versions, so nobody's unpublished ones may be among them."""
+    tx = calls.current().tx
+    for branch, version in branches.holders(tx, table).items():
+        found = catalogue.entry(tx, table, version)
+        if branch != MAIN and found is not None and found.branch != MAIN:
+            raise Conflict(
+                f"branch {branch} holds versions of {table} that were never published; publish or discard it first, "
+                f"or drop the table there: yard lake drop {table} --branch {branch}"
+            )
+
+
 def sweep(desk: Desk) -> Sweep:
     """Remove leftovers, if there is a sign that any writer died."""
     dead = desk.dead()
     if not dead:
         return Sweep(staged=0, files=0, tables=(), undone=())
     tables = desk.tables()
-    known = {entry.location: entry for entry in calls.current().unit(lambda: catalogue.entries(calls.current().tx))}
+    known = {at: name for name, at in calls.current().unit(lambda: catalogue.places(calls.current().tx)).items()}
     orphans: list[str] = []
     undone: list[Ref] = []
     files = _sweep_vault(desk)
     for location in tables.locations():
         with tables.locked(location):
             if location not in known:
-                if _entry(location) is None:
+                if calls.current().unit(lambda: catalogue.place(calls.current().tx, location)) is None:  # noqa: B023 - run at once
                     tables.drop(location)
                     orphans.append(location)
                 continue
-            undone += _undo(tables, known[location].name)
-            files += _expel(tables, location)
+            undone += _undo(tables, known[location], location)
+            remeasure(desk, known[location])
+            files += tables.expel(location, unreferred(desk, known[location]))
     for folder in dead:
         shutil.rmtree(folder, ignore_errors=True)
     return Sweep(staged=len(dead), files=files, tables=tuple(orphans), undone=tuple(undone))
@@ -77,33 +106,71 @@ def _is_alive(desk: Desk, job: str) -> bool:
     return desk.is_staged(job) and desk.staging / job not in desk.dead()
 
 
-def _entry(name: str) -> catalogue.Entry | None:
-    """The table as the writer sees it now, not as this call's snapshot had it."""
-    return calls.current().unit(lambda: catalogue.entry(calls.current().tx, name))
-
-
-def _undo(tables: Tables, name: str) -> list[Ref]:
+def _undo(tables: Tables, name: str, location: str) -> list[Ref]:
     """Let the table's log end as the catalogue says, for foreign readers; the versions that were undone."""
-    head = _entry(name)
-    if head is None:
+
+    def look() -> tuple[catalogue.Entry | None, catalogue.Entry | None, list[int]]:
+        tx = calls.current().tx
+        noted = catalogue.all_versions(tx, name)
+        last = catalogue.entry(tx, name, noted[-1]) if noted else None
+        return catalogue.entry(tx, name), last, noted
+
+    head, last, noted = calls.current().unit(look)
+    if last is None:
         return []
-    latest = tables.latest(head.location)
-    tables.rewrite(head.location, {})
-    target = tables.files(head.location, head.version)
-    if latest == head.version or tables.files(head.location, latest) == target:
+    latest = tables.latest(location)
+    tables.rewrite(location, {})
+    target = () if head is None else tables.files(location, head.version)
+    base = 0 if head is None else head.version
+    if tables.files(location, latest) == target:
         return []
-    tables.advance(
-        head.location, base=head.version, target=target, schema=arrow_schema(head.columns), info={"cause": "undo"}
-    )
-    return [ref("table", name, version) for version in range(head.version + 1, latest + 1)]
+    schema = arrow_schema((head or last).columns)
+    tables.advance(location, base=base, target=target, schema=schema, info={"cause": "undo"})
+    return [ref("table", name, version) for version in range(base + 1, latest + 1) if version not in set(noted)]
 
 
-def _expel(tables: Tables, location: str) -> int:
-    """Remove data files that no noted load wrote; nothing else may lie in a table's folder."""
-    tx = calls.current().tx
-    loose = [path for path in tables.listing(location) if loads.get(tx, _writer_of(path)) is None]
-    return tables.expel(location, loose)
+def unreferred(desk: Desk, name: str) -> list[str]:
+    """The table's files that no visible version of any branch consists of; ask under its lock."""
+
+    def look() -> tuple[str, set[int], set[str]]:
+        tx = calls.current().tx
+        location, _ = catalogue.place(tx, name) or (name, ())
+        listed = {file.path for _, files in manifests.of_table(tx, name) for file in files}
+        return location, set(catalogue.all_versions(tx, name)), listed
+
+    location, visible, kept = calls.current().unit(look)
+    tables = desk.tables()
+    live: set[str] = set()
+    for version, added, removed in tables.movements(location):
+        live = (live - removed) | added
+        if version in visible:
+            kept |= live
+    return [path for path in tables.listing(location) if path not in kept]
 
 
-def _writer_of(path: str) -> LoadId:
-    return LoadId(path.rpartition("-")[0])
+def remeasure(desk: Desk, name: str) -> dict[int, tuple[DataFile, ...]]:
+    """Mend manifests whose files an erasure rewrote, as the log is mended; the versions it was needed for."""
+    tables = desk.tables()
+    known: dict[str, DataFile] = {}
+
+    def fresh(location: str, file: DataFile) -> DataFile:
+        if file.path not in known:
+            known[file.path] = tables.measure(location, file)
+        return known[file.path]
+
+    def mend() -> dict[int, tuple[DataFile, ...]]:
+        tx = calls.current().tx
+        location, _ = catalogue.place(tx, name) or (name, ())
+        mended: dict[int, tuple[DataFile, ...]] = {}
+        for version, files in manifests.of_table(tx, name):
+            now = tuple(fresh(location, file) for file in files)
+            if now != files:
+                mended[version] = now
+        for version, now in mended.items():
+            manifests.replace(tx, name, version, now)
+            catalogue.recount(
+                tx, name, version, rows=sum(f.rows for f in now), size_bytes=sum(f.size_bytes for f in now)
+            )
+        return mended
+
+    return calls.current().unit(mend)

@@ -1,6 +1,7 @@
 """The lake's own tables in the database, and the SQL that it asks of the query engine."""
 
+from modelyard.lake.store.branches import BRANCHES
 from modelyard.lake.store.catalogue import CATALOGUE
 from modelyard.lake.store.loads import LOADS
 
-MIGRATIONS = (CATALOGUE, LOADS)
+MIGRATIONS = (CATALOGUE, LOADS, BRANCHES)

@@ -15,6 +15,7 @@ from modelyard.kernel.ids import ActorId
 from modelyard.kernel.refs import Ref, ref
 from modelyard.lake.api import Column, CommitId, LoadId, Version
 from modelyard.lake.model.moments import MAIN
+from modelyard.lake.store.manifests import manifests
 from modelyard.ports.database import Migration, Row, Statement, Transaction
 
 CATALOGUE = Migration(
@@ -54,19 +55,13 @@ CATALOGUE = Migration(
 
 tables = sa.table("lake_table", *map(sa.column, ("name", "location", "keys", "description", "created_ms")))
 schemas = sa.table("lake_schema", sa.column("hash"), sa.column("columns"))
-commits = sa.table(
-    "lake_commit", *map(sa.column, ("seq", "id", "at_ms", "author", "message", "run", "reads"))
+_COMMIT = ("id", "at_ms", "author", "message", "run", "reads", "branch")
+_VERSION = (
+    "table_name", "version", "commit_id", "at_ms", "operation", "schema_hash", "row_count", "rows_added",
+    "rows_removed", "size_bytes", "load_id", "branch", "parent", "merged", "listed",
 )  # fmt: skip
-versions = sa.table(
-    "lake_version",
-    *map(
-        sa.column,
-        (
-            "table_name", "version", "commit_id", "at_ms", "operation", "schema_hash", "row_count", "rows_added",
-            "rows_removed", "size_bytes", "load_id",
-        ),
-    ),
-)  # fmt: skip
+commits = sa.table("lake_commit", *map(sa.column, ("seq", *_COMMIT)))
+versions = sa.table("lake_version", *map(sa.column, _VERSION))
 heads = sa.table("lake_head", *map(sa.column, ("branch", "table_name", "version")))
 tags = sa.table("lake_tag", *map(sa.column, ("table_name", "tag", "version")))
 profiles = sa.table("lake_profile", *map(sa.column, ("table_name", "version", "body")))
@@ -77,6 +72,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         uneven: some files may lack a column; it is null there.
+        branch: the branch that the version was made on.
+        listed: True if a manifest names its files, because the table's own log does not show it.
     """
 
     name: str
@@ -89,6 +86,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     size_bytes: int
     at_ms: int
+    branch: str
+    listed: bool
     uneven: bool = False
 
 
@@ -98,7 +97,8 @@ def _bind(*names: str) -> dict[str, sa.BindParameter[object]]:
 
 _at_version = sa.select(
     tables.c.name, tables.c.location, tables.c["keys"], tables.c.description, tables.c.created_ms, versions.c.version,
-    schemas.c["columns"], versions.c.row_count, versions.c.size_bytes, versions.c.at_ms,
+    schemas.c["columns"], versions.c.row_count, versions.c.size_bytes, versions.c.at_ms, versions.c.branch,
+    versions.c.listed,
 ).select_from(
     tables.join(versions, versions.c.table_name == tables.c.name).join(
         schemas, schemas.c.hash == versions.c.schema_hash
@@ -106,8 +106,11 @@ _at_version = sa.select(
 )  # fmt: skip
 _at_head = _at_version.join(
     heads,
-    sa.and_(heads.c.table_name == tables.c.name, heads.c.version == versions.c.version, heads.c.branch == MAIN),
-)
+    sa.and_(
+        heads.c.table_name == tables.c.name, heads.c.version == versions.c.version,
+        heads.c.branch == sa.bindparam("branch"),
+    ),
+)  # fmt: skip
 _ENTRY_AT = Statement(
     _at_version.where(tables.c.name == sa.bindparam("name"), versions.c.version == sa.bindparam("version"))
 )
@@ -116,43 +119,77 @@ _ENTRY_HEAD = Statement(_at_head.where(tables.c.name == sa.bindparam("name")))
 _ENTRIES = Statement(
     _at_head.where(tables.c.name > sa.bindparam("after")).order_by(tables.c.name).limit(sa.bindparam("most"))
 )
+_others = versions.alias("others")
+_NEWEST_OF = sa.select(sa.func.max(_others.c.version)).where(_others.c.table_name == tables.c.name)
+_ENTRIES_ANYWHERE = Statement(
+    _at_version.where(
+        tables.c.name > sa.bindparam("after"),
+        versions.c.version
+        == sa.func.coalesce(
+            sa.select(heads.c.version)
+            .where(heads.c.table_name == tables.c.name, heads.c.branch == sa.bindparam("branch"), heads.c.version > 0)
+            .scalar_subquery(),
+            _NEWEST_OF.scalar_subquery(),
+        ),
+    )
+    .order_by(tables.c.name)
+    .limit(sa.bindparam("most"))
+)
+_PLACES = Statement(sa.select(tables.c.name, tables.c.location))
+_PLACE = Statement(sa.select(tables.c.location, tables.c["keys"]).where(tables.c.name == sa.bindparam("name")))
+_NEWEST = Statement(sa.select(sa.func.max(versions.c.version)).where(versions.c.table_name == sa.bindparam("name")))
 _VERSION_BEFORE = Statement(
     sa.select(sa.func.max(versions.c.version)).where(
-        versions.c.table_name == sa.bindparam("name"), versions.c.at_ms <= sa.bindparam("moment")
+        versions.c.table_name == sa.bindparam("name"), versions.c.at_ms <= sa.bindparam("moment"),
+        versions.c.branch == MAIN,
     )
-)
+)  # fmt: skip
 _TAGGED = Statement(
     sa.select(tags.c.version).where(tags.c.table_name == sa.bindparam("name"), tags.c.tag == sa.bindparam("tag"))
 )
 _UNTAG = Statement(sa.delete(tags).where(tags.c.table_name == sa.bindparam("name"), tags.c.tag == sa.bindparam("tag")))
+_TAG_NAMED = Statement(sa.select(tags.c.table_name).where(tags.c.tag == sa.bindparam("tag")).limit(sa.literal(1)))
 _TAG = Statement(sa.insert(tags).values(**_bind("table_name", "tag", "version")))
 _ADD_TABLE = Statement(sa.insert(tables).values(**_bind("name", "location", "keys", "description", "created_ms")))
-_ADD_HEAD = Statement(sa.insert(heads).values(branch=MAIN, **_bind("table_name", "version")))
+_ADD_HEAD = Statement(sa.insert(heads).values(**_bind("branch", "table_name", "version")))
 _MOVE_HEAD = Statement(
     sa.update(heads)
-    .where(heads.c.branch == MAIN, heads.c.table_name == sa.bindparam("name"), heads.c.version == sa.bindparam("base"))
+    .where(
+        heads.c.branch == sa.bindparam("on"), heads.c.table_name == sa.bindparam("name"),
+        heads.c.version == sa.bindparam("base"),
+    )
     .values(version=sa.bindparam("fresh"))
-)
+)  # fmt: skip
 _HAS_SCHEMA = Statement(sa.select(schemas.c.hash).where(schemas.c.hash == sa.bindparam("hash")))
 _ADD_SCHEMA = Statement(sa.insert(schemas).values(**_bind("hash", "columns")))
-_ADD_COMMIT = Statement(sa.insert(commits).values(**_bind("id", "at_ms", "author", "message", "run", "reads")))
-_ADD_VERSION = Statement(
-    sa.insert(versions).values(
-        **_bind(
-            "table_name", "version", "commit_id", "at_ms", "operation", "schema_hash", "row_count", "rows_added",
-            "rows_removed", "size_bytes", "load_id",
-        )
-    )
-)  # fmt: skip
+_ADD_COMMIT = Statement(sa.insert(commits).values(**_bind(*_COMMIT)))
+_ADD_VERSION = Statement(sa.insert(versions).values(**_bind(*_VERSION)))
 _history = sa.select(
     versions.c.version, versions.c.commit_id, versions.c.operation, commits.c.author, commits.c.message,
     commits.c.run, versions.c.at_ms, versions.c.row_count, versions.c.rows_added, versions.c.rows_removed,
-    versions.c.size_bytes, versions.c.schema_hash, versions.c.load_id, commits.c.reads,
+    versions.c.size_bytes, versions.c.schema_hash, versions.c.load_id, commits.c.reads, versions.c.branch,
+    versions.c.parent, versions.c.merged,
 ).select_from(versions.join(commits, commits.c.id == versions.c.commit_id))  # fmt: skip
 _HISTORY = Statement(
     _history.where(versions.c.table_name == sa.bindparam("name"), versions.c.version < sa.bindparam("before"))
     .order_by(versions.c.version.desc())
     .limit(sa.bindparam("most"))
+)
+_first = (
+    sa.select(versions.c.version, versions.c.parent, sa.literal_column("1").label("steps"))
+    .where(versions.c.table_name == sa.bindparam("name"), versions.c.version == sa.bindparam("start"))
+    .cte("line", recursive=True)
+)
+_line = _first.union_all(
+    sa.select(versions.c.version, versions.c.parent, _first.c.steps + sa.literal_column("1")).where(
+        versions.c.table_name == sa.bindparam("name"), versions.c.version == _first.c.parent,
+        _first.c.steps < sa.bindparam("most"),
+    )
+)  # fmt: skip
+_LINE = Statement(
+    _history.where(
+        versions.c.table_name == sa.bindparam("name"), versions.c.version.in_(sa.select(_line.c.version))
+    ).order_by(versions.c.version.desc())
 )
 _ALL_VERSIONS = Statement(
     sa.select(versions.c.version).where(versions.c.table_name == sa.bindparam("name")).order_by(versions.c.version)
@@ -172,15 +209,16 @@ _DROPS = tuple(
     Statement(sa.delete(table).where(column == sa.bindparam("name")))
     for table, column in (
         (profiles, profiles.c.table_name), (tags, tags.c.table_name), (heads, heads.c.table_name),
+        (manifests, manifests.c.table_name),
         (versions, versions.c.table_name), (tables, tables.c.name),
     )
 )  # fmt: skip
 
 
-def entry(tx: Transaction, name: str, version: int | None = None) -> Entry | None:
-    """A table at a version, by default at its head; None if there is none."""
+def entry(tx: Transaction, name: str, version: int | None = None, *, branch: str = MAIN) -> Entry | None:
+    """A table at a version, by default at its head on a branch; None if there is none."""
     if version is None:
-        row = tx.one(_ENTRY_HEAD, {"name": name})
+        row = tx.one(_ENTRY_HEAD, {"name": name, "branch": branch})
     else:
         row = tx.one(_ENTRY_AT, {"name": name, "version": version})
     return None if row is None else _entry(row)
@@ -191,13 +229,33 @@ def exists(tx: Transaction, name: str) -> bool:
     return tx.one(_EXISTS, {"name": name}) is not None
 
 
-def entries(tx: Transaction, *, after: str = "", most: int = 1_000_000) -> list[Entry]:
-    """Tables at their heads, by name."""
-    return [_entry(row) for row in tx.all(_ENTRIES, {"after": after, "most": most})]
+def entries(
+    tx: Transaction, *, branch: str = MAIN, every: bool = False, after: str = "", most: int = 1_000_000
+) -> list[Entry]:
+    """Tables at their heads on a branch, by name; with `every` also the others, at their newest version anywhere."""
+    query = _ENTRIES_ANYWHERE if every else _ENTRIES
+    return [_entry(row) for row in tx.all(query, {"branch": branch, "after": after, "most": most})]
+
+
+def places(tx: Transaction) -> dict[str, str]:
+    """The location of every table that any branch has or had; name -> location."""
+    return dict(tx.all(_PLACES))
+
+
+def place(tx: Transaction, name: str) -> tuple[str, tuple[str, ...]] | None:
+    """A table's location and keys, wherever it is shown; None if nothing is known of it."""
+    row = tx.one(_PLACE, {"name": name})
+    return None if row is None else (row[0], _texts.decode(row[1]))
+
+
+def newest(tx: Transaction, name: str) -> int | None:
+    """The newest version of a table on any branch."""
+    row = tx.one(_NEWEST, {"name": name})
+    return None if row is None else row[0]
 
 
 def version_before(tx: Transaction, name: str, moment_ms: int) -> int | None:
-    """The version that was the newest at a moment."""
+    """The version that was the newest on `main` at a moment."""
     row = tx.one(_VERSION_BEFORE, {"name": name, "moment": moment_ms})
     return None if row is None else row[0]
 
@@ -208,6 +266,11 @@ def tagged(tx: Transaction, name: str, tag: str) -> int | None:
     return None if row is None else row[0]
 
 
+def is_tag(tx: Transaction, tag: str) -> bool:
+    """True if a version of any table has the tag."""
+    return tx.one(_TAG_NAMED, {"tag": tag}) is not None
+
+
 def set_tag(tx: Transaction, name: str, tag: str, version: int) -> None:
     """Let a tag name a version."""
     tx.run(_UNTAG, {"name": name, "tag": tag})
@@ -215,39 +278,48 @@ def set_tag(tx: Transaction, name: str, tag: str, version: int) -> None:
 
 
 def add_table(
-    tx: Transaction, name: str, *, location: str, keys: Sequence[str], description: str, created_ms: int, version: int
+    tx: Transaction, name: str, *, location: str, keys: Sequence[str], description: str, created_ms: int
 ) -> None:
-    """Note a new table and its head.
+    """Note a new table; no branch shows it yet.
 
     Raises:
         AlreadyExists: the name is taken.
     """
     row = {"name": name, "location": location, "keys": msgspec.json.encode(keys), "description": description}
     tx.run(_ADD_TABLE, {**row, "created_ms": created_ms})
-    tx.run(_ADD_HEAD, {"table_name": name, "version": version})
 
 
-def move_head(tx: Transaction, name: str, *, base: int, fresh: int) -> None:
-    """Make `fresh` the visible version, if `base` still is.
+def move_head(tx: Transaction, name: str, *, branch: str, base: int | None, fresh: int) -> None:
+    """Make `fresh` the version that a branch shows, if `base` still is.
+
+    Args:
+        base: None if the branch never had the table; below zero if it dropped it.
 
     Raises:
         StaleVersion: it no longer is.
+        AlreadyExists: the branch has the table by now.
     """
-    if tx.run(_MOVE_HEAD, {"name": name, "base": base, "fresh": fresh}) != 1:
-        raise StaleVersion(f"table {name} is no longer at version {base}; look again and repeat")
+    if base is None:
+        tx.run(_ADD_HEAD, {"branch": branch, "table_name": name, "version": fresh})
+    elif tx.run(_MOVE_HEAD, {"on": branch, "name": name, "base": base, "fresh": fresh}) != 1:
+        raise StaleVersion(f"table {name} is no longer at version {base} on {branch}; look again and repeat")
 
 
 def add_commit(
     tx: Transaction, *, commit: CommitId, at_ms: int, author: ActorId, message: str, run: str | None,
-    reads: Sequence[Ref],
+    reads: Sequence[Ref], branch: str,
 ) -> None:  # fmt: skip
     """Note a lake commit."""
-    row = {"id": commit, "at_ms": at_ms, "author": author, "message": message, "run": run}
+    row = {"id": commit, "at_ms": at_ms, "author": author, "message": message, "run": run, "branch": branch}
     tx.run(_ADD_COMMIT, {**row, "reads": msgspec.json.encode(reads)})
 
 
-def add_version(tx: Transaction, version: Version, columns: Sequence[Column]) -> None:
-    """Note a version of a table and its columns."""
+def add_version(tx: Transaction, version: Version, columns: Sequence[Column], *, listed: bool) -> None:
+    """Note a version of a table and its columns.
+
+    Args:
+        listed: a manifest names its files.
+    """
     if tx.one(_HAS_SCHEMA, {"hash": version.schema_hash}) is None:
         tx.run(_ADD_SCHEMA, {"hash": version.schema_hash, "columns": msgspec.json.encode(columns)})
     tx.run(
@@ -256,14 +328,20 @@ def add_version(tx: Transaction, version: Version, columns: Sequence[Column]) ->
             "table_name": version.table, "version": version.version, "commit_id": version.commit,
             "at_ms": version.at_ms, "operation": version.operation, "schema_hash": version.schema_hash,
             "row_count": version.rows, "rows_added": version.rows_added, "rows_removed": version.rows_removed,
-            "size_bytes": version.size_bytes, "load_id": version.load,
+            "size_bytes": version.size_bytes, "load_id": version.load, "branch": version.branch,
+            "parent": version.parent, "merged": version.merged, "listed": int(listed),
         },
     )  # fmt: skip
 
 
 def history(tx: Transaction, name: str, *, before: int, most: int) -> list[Version]:
-    """Versions below `before`, newest first."""
+    """Versions of all branches below `before`, newest first."""
     return [_version(name, row) for row in tx.all(_HISTORY, {"name": name, "before": before, "most": most})]
+
+
+def line(tx: Transaction, name: str, *, start: int, most: int) -> list[Version]:
+    """A version, the one it was made from, and so on; newest first."""
+    return [_version(name, row) for row in tx.all(_LINE, {"name": name, "start": start, "most": most})]
 
 
 def all_versions(tx: Transaction, name: str) -> list[int]:
@@ -305,18 +383,22 @@ _refs = msgspec.json.Decoder(tuple[Ref, ...])
 
 
 def _entry(row: Row) -> Entry:
-    name, location, keys, description, created_ms, version, columns, rows, size_bytes, at_ms = row
+    name, location, keys, description, created_ms, version, columns, rows, size_bytes, at_ms, branch, listed = row
     return Entry(
         name=name, location=location, keys=_texts.decode(keys), description=description, created_ms=created_ms,
         version=version, columns=_columns.decode(columns), rows=rows, size_bytes=size_bytes, at_ms=at_ms,
+        branch=branch, listed=bool(listed),
     )  # fmt: skip
 
 
 def _version(name: str, row: Row) -> Version:
-    version, commit, operation, author, message, run, at_ms, rows, added, removed, size, schema, load, reads = row
+    (
+        version, commit, operation, author, message, run, at_ms, rows, added, removed, size, schema, load, reads,
+        branch, parent, merged,
+    ) = row  # fmt: skip
     return Version(
         table=name, version=version, ref=ref("table", name, version), commit=CommitId(commit), operation=operation,
         author=ActorId(author), message=message, run=run, at_ms=at_ms, rows=rows, rows_added=added,
         rows_removed=removed, size_bytes=size, schema_hash=schema, load=None if load is None else LoadId(load),
-        reads=_refs.decode(reads),
+        reads=_refs.decode(reads), branch=branch, parent=parent, merged=merged,
     )  # fmt: skip

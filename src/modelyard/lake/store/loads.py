@@ -38,7 +38,7 @@ LOADS = Migration(
 _FIELDS = (
     "id", "table_name", "version", "state", "source", "digest", "size_bytes", "format", "mode", "rows_in",
     "rows_loaded", "rows_quarantined", "held", "started_ms", "took_ms", "author", "dialect", "notes", "replays",
-    "source_ref",
+    "source_ref", "branch",
 )  # fmt: skip
 loads = sa.table("lake_load", *map(sa.column, _FIELDS))
 resolutions = sa.table("lake_resolution", *map(sa.column, ("load_id", "row_no", "state", "note", "at_ms", "author")))
@@ -98,6 +98,7 @@ def add(tx: Transaction, load: Load) -> None:
             "rows_quarantined": load.rows_quarantined, "held": load.held, "started_ms": load.started_ms,
             "took_ms": load.took_ms, "author": load.author, "dialect": msgspec.json.encode(load.dialect),
             "notes": msgspec.json.encode(load.notes), "replays": load.replays, "source_ref": _short(load),
+            "branch": load.branch,
         },
     )  # fmt: skip
 
@@ -184,12 +185,12 @@ _notes = msgspec.json.Decoder(tuple[str, ...])
 def _load(row: Row) -> Load:
     (
         load, table, version, state, source, digest, size, form, mode, rows_in, loaded, quarantined, held_rows, started,
-        took, author, dialect, notes, replays, source_ref,
+        took, author, dialect, notes, replays, source_ref, branch,
     ) = row  # fmt: skip
     return Load(
         id=LoadId(load), table=table, version=version, state=LoadState(state), source=source,
         source_ref=ref("source", source, source_ref) if source_ref else None, digest=digest, size_bytes=size,
         format=Format(form), mode=Mode(mode), rows_in=rows_in, rows_loaded=loaded, rows_quarantined=quarantined,
         held=held_rows, started_ms=started, took_ms=took, author=ActorId(author), dialect=_dialect.decode(dialect),
-        notes=_notes.decode(notes), replays=None if replays is None else LoadId(replays),
+        notes=_notes.decode(notes), replays=None if replays is None else LoadId(replays), branch=branch,
     )  # fmt: skip
