@@ -84,7 +84,8 @@ class LakeService(TableWork, BranchService, Lake):
 
         order = Order(
             table=name, mode=mode, declared=schema or Declared(), source=source,
-            form=None if reading is None else reading.format, reading=reading or Reading(), message=message or f"load {source}", operation="load", keeps_source=True,
+            form=None if reading is None else reading.format, reading=reading or Reading(),
+            message=message or f"load {source}", operation="load", keeps_source=True,
             branch=branch or MAIN,
         )  # fmt: skip
         return load(self._desk, order, content)[0]

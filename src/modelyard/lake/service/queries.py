@@ -85,6 +85,7 @@ def named(query: str, at: str | None) -> dict[str, catalogue.Entry]:
     """The tables whose name, or `name@version`, stands in the query."""
     tx = calls.current().tx
     found: dict[str, catalogue.Entry] = {}
+    missed: list[NotFound] = []
     for quoted, plain in dict.fromkeys(_WORD.findall(query)):
         text = quoted.replace('""', '"') or plain
         name, _, own = text.partition("@")
@@ -92,9 +93,12 @@ def named(query: str, at: str | None) -> dict[str, catalogue.Entry]:
             continue
         try:
             found[text] = resolve(name, own or at)
-        except NotFound:  # a word of the query that names a table elsewhere is no table here
+        except NotFound as err:  # a word of the query that names a table elsewhere need be no table here
             if own:
                 raise
+            missed.append(err)
+    if missed and not found:
+        raise missed[0]
     return found
 
 
