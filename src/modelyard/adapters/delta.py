@@ -155,6 +155,11 @@ class DeltaTables:
         """Where a query engine finds a file of the table."""
         return str(self.local(location, path))
 
+    def address(self, location: str, path: str = "") -> str:
+        """Where a foreign engine finds the table, or one file of it."""
+        root = self._place.address(location)
+        return f"{root}/{path}" if path else root
+
     def local(self, location: str, path: str) -> Path:
         """The file as a local path."""
         size = self._sizes.get(location, {}).get(path)

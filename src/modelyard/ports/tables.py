@@ -102,6 +102,10 @@ class Tables(Protocol):
         """Where a query engine finds a file of the table."""
         ...
 
+    def address(self, location: str, path: str = "") -> str:
+        """Where a foreign engine finds the table, or one file of it."""
+        ...
+
     def local(self, location: str, path: str) -> Path:
         """The file as a local path to read from; never write to it."""
         ...

@@ -60,6 +60,7 @@ from modelyard.lake.api.records import (
     TableProfile,
     TopValue,
     Version,
+    Whereabouts,
 )
 
 __all__ = [
@@ -123,4 +124,5 @@ __all__ = [
     "TopValue",
     "Verdict",
     "Version",
+    "Whereabouts",
 ]

@@ -28,6 +28,7 @@ from modelyard.lake.api.records import (
     TableFiles,
     TableProfile,
     Version,
+    Whereabouts,
 )
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -142,6 +143,20 @@ class Lake(ChangeOperations, QueryOperations, BranchOperations, ABC):
         Args:
             branch: `main` where it is left out.
             every: the versions of all branches, by number.
+        """
+
+    @operation("GET", "/tables/{name}/whereabouts", scope="lake:files", about="table:{name}", effect=Effect.SCAN)
+    @abstractmethod
+    def whereabouts(self, name: Name, *, at: str | None = None) -> Whereabouts:
+        """Say where a version's files lie, for Spark, Ray, Polars and other readers of Delta or Parquet.
+
+        A reader of the address sees the newest version of `main`; the files are those of the version asked for.
+
+        Raises:
+            NotFound: no such table or version.
+
+        Example:
+            yard lake whereabouts trips --at 12 --json
         """
 
     @operation("PUT", "/tables/{name}/tags/{tag}", scope="lake:write", about="table:{name}")

@@ -333,6 +333,22 @@ SHAPE = ".shape"
 """How the name of a shape ends: an empty Parquet file with all columns of a version whose files may lack some."""
 
 
+class Whereabouts(Struct, frozen=True, kw_only=True):
+    """Where the rows of one version lie, for engines that read the files themselves.
+
+    Attributes:
+        address: where a Delta reader opens the table: a folder of the yard's machine, or a bucket.
+        files: addresses of the version's Parquet files; besides the columns they hold `_load` and `_row`.
+    """
+
+    table: str
+    version: int
+    ref: Ref
+    address: str
+    files: tuple[str, ...]
+    rows: int
+
+
 class TableFiles(Struct, frozen=True, kw_only=True):
     """The Parquet files of one version, for a reader in this process; they must not be changed.
 

@@ -30,6 +30,7 @@ from modelyard.lake.api import (
     TableFiles,
     TableProfile,
     Version,
+    Whereabouts,
 )
 from modelyard.lake.model.moments import MAIN, check_name
 from modelyard.lake.service.board import Board
@@ -150,6 +151,17 @@ class LakeService(TableWork, BranchService, Lake):
             start = head if last > head else last
             found = [v for v in catalogue.line(tx, name, start=start, most=limit + 2) if v.version < last][: limit + 1]
         return page_of(found, limit, lambda v: (v.version,))
+
+    def whereabouts(self, name: Name, *, at: str | None = None) -> Whereabouts:
+        """Say where a version's files lie."""
+        entry = resolve(name, at)
+        tables = self._desk.tables()
+        files = tables.files(entry.location, entry.version)
+        return Whereabouts(
+            table=name, version=entry.version, ref=ref("table", name, entry.version),
+            address=tables.address(entry.location), rows=entry.rows,
+            files=tuple(tables.address(entry.location, file.path) for file in files),
+        )  # fmt: skip
 
     def tag(self, name: Name, tag: Name, *, version: int | None = None) -> Version:
         """Name a version."""
