@@ -11,19 +11,22 @@ from modelyard.adapters.delta import DeltaTables
 from modelyard.adapters.duck import DuckQueries
 from modelyard.adapters.objects.folder import FolderObjects
 from modelyard.adapters.places.folder import FolderPlace
-from modelyard.lake.api import Inspector, Lake
+from modelyard.lake.api import Holders, Inspector, Lake
 from modelyard.lake.service import LakeService
 from modelyard.testing import Bench
 
 
 @contextmanager
-def lake_service(bench: Bench, inspector: Inspector | None = None) -> Iterator[LakeService]:
+def lake_service(
+    bench: Bench, inspector: Inspector | None = None, *, holders: Holders | None = None
+) -> Iterator[LakeService]:
     """The service itself, for slices that stand on it."""
     root = bench.home / "lake"
     queries = DuckQueries(root / "spill")
     yield LakeService(
         tables=lambda: DeltaTables(FolderPlace(root / "tables"), bench.home / "run", bench.clock),
         queries=lambda: queries, objects=FolderObjects(bench.home / "objects"), folder=root, inspector=inspector,
+        holders=holders,
     )  # fmt: skip
     queries.close()
 

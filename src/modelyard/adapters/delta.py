@@ -165,6 +165,10 @@ class DeltaTables:
         size = self._sizes.get(location, {}).get(path)
         return self._place.local(location, path, size_bytes=size)
 
+    def size(self, location: str, path: str) -> int | None:
+        """The size in bytes of a file of the table; None if there is none."""
+        return self._place.size(location, path)
+
     def rewrite(self, location: str, replaced: Mapping[str, Path]) -> None:
         """Replace the content of files in every version that holds them, log statistics included."""
         for path, source in replaced.items():

@@ -1,8 +1,13 @@
-"""What the lake does unasked: at a start it sweeps what a crash left, and says so."""
+"""What the lake does unasked: it sweeps at a start, folds small files after commits, and lets old versions go."""
 
 from __future__ import annotations
 
-from modelyard.lake.api import Lake
+from modelyard.kernel.events import Event
+from modelyard.lake.api import Lake, TableCommitted
+from modelyard.lake.service import LakeService
+from modelyard.ports.duties import Duty, Reaction
+
+_HOUR_S = 3600.0
 
 
 def recover(service: Lake) -> tuple[str, ...]:
@@ -16,3 +21,19 @@ def recover(service: Lake) -> tuple[str, ...]:
     said += [f"removed table {name}, which was never finished" for name in swept.tables]
     said += [f"undid {version}, which was never published" for version in swept.undone]
     return tuple(said)
+
+
+def reactions(service: LakeService) -> tuple[Reaction, ...]:
+    """After each commit: fold the table's files if they have become many."""
+
+    def react(event: Event) -> None:
+        news = event.decode(TableCommitted)
+        if news.operation != "compact":
+            service.tidy(news.table, news.branch)
+
+    return (Reaction("lake.tidy", TableCommitted.kind, react),)
+
+
+def duties(service: LakeService) -> tuple[Duty, ...]:
+    """Once an hour: what retention lets go."""
+    return (Duty("lake.expire", _HOUR_S, service.expire_due),)

@@ -15,7 +15,7 @@ def reactions(service: MonitoringService) -> tuple[Reaction, ...]:
 
     def react(event: Event) -> None:
         news = event.decode(TableCommitted)
-        if news.branch == "main":
+        if news.branch == "main" and news.operation != "compact":
             service.rows_arrived(news.table)
 
     return (Reaction("monitoring.judge_rows", TableCommitted.kind, react),)

@@ -110,6 +110,10 @@ class Tables(Protocol):
         """The file as a local path to read from; never write to it."""
         ...
 
+    def size(self, location: str, path: str) -> int | None:
+        """The size in bytes of a file of the table, referred to or not; None if there is none."""
+        ...
+
     def rewrite(self, location: str, replaced: Mapping[str, Path]) -> None:
         """Replace the content of files in every version that holds them, log statistics included: for erasure.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
+from modelyard.governance.api import Governance
+from modelyard.kernel.refs import Ref, parts
 from modelyard.lake.api import Inspection, Inspector, Lake, Verdict
-from modelyard.lake.reactions import recover
+from modelyard.lake.reactions import duties, reactions, recover
 from modelyard.lake.service import LakeService
 from modelyard.lake.store import MIGRATIONS
 
@@ -23,11 +26,27 @@ class _LateInspector:
         return keeper.inspect(about) if isinstance(keeper, Inspector) else Verdict()
 
 
+@dataclass(frozen=True, slots=True)
+class _Lineage:
+    """Asks the lineage what was made from a version; without one, nothing was."""
+
+    engines: Engines
+
+    def holders(self, ref: Ref) -> Sequence[Ref]:
+        governance = self.engines.services.get("governance")
+        if not isinstance(governance, Governance):
+            return ()
+        found = (node.ref for node in governance.downstream(ref, depth=1).nodes)
+        return [each for each in found if each != ref and parts(each).kind not in ("table", "load", "report")]
+
+
 def _build(engines: Engines) -> LakeService:
     return LakeService(
         tables=lambda: engines.tables, queries=lambda: engines.queries, objects=engines.objects,
-        folder=engines.home / "lake", inspector=_LateInspector(engines),
+        folder=engines.home / "lake", inspector=_LateInspector(engines), holders=_Lineage(engines),
     )  # fmt: skip
 
 
-ROOM = Room(name="lake", apis=(Lake,), build=_build, migrations=MIGRATIONS, recover=recover)
+ROOM = Room(
+    name="lake", apis=(Lake,), build=_build, migrations=MIGRATIONS, recover=recover, reactions=reactions, duties=duties
+)

@@ -30,11 +30,12 @@ from modelyard.lake.api.records import (
     Version,
     Whereabouts,
 )
+from modelyard.lake.api.upkeep import UpkeepOperations
 
 ARROW = "application/vnd.apache.arrow.stream"
 
 
-class Lake(ChangeOperations, QueryOperations, BranchOperations, ABC):
+class Lake(ChangeOperations, QueryOperations, BranchOperations, UpkeepOperations, ABC):
     """Tables on Delta Lake: loaded without losing a row, versioned, readable at any ref."""
 
     @stream("POST", "/tables/{name}/loads", scope="lake:write", about="table:{name}")

@@ -94,12 +94,13 @@ class Version(Struct, frozen=True, kw_only=True):
     """One version of a table and the lake commit that made it.
 
     Attributes:
-        operation: `create`, `load`, `write`, `replay`, `erase`, `restore`, `publish`, `merge`.
+        operation: `create`, `load`, `write`, `replay`, `erase`, `restore`, `publish`, `merge`, `compact`.
         schema_hash: equal for versions with equal columns.
         run: the run that wrote it, if one did.
         branch: the branch it was made on.
         parent: the version it was made from; None for a table's first.
         merged: the version of another branch that it took in.
+        expired_ms: when retention let it go; None while it can be read.
     """
 
     table: str
@@ -121,6 +122,7 @@ class Version(Struct, frozen=True, kw_only=True):
     branch: str = "main"
     parent: int | None = None
     merged: int | None = None
+    expired_ms: int | None = None
 
 
 class LoadState(StrEnum):

@@ -14,6 +14,7 @@ from modelyard.lake.api import (
     Declared,
     Erasure,
     Format,
+    Holders,
     Inspector,
     Lake,
     Load,
@@ -37,6 +38,7 @@ from modelyard.lake.service.board import Board
 from modelyard.lake.service.branches import BranchService
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.tablework import TableWork
+from modelyard.lake.service.tidying import UpkeepService
 from modelyard.lake.store import branches, catalogue, loads
 from modelyard.ports import calls
 from modelyard.ports.objects import Digest, Objects
@@ -44,13 +46,14 @@ from modelyard.ports.queries import Queries
 from modelyard.ports.tables import Tables
 
 
-class LakeService(TableWork, BranchService, Lake):
+class LakeService(TableWork, BranchService, UpkeepService, Lake):
     """Tables on Delta Lake.
 
     Args:
         tables, queries: give the engines when they are first needed.
         folder: the lake's own folder, for what is staged and what is quarantined.
         inspector: judges rows before they are taken in.
+        holders: says which versions something else still stands on.
     """
 
     def __init__(
@@ -61,10 +64,11 @@ class LakeService(TableWork, BranchService, Lake):
         objects: Objects,
         folder: Path,
         inspector: Inspector | None = None,
+        holders: Holders | None = None,
     ) -> None:
         self._desk = Desk(
             tables=tables, queries=queries, objects=objects, staging=folder / "staging",
-            vault=folder / "quarantine", inspector=inspector,
+            vault=folder / "quarantine", inspector=inspector, holders=holders,
         )  # fmt: skip
         self._board = Board()
 

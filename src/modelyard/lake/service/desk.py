@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelyard.kernel.errors import NotFound
-from modelyard.lake.api import Inspector, LoadId
+from modelyard.kernel.clock import from_ms
+from modelyard.kernel.errors import Gone, NotFound
+from modelyard.lake.api import Holders, Inspector, LoadId
 from modelyard.lake.model.moments import MAIN, parse_at
 from modelyard.lake.store import branches, catalogue, manifests
 from modelyard.ports import calls
@@ -37,6 +38,7 @@ class Desk:
     staging: Path
     vault: Path
     inspector: Inspector | None = None
+    holders: Holders | None = None
 
     @contextmanager
     def bench(self, job: str) -> Iterator[Path]:
@@ -126,6 +128,11 @@ def resolve(name: str, at: str | None, *, branch: str | None = None) -> catalogu
     found = catalogue.entry(tx, name, version, branch=shown)
     if found is None:
         raise _nothing(name, shown if version is None else str(version))
+    if found.expired_ms is not None:
+        raise Gone(
+            f"version {found.version} of {name} was let go by the table's retention on "
+            f"{from_ms(found.expired_ms):%Y-%m-%d %H:%M} UTC; see which stand: yard lake history {name}"
+        )
     return found
 
 

@@ -83,7 +83,7 @@ def sweep(desk: Desk) -> Sweep:
                     tables.drop(location)
                     orphans.append(location)
                 continue
-            undone += _undo(tables, known[location], location)
+            undone += undo(tables, known[location], location)
             remeasure(desk, known[location])
             files += tables.expel(location, unreferred(desk, known[location]))
     for folder in dead:
@@ -106,7 +106,7 @@ def _is_alive(desk: Desk, job: str) -> bool:
     return desk.is_staged(job) and desk.staging / job not in desk.dead()
 
 
-def _undo(tables: Tables, name: str, location: str) -> list[Ref]:
+def undo(tables: Tables, name: str, location: str) -> list[Ref]:
     """Let the table's log end as the catalogue says, for foreign readers; the versions that were undone."""
 
     def look() -> tuple[catalogue.Entry | None, catalogue.Entry | None, list[int]]:
@@ -129,14 +129,18 @@ def _undo(tables: Tables, name: str, location: str) -> list[Ref]:
     return [ref("table", name, version) for version in range(base + 1, latest + 1) if version not in set(noted)]
 
 
-def unreferred(desk: Desk, name: str) -> list[str]:
-    """The table's files that no visible version of any branch consists of; ask under its lock."""
+def unreferred(desk: Desk, name: str, *, without: frozenset[int] = frozenset()) -> list[str]:
+    """The table's files that no visible version of any branch consists of; ask under its lock.
+
+    Args:
+        without: versions to leave out of the account, as if they were let go.
+    """
 
     def look() -> tuple[str, set[int], set[str]]:
         tx = calls.current().tx
         location, _ = catalogue.place(tx, name) or (name, ())
-        listed = {file.path for _, files in manifests.of_table(tx, name) for file in files}
-        return location, set(catalogue.all_versions(tx, name)), listed
+        listed = {file.path for at, files in manifests.of_table(tx, name) if at not in without for file in files}
+        return location, set(catalogue.all_versions(tx, name)) - without, listed
 
     location, visible, kept = calls.current().unit(look)
     tables = desk.tables()

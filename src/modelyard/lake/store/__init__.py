@@ -3,5 +3,6 @@
 from modelyard.lake.store.branches import BRANCHES
 from modelyard.lake.store.catalogue import CATALOGUE
 from modelyard.lake.store.loads import LOADS
+from modelyard.lake.store.retention import RETENTION
 
-MIGRATIONS = (CATALOGUE, LOADS, BRANCHES)
+MIGRATIONS = (CATALOGUE, LOADS, BRANCHES, RETENTION)

@@ -61,7 +61,7 @@ _VERSION = (
     "rows_removed", "size_bytes", "load_id", "branch", "parent", "merged", "listed",
 )  # fmt: skip
 commits = sa.table("lake_commit", *map(sa.column, ("seq", *_COMMIT)))
-versions = sa.table("lake_version", *map(sa.column, _VERSION))
+versions = sa.table("lake_version", *map(sa.column, (*_VERSION, "expired_ms")))
 heads = sa.table("lake_head", *map(sa.column, ("branch", "table_name", "version")))
 tags = sa.table("lake_tag", *map(sa.column, ("table_name", "tag", "version")))
 profiles = sa.table("lake_profile", *map(sa.column, ("table_name", "version", "body")))
@@ -74,6 +74,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         uneven: some files may lack a column; it is null there.
         branch: the branch that the version was made on.
         listed: True if a manifest names its files, because the table's own log does not show it.
+        expired_ms: when retention let the version go; None while it can be read.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     branch: str
     listed: bool
     uneven: bool = False
+    expired_ms: int | None = None
 
 
 def _bind(*names: str) -> dict[str, sa.BindParameter[object]]:
@@ -98,7 +100,7 @@ def _bind(*names: str) -> dict[str, sa.BindParameter[object]]:
 _at_version = sa.select(
     tables.c.name, tables.c.location, tables.c["keys"], tables.c.description, tables.c.created_ms, versions.c.version,
     schemas.c["columns"], versions.c.row_count, versions.c.size_bytes, versions.c.at_ms, versions.c.branch,
-    versions.c.listed,
+    versions.c.listed, versions.c.expired_ms,
 ).select_from(
     tables.join(versions, versions.c.table_name == tables.c.name).join(
         schemas, schemas.c.hash == versions.c.schema_hash
@@ -168,7 +170,7 @@ _history = sa.select(
     versions.c.version, versions.c.commit_id, versions.c.operation, commits.c.author, commits.c.message,
     commits.c.run, versions.c.at_ms, versions.c.row_count, versions.c.rows_added, versions.c.rows_removed,
     versions.c.size_bytes, versions.c.schema_hash, versions.c.load_id, commits.c.reads, versions.c.branch,
-    versions.c.parent, versions.c.merged,
+    versions.c.parent, versions.c.merged, versions.c.expired_ms,
 ).select_from(versions.join(commits, commits.c.id == versions.c.commit_id))  # fmt: skip
 _HISTORY = Statement(
     _history.where(versions.c.table_name == sa.bindparam("name"), versions.c.version < sa.bindparam("before"))
@@ -192,7 +194,9 @@ _LINE = Statement(
     ).order_by(versions.c.version.desc())
 )
 _ALL_VERSIONS = Statement(
-    sa.select(versions.c.version).where(versions.c.table_name == sa.bindparam("name")).order_by(versions.c.version)
+    sa.select(versions.c.version)
+    .where(versions.c.table_name == sa.bindparam("name"), versions.c.expired_ms.is_(None))
+    .order_by(versions.c.version)
 )
 _RECOUNT = Statement(
     sa.update(versions)
@@ -345,7 +349,7 @@ def line(tx: Transaction, name: str, *, start: int, most: int) -> list[Version]:
 
 
 def all_versions(tx: Transaction, name: str) -> list[int]:
-    """Every version that was ever visible, oldest first."""
+    """Every version that can be read, oldest first."""
     return [row[0] for row in tx.all(_ALL_VERSIONS, {"name": name})]
 
 
@@ -383,22 +387,24 @@ _refs = msgspec.json.Decoder(tuple[Ref, ...])
 
 
 def _entry(row: Row) -> Entry:
-    name, location, keys, description, created_ms, version, columns, rows, size_bytes, at_ms, branch, listed = row
+    (
+        name, location, keys, description, created_ms, version, columns, rows, size_bytes, at_ms, branch, listed, gone,
+    ) = row  # fmt: skip
     return Entry(
         name=name, location=location, keys=_texts.decode(keys), description=description, created_ms=created_ms,
         version=version, columns=_columns.decode(columns), rows=rows, size_bytes=size_bytes, at_ms=at_ms,
-        branch=branch, listed=bool(listed),
+        branch=branch, listed=bool(listed), expired_ms=gone,
     )  # fmt: skip
 
 
 def _version(name: str, row: Row) -> Version:
     (
         version, commit, operation, author, message, run, at_ms, rows, added, removed, size, schema, load, reads,
-        branch, parent, merged,
+        branch, parent, merged, gone,
     ) = row  # fmt: skip
     return Version(
         table=name, version=version, ref=ref("table", name, version), commit=CommitId(commit), operation=operation,
         author=ActorId(author), message=message, run=run, at_ms=at_ms, rows=rows, rows_added=added,
         rows_removed=removed, size_bytes=size, schema_hash=schema, load=None if load is None else LoadId(load),
-        reads=_refs.decode(reads), branch=branch, parent=parent, merged=merged,
+        reads=_refs.decode(reads), branch=branch, parent=parent, merged=merged, expired_ms=gone,
     )  # fmt: skip
