@@ -54,6 +54,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tuple[str, ...], Meta(description="the only hosts that sources may dial, separated by commas; empty: any")
     ] = ()
     threads: Annotated[int, Meta(ge=1, le=64, description="worker threads for long reads and work")] = 4
+    push_fold_s: Annotated[
+        float, Meta(gt=0, le=3600, description="seconds that pushed rows wait before they are folded into their table")
+    ] = 5.0
+    push_fold_mb: Annotated[
+        int, Meta(ge=1, le=1024, description="MiB of pushed rows of one table that are folded without waiting")
+    ] = 8
+    push_backlog_mb: Annotated[
+        int, Meta(ge=1, le=65536, description="MiB of pushed rows that may wait; above it pushes are refused")
+    ] = 256
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="least level logged")] = "info"
 
     @property

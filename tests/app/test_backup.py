@@ -88,3 +88,18 @@ def test_the_doctor_finds_damage_and_open_doors(home: Path) -> None:
     house.close()
     assert set(found) == {"objects", "state/owner.token"}
     assert found["state/owner.token"].do.startswith("chmod 600")
+
+
+def test_rows_that_wait_to_be_folded_are_in_a_backup_once(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with modelyard.connect(str(home)) as yard:
+        yard.lake.push("t", [b'[{"a": 1}]'])
+        yard.lake.flush()
+        yard.lake.push("t", [b'[{"a": 2}]'])
+        backup(Settings(home=str(home)), tmp_path / "b.tar")
+        yard.lake.flush()
+    restore(tmp_path / "b.tar", tmp_path / "again")
+    with modelyard.connect(str(tmp_path / "again")) as yard:
+        assert yard.lake.table("t").rows == 1
+        assert [made.rows for made in yard.lake.flush()] == [1]
+        assert yard.lake.table("t").rows == 2

@@ -13,12 +13,17 @@ from modelyard.adapters.objects.folder import FolderObjects
 from modelyard.adapters.places.folder import FolderPlace
 from modelyard.lake.api import Holders, Inspector, Lake
 from modelyard.lake.service import LakeService
+from modelyard.lake.service.pushes import PushTerms
 from modelyard.testing import Bench
 
 
 @contextmanager
 def lake_service(
-    bench: Bench, inspector: Inspector | None = None, *, holders: Holders | None = None
+    bench: Bench,
+    inspector: Inspector | None = None,
+    *,
+    holders: Holders | None = None,
+    pushes: PushTerms | None = None,
 ) -> Iterator[LakeService]:
     """The service itself, for slices that stand on it."""
     root = bench.home / "lake"
@@ -26,7 +31,7 @@ def lake_service(
     yield LakeService(
         tables=lambda: DeltaTables(FolderPlace(root / "tables"), bench.home / "run", bench.clock),
         queries=lambda: queries, objects=FolderObjects(bench.home / "objects"), folder=root, inspector=inspector,
-        holders=holders,
+        holders=holders, pushes=pushes,
     )  # fmt: skip
     queries.close()
 

@@ -1,18 +1,21 @@
 """Backups: one file that holds a home, made while it is in use, and a home made from one, checked byte by byte.
 
 The database is copied first, as of one moment; everything else it names is immutable and copied after it, so a backup
-may hold a little more than the moment knew, never less. What is not of the home (a Postgres, a bucket) has tools of
-its own and is named in the refusal.
+may hold a little more than the moment knew, never less. Rows that wait to be folded are copied before anybody may fold
+them, so that they are in the copy of either the segments or the tables. What is not of the home (a Postgres, a bucket)
+has tools of its own and is named in the refusal.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
 import shutil
 import tarfile
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -27,6 +30,7 @@ from modelyard.settings import Settings
 _MANIFEST = "manifest.json"
 _DATABASE = "state/yard.sqlite"
 _LEFT_OUT = ("run", "logs")
+_FOLDED = ("state/predictions", "lake/pushes")
 _CHUNK = 1 << 20
 
 
@@ -68,15 +72,15 @@ def backup(settings: Settings, target: Path) -> Manifest:
     engines = Engines(settings, clock)
     try:
         made_ms = clock.now_ms()
-        engines.database.copy_to(copy)
         files: dict[str, Kept] = {}
         with fresh.open("xb") as out:
             with tarfile.open(fileobj=out, mode="w") as tar:
+                with _nobody_folds(home):
+                    engines.database.copy_to(copy)
+                    for folder in _FOLDED:
+                        _add_all(tar, home, home / folder, files)
                 files[_DATABASE] = _add(tar, copy, _DATABASE)
-                for path in _files(home):
-                    name = path.relative_to(home).as_posix()
-                    if (kept := _add_living(tar, path, name)) is not None:
-                        files[name] = kept
+                _add_all(tar, home, home, files)
                 manifest = Manifest(version=VERSION, layout=LAYOUT, made_ms=made_ms, files=files)
                 _add_bytes(tar, msgspec.json.encode(manifest), _MANIFEST)
             out.flush()
@@ -119,6 +123,24 @@ def restore(source: Path, home: Path) -> Manifest:
     return manifest
 
 
+@contextmanager
+def _nobody_folds(home: Path) -> Iterator[None]:
+    """Hold back whoever folds segments of predictions and pushes."""
+    with ExitStack() as held:
+        for folder in _FOLDED:
+            (home / folder).mkdir(parents=True, exist_ok=True)
+            fcntl.flock(held.enter_context((home / folder / ".folding").open("w")), fcntl.LOCK_EX)
+        yield
+
+
+def _add_all(tar: tarfile.TarFile, home: Path, below: Path, files: dict[str, Kept]) -> None:
+    """Add every file below a folder that was not added before."""
+    for path in _files(home, below):
+        name = path.relative_to(home).as_posix()
+        if name not in files and (kept := _add_living(tar, path, name)) is not None:
+            files[name] = kept
+
+
 def _checked(fresh: Path, source: Path) -> Manifest:
     try:
         manifest = msgspec.json.decode((fresh / _MANIFEST).read_bytes(), type=Manifest)
@@ -136,9 +158,9 @@ def _checked(fresh: Path, source: Path) -> Manifest:
     return manifest
 
 
-def _files(home: Path) -> Iterator[Path]:
-    """Everything of the home but its own database, logs and what only runs."""
-    for folder, folders, names in os.walk(home):
+def _files(home: Path, below: Path) -> Iterator[Path]:
+    """Everything in a folder of the home but its own database, logs and what only runs."""
+    for folder, folders, names in os.walk(below):
         here = Path(folder)
         if here == home:
             folders[:] = [f for f in folders if f not in _LEFT_OUT]

@@ -39,6 +39,7 @@ class YardError(Exception):
         status: the HTTP status of its problem document.
         exit_code: what the command line ends with.
         detail: what happened, to what, and what to do.
+        retry_after_s: when it is worth trying again, where that is known.
     """
 
     code: ClassVar[str] = "internal"
@@ -46,9 +47,10 @@ class YardError(Exception):
     exit_code: ClassVar[int] = 1
     title: ClassVar[str] = "Something went wrong on our side"
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.retry_after_s = retry_after_s
 
 
 class InvalidInput(YardError):

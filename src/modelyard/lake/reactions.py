@@ -1,4 +1,4 @@
-"""What the lake does unasked: it sweeps at a start, folds small files after commits, and lets old versions go."""
+"""What the lake does unasked: it sweeps, folds small files and pushed rows, and lets old versions go."""
 
 from __future__ import annotations
 
@@ -35,5 +35,9 @@ def reactions(service: LakeService) -> tuple[Reaction, ...]:
 
 
 def duties(service: LakeService) -> tuple[Duty, ...]:
-    """Once an hour: what retention lets go."""
-    return (Duty("lake.expire", _HOUR_S, service.expire_due),)
+    """Once an hour what retention lets go; pushed rows a few times a second, at next to no cost without any."""
+
+    def fold() -> None:
+        service.folder().round()
+
+    return (Duty("lake.expire", _HOUR_S, service.expire_due), Duty("lake.fold_pushes", 0.25, fold))

@@ -148,6 +148,7 @@ def _answer(op: Operation, status: int, content: bytes) -> Any:
 class _Problem(msgspec.Struct):
     detail: str
     code: str = "internal"
+    retry_after_s: float | None = None
 
 
 def _error(status: int, content: bytes) -> YardError:
@@ -155,4 +156,4 @@ def _error(status: int, content: bytes) -> YardError:
         problem = msgspec.json.decode(content, type=_Problem)
     except msgspec.MsgspecError:
         return Unavailable(f"the address answered {status} and no problem document; is it a yard?")
-    return by_code(problem.code)(problem.detail)
+    return by_code(problem.code)(problem.detail, retry_after_s=problem.retry_after_s)

@@ -12,6 +12,7 @@ from modelyard.kernel.refs import Ref, parts
 from modelyard.lake.api import Inspection, Inspector, Lake, Verdict
 from modelyard.lake.reactions import duties, reactions, recover
 from modelyard.lake.service import LakeService
+from modelyard.lake.service.pushes import PushTerms
 from modelyard.lake.store import MIGRATIONS
 
 
@@ -41,9 +42,15 @@ class _Lineage:
 
 
 def _build(engines: Engines) -> LakeService:
+    settings = engines.settings
+    pushes = PushTerms(
+        synced=settings.sync != "normal", fold_s=settings.push_fold_s, fold_bytes=settings.push_fold_mb << 20,
+        backlog_bytes=settings.push_backlog_mb << 20,
+    )  # fmt: skip
     return LakeService(
         tables=lambda: engines.tables, queries=lambda: engines.queries, objects=engines.objects,
         folder=engines.home / "lake", inspector=_LateInspector(engines), holders=_Lineage(engines),
+        pushes=pushes,
     )  # fmt: skip
 
 

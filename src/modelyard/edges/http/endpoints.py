@@ -27,6 +27,7 @@ from modelyard.edges.http.messages import (
     read_body,
     refuse_encoded,
     respond,
+    uploaded,
 )
 from modelyard.kernel.actors import SYSTEM, Actor
 from modelyard.kernel.errors import InvalidInput, Malformed, UnsupportedMedia, YardError
@@ -187,7 +188,7 @@ class OperationEndpoint(Endpoint):
         op, guard, loop = self.op, self._guard, asyncio.get_running_loop()
         if op.form is Form.UPLOAD:
             refuse_encoded(request.headers)
-            content = incoming(request.receive, loop)
+            content = await uploaded(request.receive, loop)
             task.work = partial(self._method, **arguments, **{op.content or "content": content})
             result = await loop.run_in_executor(guard.pool, guard.run_here, task)
             await respond(request.send, 200, self._encode(result), request_id=request.request_id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -77,6 +78,20 @@ def refuse_encoded(headers: Mapping[bytes, bytes]) -> None:
         raise UnsupportedMedia("compressed bodies are not read here; send the body without content-encoding")
 
 
+async def uploaded(receive: Receive, loop: asyncio.AbstractEventLoop) -> Iterable[bytes]:
+    """The body for a worker thread; one that is here already is handed over whole, without a way back to the loop.
+
+    Raises:
+        Malformed: the caller went away.
+        TimedOut: it stopped sending.
+    """
+    first = await _receive(receive)
+    chunk: bytes = first.get("body", b"")
+    if not first.get("more_body"):
+        return (chunk,) if chunk else ()
+    return chain((chunk,) if chunk else (), incoming(receive, loop))
+
+
 def incoming(receive: Receive, loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
     """The body in chunks as they come, for a worker thread; the network waits while the worker is busy.
 
@@ -106,17 +121,20 @@ async def respond(
 def problem(error: YardError, request_id: str) -> bytes:
     """The problem document of an error."""
     code = error.code
-    return msgspec.json.encode(
-        {
-            "type": f"/docs/reference/errors#{code}", "title": error.title, "status": error.status,
-            "detail": error.detail, "code": code, "instance": request_id,
-        }
-    )  # fmt: skip
+    told: dict[str, str | int | float] = {
+        "type": f"/docs/reference/errors#{code}", "title": error.title, "status": error.status,
+        "detail": error.detail, "code": code, "instance": request_id,
+    }  # fmt: skip
+    if error.retry_after_s is not None:
+        told["retry_after_s"] = error.retry_after_s
+    return msgspec.json.encode(told)
 
 
 async def respond_problem(send: Send, error: YardError, request_id: str) -> None:
     """Send an error as its problem document."""
     extra = [(b"www-authenticate", b'Bearer realm="modelyard"')] if error.status == 401 else []
+    if error.retry_after_s is not None:
+        extra.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
     await respond(
         send, error.status, problem(error, request_id), content_type=_PROBLEM, request_id=request_id, extra=extra
     )

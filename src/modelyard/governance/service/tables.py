@@ -56,6 +56,7 @@ class LakeEraser:
     def erase(self, subject: Subject) -> Sequence[Held]:
         """Remove the subject from every table that has its key column."""
         done: list[Held] = []
+        self._lake.flush()  # what waits to be folded may name the subject, too
         for table, column in self._places(subject.entity):
             try:
                 gone = self._lake.erase(table.name, column, (subject.key,))

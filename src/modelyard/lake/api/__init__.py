@@ -23,6 +23,7 @@ from modelyard.lake.api.news import (
     TableErased,
 )
 from modelyard.lake.api.operations import ARROW, Files, Lake
+from modelyard.lake.api.pushes import Backlog, Flushed, Pushed, PushesFolded, PushOperations
 from modelyard.lake.api.queries import (
     QUERY,
     QUERY_KEY,
@@ -83,6 +84,7 @@ __all__ = [
     "QUERY_KEY",
     "READS_KEY",
     "SHAPE",
+    "Backlog",
     "Branch",
     "BranchDiscarded",
     "BranchMade",
@@ -105,6 +107,7 @@ __all__ = [
     "Fault",
     "Files",
     "Finding",
+    "Flushed",
     "Format",
     "HeldRows",
     "Holders",
@@ -118,6 +121,9 @@ __all__ = [
     "Mend",
     "Mode",
     "Preview",
+    "PushOperations",
+    "Pushed",
+    "PushesFolded",
     "QuarantineDropped",
     "QuarantinedRow",
     "QueryId",

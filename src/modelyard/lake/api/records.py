@@ -94,7 +94,7 @@ class Version(Struct, frozen=True, kw_only=True):
     """One version of a table and the lake commit that made it.
 
     Attributes:
-        operation: `create`, `load`, `write`, `replay`, `erase`, `restore`, `publish`, `merge`, `compact`.
+        operation: `create`, `load`, `write`, `push`, `replay`, `erase`, `restore`, `publish`, `merge`, `compact`.
         schema_hash: equal for versions with equal columns.
         run: the run that wrote it, if one did.
         branch: the branch it was made on.

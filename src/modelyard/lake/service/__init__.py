@@ -37,6 +37,7 @@ from modelyard.lake.model.moments import MAIN, check_name
 from modelyard.lake.service.board import Board
 from modelyard.lake.service.branches import BranchService
 from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.service.pushes import PushService, PushTerms
 from modelyard.lake.service.tablework import TableWork
 from modelyard.lake.service.tidying import UpkeepService
 from modelyard.lake.store import branches, catalogue, loads
@@ -46,7 +47,7 @@ from modelyard.ports.queries import Queries
 from modelyard.ports.tables import Tables
 
 
-class LakeService(TableWork, BranchService, UpkeepService, Lake):
+class LakeService(TableWork, BranchService, UpkeepService, PushService, Lake):
     """Tables on Delta Lake.
 
     Args:
@@ -54,6 +55,7 @@ class LakeService(TableWork, BranchService, UpkeepService, Lake):
         folder: the lake's own folder, for what is staged and what is quarantined.
         inspector: judges rows before they are taken in.
         holders: says which versions something else still stands on.
+        pushes: how pushed rows are kept and folded.
     """
 
     def __init__(
@@ -65,12 +67,15 @@ class LakeService(TableWork, BranchService, UpkeepService, Lake):
         folder: Path,
         inspector: Inspector | None = None,
         holders: Holders | None = None,
+        pushes: PushTerms | None = None,
     ) -> None:
         self._desk = Desk(
             tables=tables, queries=queries, objects=objects, staging=folder / "staging",
             vault=folder / "quarantine", inspector=inspector, holders=holders,
         )  # fmt: skip
         self._board = Board()
+        self._push_folder = folder / "pushes"
+        self._push_terms = pushes or PushTerms()
 
     def load(
         self,
@@ -267,12 +272,16 @@ class LakeService(TableWork, BranchService, UpkeepService, Lake):
         """Remove a table with all of its versions and its quarantine, or let a branch go of it."""
         from modelyard.lake.service import upkeep
 
-        upkeep.drop(self._desk, resolve(name, None, branch=branch), branch=branch or MAIN)
+        entry = resolve(name, None, branch=branch)
+        if branch in (None, MAIN):
+            self.folder().discard(name)
+        upkeep.drop(self._desk, entry, branch=branch or MAIN)
 
     def erase(self, name: Name, column: str, values: tuple[str, ...]) -> Erasure:
         """Remove the rows of a subject from every version of a table."""
         from modelyard.lake.service import erasure
 
+        self.flush(name)
         return erasure.erase(self._desk, name, column, values)
 
     def sweep(self) -> Sweep:

@@ -11,6 +11,7 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -293,6 +294,25 @@ class _Vault:
 
 def _described(path: Path, number: int, load: LoadId) -> tuple[DataFile, Path]:
     return describe(path, f"{load}-{number:03d}.parquet"), path
+
+
+def keep_whole(path: Path, lines: Iterable[str], names: Sequence[str], reason: str) -> int:
+    """Write rows of JSON that are refused together for one reason, to be kept in the quarantine; how many."""
+    told = VAULT.with_metadata({b"names": json.dumps(list(names)).encode()})
+    rows = 0
+    with pq.ParquetWriter(path, told, compression="zstd", write_statistics=["row"]) as writer:
+        for batch in _batched(lines, _FLUSH_ROWS):
+            places = range(rows + 1, rows + len(batch) + 1)
+            rows += len(batch)
+            held = {"row": list(places), "raw": batch, "reasons": [[reason]] * len(batch)}
+            writer.write_table(pa.table(held, schema=VAULT))
+    return rows
+
+
+def _batched(lines: Iterable[str], count: int) -> Iterator[list[str]]:
+    given = iter(lines)
+    while batch := list(islice(given, count)):
+        yield batch
 
 
 def describe(path: Path, name: str) -> DataFile:

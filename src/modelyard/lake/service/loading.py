@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +54,7 @@ class Order:
         keeps_source: True to keep the bytes as an object, so that lineage reaches them.
         reads: what a program made the rows from.
         branch: the branch that is to show them.
+        beside: further rows to write in the transaction that makes the load visible.
     """
 
     table: str
@@ -68,6 +69,7 @@ class Order:
     reads: tuple[Ref, ...] = ()
     run: str | None = None
     branch: str = MAIN
+    beside: Callable[[LoadId], None] = field(default=lambda _: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,7 @@ def _publish(
     def beside(version: int) -> None:
         call = calls.current()
         loads.add(call.tx, _at(record, version))
+        order.beside(record.id)
         if intake.rows_quarantined:
             call.emit(
                 RowsQuarantined(table=order.table, load=record.id, rows=intake.rows_quarantined, rows_in=intake.rows_in)
