@@ -311,6 +311,20 @@ def test_the_difference_shows_metrics_by_slice_params_data_and_signature(place: 
     assert whole.paired and whole.champion is not None and whole.low is not None
 
 
+def test_the_difference_is_the_same_again_without_reading_a_row(place: Workplace) -> None:
+    for wrong in (0.2, 0.1):
+        place.registered("tips")
+        place.registry.evaluate("tips", 1 if wrong == 0.2 else 2, "holdout", answers(wrong))
+    place.registry.set_alias("tips", "production", 1)
+    number = place.registry.propose("tips", 2).number
+    first = place.registry.diff("tips", number)
+    rows = [p for p in (place.bench.home / "objects").rglob("*") if p.is_file()]
+    for path in rows:
+        path.unlink()
+    assert place.registry.diff("tips", number) == first
+    assert any(c.paired for c in first.metrics)
+
+
 def test_a_proposal_without_a_champion_can_be_merged_and_compared_with_nothing(small: Workplace) -> None:
     small.registered("tips")
     small.registry.evaluate("tips", 1, "holdout", answers(0.2))

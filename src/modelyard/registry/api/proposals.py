@@ -214,11 +214,14 @@ class ProposalOperations(ABC):
         """
 
     @operation(
-        "GET", "/models/{name}/proposals/{number}/diff", scope="registry:read", about="model:{name}", effect=Effect.SCAN
-    )
+        "GET", "/models/{name}/proposals/{number}/diff", scope="registry:read", about="model:{name}",
+        effect=Effect.WORK, audited=False,
+    )  # fmt: skip
     @abstractmethod
     def diff(self, name: ModelName, number: ProposalNumber) -> ProposalDiff:
         """Show what would change: metrics on the same rows, params, data, signature, size.
+
+        Comparisons are computed when they are first asked for, and kept: their rows never change.
 
         Args:
             name: the model.

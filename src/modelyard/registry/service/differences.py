@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from modelyard.kernel.errors import NotFound
 from modelyard.kernel.units import format_bytes
+from modelyard.ports import calls
 from modelyard.ports.database import Transaction
 from modelyard.ports.objects import Objects
 from modelyard.registry.api import Change, Comparison, Evaluation, ModelVersion, Proposal, ProposalDiff
@@ -15,6 +17,20 @@ from modelyard.registry.store import evaluations, versions
 from modelyard.tracking.api import Run, Tracking
 
 _MOST_DATASETS = 3
+
+
+class _Fresh(NamedTuple):
+    """A comparison that was computed just now, between two evaluations."""
+
+    candidate: int
+    champion: int
+    found: tuple[Comparison, ...]
+
+
+def _keep(fresh: Sequence[_Fresh]) -> None:
+    """Keep comparisons for the next who asks: the rows of an evaluation never change, so neither do they."""
+    for one in fresh:
+        evaluations.keep_comparison(calls.current().tx, one.candidate, one.champion, one.found)
 
 
 class Differences:
@@ -38,14 +54,18 @@ class Differences:
         runs = self._run(before), self._run(after)
         params = [r.params if r else {} for r in runs]
         metrics = [{p.key: f"{p.number:.6g}" for p in r.metrics} if r else {} for r in runs]
-        return ProposalDiff(
+        fresh: list[_Fresh] = []
+        found = ProposalDiff(
             number=proposal.number, candidate=after.version, champion=before.version if before else None,
-            metrics=tuple(self._metrics(tx, model, before, after)), params=_changes(*params),
+            metrics=tuple(self._metrics(tx, model, before, after, fresh)), params=_changes(*params),
             run_metrics=_changes(*metrics),
             data=_changes(*({str(r).partition("@")[0]: str(r) for r in v.reads} if v else {} for v in (before, after))),
             signature=signatures.differences(before.signature if before else None, after.signature),
             facts=_changes(*(_facts(v, r) for v, r in zip((before, after), runs, strict=True))),
         )  # fmt: skip
+        if fresh:
+            calls.current().unit(lambda: _keep(fresh))
+        return found
 
     def tried(self, tx: Transaction, model: int, version: int) -> list[Evaluation]:
         """A version's evaluations, newest first."""
@@ -55,10 +75,8 @@ class Differences:
         return evaluations.of_version(tx, found[0], name=found[1].name, number=version)
 
     def _metrics(
-        self, tx: Transaction, model: int, before: ModelVersion | None, after: ModelVersion
+        self, tx: Transaction, model: int, before: ModelVersion | None, after: ModelVersion, fresh: list[_Fresh]
     ) -> list[Comparison]:
-        from modelyard.registry.model import evaluating
-
         theirs = self.tried(tx, model, before.version) if before else []
         made: list[Comparison] = []
         seen: set[str] = set()
@@ -68,11 +86,21 @@ class Differences:
             seen.add(one.dataset)
             same = next((e for e in theirs if e.rows_key == one.rows_key and e.task is one.task), None)
             if same is not None:
-                pair = [(rows_of(self._objects, e), e.threshold) for e in (one, same)]
-                made += evaluating.compared(one.dataset, one.task, pair[0], pair[1])
+                known = evaluations.compared(tx, one.id, same.id)
+                if known is None:
+                    known = self._compared(one, same)
+                    fresh.append(_Fresh(one.id, same.id, known))
+                made += known
             else:
                 made += [_alone(one, theirs, at) for at in range(len(one.figures))]
         return made
+
+    def _compared(self, one: Evaluation, other: Evaluation) -> tuple[Comparison, ...]:
+        """Two evaluations on the same rows, by paired bootstrap."""
+        from modelyard.registry.model import evaluating
+
+        pair = [(rows_of(self._objects, e), e.threshold) for e in (one, other)]
+        return tuple(evaluating.compared(one.dataset, one.task, pair[0], pair[1]))
 
     def _run(self, version: ModelVersion | None) -> Run | None:
         if version is None or version.run is None:

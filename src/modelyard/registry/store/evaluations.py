@@ -9,7 +9,7 @@ from modelyard.kernel.ids import ActorId
 from modelyard.kernel.refs import Ref
 from modelyard.ports.database import Row, Transaction
 from modelyard.ports.statements import sql
-from modelyard.registry.api import Evaluation, Figure, GroupGap, Task
+from modelyard.registry.api import Comparison, Evaluation, Figure, GroupGap, Task
 
 _ADD = sql(
     "INSERT INTO registry_evaluation (version, dataset, rows_key, digest, body, at_ms, actor) VALUES "
@@ -18,6 +18,11 @@ _ADD = sql(
 _OF = sql(
     "SELECT id, dataset, rows_key, digest, body, at_ms, actor FROM registry_evaluation "
     "WHERE version = :version AND id < :before ORDER BY id DESC LIMIT :n"
+)
+_COMPARED = sql("SELECT body FROM registry_comparison WHERE candidate = :candidate AND champion = :champion")
+_KEEP = sql(
+    "INSERT INTO registry_comparison (candidate, champion, body) VALUES (:candidate, :champion, :body) "
+    "ON CONFLICT (candidate, champion) DO NOTHING"
 )
 
 
@@ -33,6 +38,7 @@ class Measured(Struct, frozen=True, kw_only=True):
 
 
 _measured = msgspec.json.Decoder(Measured)
+_comparisons = msgspec.json.Decoder(tuple[Comparison, ...])
 
 
 def add(
@@ -66,3 +72,15 @@ def _evaluation(row: Row, name: str, number: int) -> Evaluation:
         by=ActorId(actor), task=said.task, rows=said.rows, threshold=said.threshold, figures=said.figures,
         gaps=said.gaps, data=said.data,
     )  # fmt: skip
+
+
+def compared(tx: Transaction, candidate: int, champion: int) -> tuple[Comparison, ...] | None:
+    """What was found when two evaluations were compared; None if they never were."""
+    row = tx.one(_COMPARED, {"candidate": candidate, "champion": champion})
+    return _comparisons.decode(row[0]) if row else None
+
+
+def keep_comparison(tx: Transaction, candidate: int, champion: int, found: tuple[Comparison, ...]) -> None:
+    """Keep what a comparison found: its rows never change, so neither does it."""
+    body = msgspec.json.encode(found)
+    tx.run(_KEEP, {"candidate": candidate, "champion": champion, "body": body})

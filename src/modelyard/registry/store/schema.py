@@ -90,7 +90,16 @@ _REVIEWS = (
     ),
 )
 
+_COMPARISONS = (
+    (
+        "CREATE TABLE registry_comparison (candidate {int} NOT NULL REFERENCES registry_evaluation (id), "
+        "champion {int} NOT NULL REFERENCES registry_evaluation (id), body {bytes} NOT NULL, "
+        "PRIMARY KEY (candidate, champion))"
+    ),
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(slice="registry", number=1, name="models", ddl=(*_MODELS, *_VERSIONS, *_ALIASES)),
     Migration(slice="registry", number=2, name="reviews", ddl=_REVIEWS),
+    Migration(slice="registry", number=3, name="comparisons", ddl=_COMPARISONS),
 )
