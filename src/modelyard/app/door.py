@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from msgspec import Struct
 
 from modelyard.app.house import House
+from modelyard.app.warming import Warming
 from modelyard.governance.service import GovernanceService
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import Unauthenticated, YardError
@@ -47,9 +48,10 @@ class ActorCalls(Struct, frozen=True):
 class HouseDoor:
     """Lets browsers into one house; implements `ui.kit.calls.Door`."""
 
-    def __init__(self, house: House, governance: GovernanceService) -> None:
+    def __init__(self, house: House, governance: GovernanceService, warming: Warming | None = None) -> None:
         self._house = house
         self._governance = governance
+        self._warming = warming or Warming()
 
     def enter(self, session: str | None, bearer: str | None) -> ActorCalls | None:
         """The calls of the actor behind a bearer token or a session."""
@@ -62,6 +64,7 @@ class HouseDoor:
             return None
         if actor is None:
             return None
+        self._warming.begin()
         hub = self._house.yard(actor)
         roles = tuple(sorted({g.role.value for g in hub.governance.whoami().grants}))
         return ActorCalls(actor.name, roles, csrf, hub)
