@@ -36,7 +36,8 @@ def client(house: House) -> TestClient:
 def test_an_empty_list_shows_the_lines_that_fill_it(client: TestClient, name: str) -> None:
     answer = client.get(f"/{name}")
     assert answer.status_code == 200 and "These lines fill it." in answer.text
-    assert client.get(f"/{name}.json").json()["table"]["rows"] == []
+    data = client.get(f"/{name}.json").json()
+    assert data["runs" if name == "pipelines" else "table"]["rows"] == []
 
 
 def test_a_loaded_table_is_listed_and_shown_with_its_rows_history_and_loads(house: House, client: TestClient) -> None:
@@ -53,7 +54,7 @@ def test_a_loaded_table_is_listed_and_shown_with_its_rows_history_and_loads(hous
 def test_home_counts_the_lifecycle_and_tells_what_happened(house: House, client: TestClient) -> None:
     house.yard().lake.load("zones", [b"zone\n1\n"], source="zones.csv")
     data = client.get("/home.json").json()
-    assert {s["name"]: s["count"] for s in data["stages"]}["tables"] >= 1
+    assert {s["name"]: s["count"] for s in data["stages"]}["Data"] >= 1
     assert any("table:zones@0" in h["refs"] or "table:zones@1" in h["refs"] for h in data["activity"])
     assert client.get("/").status_code == 200
 

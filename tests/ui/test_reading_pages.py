@@ -41,7 +41,7 @@ def test_rows_held_back_stand_in_the_inbox_and_in_a_report(house: House, client:
     house.yard().quality.declare("fares", Contract(columns={"fare": ColumnRule(min=0)}))
     house.yard().lake.load("fares", [b"fare\n8.5\n-3\n"], source="fares.csv")
     assert "row of fares held back" in client.get("/inbox").text
-    assert client.get("/inbox.json").json()["table"]["rows"]
+    assert client.get("/inbox.json").json()["needs"]
     page = client.get("/quality")
     assert page.status_code == 200 and "quarantined" in page.text
 

@@ -1,59 +1,44 @@
-"""Home: how the yard stands in a sentence, its figures along the lifecycle, what needs somebody, what happened.
-
-A slice that the looking actor may not read counts as unknown, never as nothing.
-"""
+"""Home: how the yard stands in words, its figures, the map of the lifecycle, what needs somebody, what happened."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import TypeVar
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from modelyard.kernel.clock import from_ms
-from modelyard.kernel.errors import Forbidden
-from modelyard.monitoring.api import AlertState
+from modelyard.cost.api import By
+from modelyard.kernel.clock import to_ms
+from modelyard.ui.atlas import atlas
+from modelyard.ui.happenings import Happening, happenings
 from modelyard.ui.hub import Slices, slices
 from modelyard.ui.kit.calls import PageCalls
-from modelyard.ui.kit.figures import plural
+from modelyard.ui.kit.figures import energy, money, number, plural
+from modelyard.ui.kit.maps import MapDrawing, Stage, Strand, drawing
 from modelyard.ui.kit.pages import Ask, Foot, Page, Screens
+from modelyard.ui.needs import Need, allowed, needs
 
-T = TypeVar("T")
-
-
-class Stage(Struct, frozen=True):
-    """One stage of the lifecycle; `count` is None where the actor may not look, `more`: only 1,000 were counted."""
-
-    name: str
-    href: str
-    count: int | None
-    more: bool = False
+_SHOWN = 8
 
 
-class Need(Struct, frozen=True):
-    """Something that waits for a person."""
+class Figure(Struct, frozen=True):
+    """One figure over the map: as text, what it is, and its last days."""
 
-    state: str
-    text: str
-    href: str
-    since: datetime
-
-
-class Happening(Struct, frozen=True):
-    """Something that happened."""
-
-    at: datetime
-    kind: str
-    refs: tuple[str, ...]
+    value: str
+    words: str
+    trend: tuple[float, ...] = ()
 
 
 class HomeData(Struct, frozen=True):
-    """What home shows."""
+    """What home shows; `more` is how many further things wait in the inbox."""
 
     sentence: str
+    rest: str
+    figures: tuple[Figure, ...]
     stages: tuple[Stage, ...]
+    strands: tuple[Strand, ...]
+    map: MapDrawing
     needs: tuple[Need, ...]
+    more: int
     activity: tuple[Happening, ...]
 
 
@@ -62,63 +47,51 @@ def screens() -> Screens:
     mine = Screens("home")
 
     @mine.page("/", template="pages/home.html", nav="home")
-    def home(calls: PageCalls, ask: Ask) -> Page:  # noqa: ARG001 - every page is called alike
+    def home(calls: PageCalls, ask: Ask) -> Page:
         hub = slices(calls)
-        waiting = tuple(sorted(needs(hub), key=lambda need: need.since))
-        events = allowed(lambda: hub.governance.events(limit=15).items) or []
-        activity = tuple(
-            Happening(from_ms(e.at_ms), e.kind.replace("_", " ").replace(".", ": "), tuple(map(str, e.writes[:2])))
-            for e in events
-        )
-        sentence = (
-            f"{plural(len(waiting), 'thing needs', 'things need')} somebody." if waiting else "Nothing needs you."
-        )
+        waiting, drawn = needs(hub), atlas(hub, ask.now)
+        sentence, rest = _sentence(drawn.stages, waiting)
+        data = HomeData(
+            sentence, rest, _figures(hub, ask.now), drawn.stages, drawn.strands,
+            drawing(drawn.stages, drawn.strands), waiting[:_SHOWN], max(0, len(waiting) - _SHOWN),
+            happenings(calls, 14),
+        )  # fmt: skip
         foot = Foot("GET /v1/events", "yard governance events", "yard.governance.events()")
-        return Page("Home", HomeData(sentence, _stages(hub), waiting, activity), foot=foot)
+        return Page("Home", data, foot=foot)
 
     return mine
 
 
-def allowed(ask: Callable[[], T]) -> T | None:
-    """What a question answers; None where the looking actor may not ask it."""
-    try:
-        return ask()
-    except Forbidden:
-        return None
+def _sentence(stages: tuple[Stage, ...], waiting: tuple[Need, ...]) -> tuple[str, str]:
+    endpoints = next((s for s in stages if s.name == "Endpoints"), None)
+    places = endpoints.places if endpoints else ()
+    silent = [p.name for p in places if p.state in ("bad", "warn")]
+    lead = "All endpoints answer." if places else "Nothing is served yet."
+    if silent:
+        lead = f"{' and '.join(silent[:2])} {'does' if len(silent) == 1 else 'do'} not fully answer."
+    worst = next((n for n in waiting if n.state != "wait" and n.ref.partition(":")[0] != "endpoint"), None)
+    if worst is not None:
+        return lead, worst.text.rstrip(".") + "."
+    if waiting:
+        return lead, f"{plural(len(waiting), 'thing waits', 'things wait')} for a decision."
+    return lead, "Nothing needs you."
 
 
-def _stages(hub: Slices) -> tuple[Stage, ...]:
-    counts: tuple[tuple[str, str, Callable[[], tuple[int, str | None]]], ...] = (
-        ("tables", "/tables", lambda: (len((p := hub.lake.tables(limit=1000)).items), p.next)),
-        ("runs", "/runs", lambda: (len((p := hub.tracking.runs(limit=1000)).items), p.next)),
-        ("flow runs", "/pipelines", lambda: (sum(hub.pipelines.counts().by_status.values()), None)),
-        ("models", "/models", lambda: (len((p := hub.registry.models(limit=1000)).items), p.next)),
-        ("endpoints", "/endpoints", lambda: (len((p := hub.serving.endpoints(limit=1000)).items), p.next)),
-        ("monitors", "/monitors", lambda: (len((p := hub.monitoring.monitors(limit=1000)).items), p.next)),
+def _figures(hub: Slices, now: datetime) -> tuple[Figure, ...]:
+    since = to_ms(now - timedelta(days=14))
+    days = allowed(lambda: hub.cost.usage(By.DAY, since_ms=since, limit=31))
+    if days is None:
+        return ()
+    today = f"{now:%Y-%m-%d}"
+    past = sorted((d for d in days if d.name), key=lambda d: d.name)
+    spent = next((d for d in past if d.name == today), None)
+    used = spent.amounts if spent else None
+    answered = tuple(float(d.amounts.predictions) for d in past)
+    costs = tuple(d.cost.micros / 1e6 for d in past)
+    per = spent.per_thousand_predictions if spent else None
+    return (
+        Figure(number(used.predictions if used else 0), "predictions today", answered),
+        Figure(money(per.micros / 1e6) if per else "–", "per 1,000 predictions"),
+        Figure(money(spent.cost.micros / 1e6 if spent else 0.0), "spent today", costs),
+        Figure(energy(used.energy_wh if used else 0.0), "energy today", tuple(d.amounts.energy_wh for d in past)),
     )
-    stages = []
-    for name, href, count in counts:
-        found = allowed(count)
-        stages.append(Stage(name, href, found[0] if found else None, bool(found and found[1])))
-    return tuple(stages)
-
-
-def needs(hub: Slices) -> list[Need]:
-    """What waits for somebody: open alerts, open proposals, rows held back."""
-    alerts = allowed(lambda: hub.monitoring.alerts(state=AlertState.OPEN, limit=20).items) or []
-    found = [Need("bad", a.message, "/alerts", from_ms(a.opened_ms)) for a in alerts]
-    proposals = allowed(lambda: hub.registry.proposals(limit=50).items) or []
-    found += [
-        Need("wait", p.title or f"Let {p.name}@{p.version} be {p.alias}", "/proposals", from_ms(p.created_ms))
-        for p in proposals
-        if not p.state.is_over
-    ]
-    tables = allowed(lambda: hub.lake.tables(limit=100).items) or []
-    found += [
-        Need(
-            "warn", f"{plural(t.quarantined, 'row')} of {t.name} held back", f"/tables/{t.name}", from_ms(t.updated_ms)
-        )
-        for t in tables
-        if t.quarantined
-    ]
-    return found

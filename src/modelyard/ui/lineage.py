@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from modelyard.governance.api import LineageGraph, WalkStep
 from modelyard.kernel import refs
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.refs import Ref
-from modelyard.ui.hub import slices
+from modelyard.ui.hub import Slices, slices
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import plural
 from modelyard.ui.kit.graphs import Link, Node
 from modelyard.ui.kit.pages import Ask, Crumb, Foot, Page, Screens
 from modelyard.ui.kit.refs import shown, walk_url
 from modelyard.ui.kit.tables import NONE, ActorCell, Column, Kind, RefCell, Row, Table, TimeCell
+from modelyard.ui.needs import allowed
 
 _COLUMNS = (
     Column("step", "Step", Kind.NUMBER), Column("what", "Thing"), Column("by", "Made by", Kind.CODE),
     Column("who", "Who"), Column("at", "When", Kind.TIME),
 )  # fmt: skip
+_BY_ID = {"flow_run", "load", "prediction", "receipt", "report", "run", "verdict"}
+"""Kinds whose name is a long id: a box shows its end."""
 
 
 class LineageData(Struct, frozen=True):
@@ -66,14 +71,7 @@ def _graph(graph: LineageGraph, text: str) -> LineageData:
         sentence += " There is more; ask for more steps, or walk from a nearer thing."
     if not made and not reached:
         sentence = "Nothing is known to lie before or after it."
-    nodes = []
-    for n in graph.nodes:
-        look = shown(str(n.ref))
-        label = f"{look.brief}@{look.version}" if look.version else look.brief
-        said = n.operation.replace(".", " ").replace("_", " ")
-        href = "" if n.ref == graph.root else walk_url(str(n.ref))
-        nodes.append(Node(str(n.ref), label, n.kind, said or n.kind, href=href))
-    links = tuple(Link(str(e.source), str(e.target)) for e in graph.edges)
+    nodes, links = drawn(graph, walk_url)
     rows = tuple(
         Row(
             (
@@ -85,7 +83,21 @@ def _graph(graph: LineageGraph, text: str) -> LineageData:
         for n in sorted(graph.nodes, key=lambda n: (n.depth, n.ref))
     )  # fmt: skip
     table = Table("things", "Things", _COLUMNS, rows)
-    return LineageData(text, sentence, table, tuple(nodes), links, here=str(graph.root))
+    return LineageData(text, sentence, table, nodes, links, here=str(graph.root))
+
+
+def drawn(graph: LineageGraph, road: Callable[[str], str] | None = None) -> tuple[tuple[Node, ...], tuple[Link, ...]]:
+    """A part of the graph as boxes and arrows; `road` says where a box leads, else to its own page."""
+    nodes = []
+    for n in graph.nodes:
+        look = shown(str(n.ref))
+        label = f"{look.brief}@{look.version}" if look.version else look.brief
+        if look.kind in _BY_ID:
+            label = f"{look.kind.replace('_', ' ')} {look.name[-6:]}"
+        said = n.operation.partition(".")[2].replace("_", " ")
+        href = "" if n.ref == graph.root or road is None else road(str(n.ref))
+        nodes.append(Node(str(n.ref), label, n.kind, said or n.kind, href=href))
+    return tuple(nodes), tuple(Link(str(e.source), str(e.target)) for e in graph.edges)
 
 
 def _walk(calls: PageCalls, name: str) -> LineageData:
@@ -111,3 +123,9 @@ def _walk_foot(name: str) -> Foot:
     return Foot(
         f"GET /v1/lineage/predictions/{name}", f"yard governance walk {name}", f"yard.governance.walk({name!r})"
     )
+
+
+def near(hub: Slices, ref: str) -> tuple[tuple[Node, ...], tuple[Link, ...]]:
+    """What a thing was made from and what was made of it, one step each way; nothing for whoever may not look."""
+    graph = allowed(lambda: hub.governance.graph(Ref(ref), depth=1, limit=12))
+    return drawn(graph) if graph else ((), ())

@@ -29,7 +29,6 @@ from modelyard.ui.models import model_url, proposal_url
 
 _SHORT = 40
 _RUN = {"RUNNING": "run", "SCHEDULED": "wait", "FINISHED": "ok", "FAILED": "bad", "KILLED": "off"}
-_FLOW = {"queued": "wait", "running": "run", "finished": "ok", "failed": "bad", "cancelled": "off"}
 _STAND = {"serving": "ok", "degraded": "warn", "starting": "run", "down": "bad"}
 _ALERT = {"open": "bad", "acknowledged": "warn", "resolved": "ok"}
 _PROPOSAL = {"open": "wait", "approved": "ok", "declined": "bad", "merged": "ok", "withdrawn": "off"}
@@ -39,7 +38,7 @@ def screens() -> Screens:
     """The list pages."""
     mine = Screens("lists")
     for path, make in (
-        ("runs", _runs), ("pipelines", _flow_runs), ("models", _models), ("proposals", _proposals),
+        ("runs", _runs), ("models", _models), ("proposals", _proposals),
         ("endpoints", _endpoints), ("monitors", _monitors), ("alerts", _alerts), ("audit", _audit),
     ):  # fmt: skip
         mine.page(f"/{path}", template="pages/list.html", nav=path)(make)
@@ -76,8 +75,9 @@ def _after(ask: Ask) -> str | None:
 
 
 def _runs(calls: PageCalls, ask: Ask) -> Page:
-    where = ask.text("where")
-    page = slices(calls).tracking.runs(where=where, limit=60, cursor=_after(ask))
+    where, experiment = ask.text("where"), ask.text("experiment")
+    chosen = [experiment] if experiment else None
+    page = slices(calls).tracking.runs(chosen, where=where, limit=60, cursor=_after(ask))
     metrics = sorted({p.key for run in page.items for p in run.metrics})[:8]
     told = [{key: run.params.get(key, "") for key in run.params} for run in page.items]
     params = sorted({k for run in told for k, v in run.items() if len(v) <= _SHORT and _differs(told, k)})[:6]
@@ -102,36 +102,10 @@ def _runs(calls: PageCalls, ask: Ask) -> Page:
     state = f"{plural(len(rows), 'run')} on this page, {failed} failed." if rows else "No run is shown."
     lines = "mlflow.set_tracking_uri(yard_address)\nmlflow.start_run()\nmlflow.log_metric('auc', 0.94)"
     table = Table("runs", "Runs", columns, tuple(rows), next=page.next or "")
-    data = ListData("Runs", state, table, "No run yet", lines, bool(where), where, "/runs")
+    if experiment:
+        state = f"Experiment {slices(calls).tracking.experiment(experiment).name}: {state[:1].lower()}{state[1:]}"
+    data = ListData("Runs", state, table, "No run yet", lines, bool(where or experiment), where, "/runs")
     return list_page(data, Foot("GET /v1/runs", "yard tracking runs", "yard.tracking.runs()"))
-
-
-def _flow_runs(calls: PageCalls, ask: Ask) -> Page:
-    pipelines = slices(calls).pipelines
-    flow = ask.text("flow")
-    page = pipelines.flow_runs(flow or None, limit=60, cursor=_after(ask))
-    counts = pipelines.counts().by_status
-    columns = (
-        Column("flow", "Flow"), Column("state", "State"), Column("steps", "Steps", Kind.COUNT),
-        Column("cached", "Cached", Kind.COUNT), Column("at", "Queued", Kind.TIME), Column("why", "Why it failed"),
-    )  # fmt: skip
-    rows = tuple(
-        Row(
-            (
-                LinkCell(f"{r.flow}@{r.version}", f"/pipelines/{r.id}"),
-                MarkCell(_FLOW[r.status.value], r.status.value), r.steps.planned,
-                r.steps.cached, TimeCell(from_ms(r.created_ms)), r.error[:120] or NONE,
-            ),
-            key=str(r.id), href=f"/pipelines/{r.id}", ref=f"flow_run:{r.id}",
-        )
-        for r in page.items
-    )  # fmt: skip
-    state = ", ".join(f"{n} {word}" for word, n in counts.items() if n) or "No flow has run yet"
-    lines = "run = training.submit(yard, {'depth': 6})\nrun.wait()\nyard pipelines flow-runs"
-    table = Table("flow-runs", "Flow runs", columns, rows, next=page.next or "")
-    foot = Foot("GET /v1/flow-runs", "yard pipelines flow-runs", "yard.pipelines.flow_runs()")
-    data = ListData("Pipelines", state + ".", table, "No flow has run yet", lines, bool(flow), clear="/pipelines")
-    return list_page(data, foot)
 
 
 def _models(calls: PageCalls, ask: Ask) -> Page:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -63,11 +64,11 @@ def _cancel(calls: PageCalls, ask: Ask) -> Done:
 def _one(calls: PageCalls, ask: Ask) -> Page | Done:
     asked = ask.params["id"]
     if not asked.startswith(f"{FLOW_RUN.prefix}_"):
-        return Done(f"/pipelines?flow={asked}")
+        return Done("/pipelines/flows/" + quote(asked, safe=""))
     pipelines = slices(calls).pipelines
     run = pipelines.flow_run(FlowRunId(asked))
     steps, attempts = pipelines.steps(run.id), pipelines.attempts(run.id)
-    nodes, links = _graph(steps) if len(steps) <= DRAWN else ((), ())
+    nodes, links = graph(steps) if len(steps) <= DRAWN else ((), ())
     data = FlowRunData(
         run=run,
         ref=f"flow_run:{run.id}",
@@ -113,11 +114,13 @@ def _took(started_ms: int | None, ended_ms: int | None, now: datetime) -> Cell:
     return max(0.0, (until - from_ms(started_ms)).total_seconds())
 
 
-def _graph(steps: Sequence[StepRun]) -> tuple[tuple[Node, ...], tuple[Link, ...]]:
+def graph(steps: Sequence[StepRun], href: str = "#steps") -> tuple[tuple[Node, ...], tuple[Link, ...]]:
+    """Steps as boxes and arrows, each with how it went; a box leads to `href`."""
+
     def node(step: StepRun) -> Node:
         took = "" if step.status.value != "finished" else f", {duration(step.used.wall_s)}"
         note = step.status.value + took
-        return Node(f"step:{step.id}", step.id, "step", note, _STEP[step.status.value], "#steps")
+        return Node(f"step:{step.id}", step.id, "step", note, _STEP[step.status.value], href)
 
     links = tuple(Link(f"step:{need}", f"step:{s.id}") for s in steps for need in s.needs)
     return tuple(node(s) for s in steps), links

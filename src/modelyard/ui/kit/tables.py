@@ -34,6 +34,18 @@ _RIGHT = {
 }  # fmt: skip
 
 
+class Sketch(Struct, frozen=True, omit_defaults=True):
+    """What a column holds, drawn small under its head: bars for numbers, shares for words; `nulls` in words."""
+
+    kind: str
+    note: str = ""
+    bars: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+    shares: tuple[tuple[str, float], ...] = ()
+    nulls: str = ""
+    warns: bool = False
+
+
 class Column(Struct, frozen=True, omit_defaults=True):
     """A column: `key` sorts it, `group` is its upper head, `unit` stands beside its word."""
 
@@ -44,6 +56,7 @@ class Column(Struct, frozen=True, omit_defaults=True):
     unit: str = ""
     digits: int | None = None
     sortable: bool = False
+    sketch: Sketch | None = None
 
     @property
     def right(self) -> bool:

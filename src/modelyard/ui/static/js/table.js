@@ -44,7 +44,7 @@ class YardTable extends HTMLElement {
     this.table = this.querySelector("table");
     if (!this.source || !this.table || this.rows) return;
     this.body = this.table.tBodies[0];
-    this.columns = [...this.table.tHead.rows[this.table.tHead.rows.length - 1].cells].filter(th => th.dataset.key !== undefined)
+    this.columns = [...this.table.tHead.querySelectorAll("th[data-key]")]
       .map(th => ({ kind: th.dataset.kind, digits: th.dataset.digits ? Number(th.dataset.digits) : null, begins: th.classList.contains("begins") }));
     this.selectable = Boolean(this.table.querySelector("th.pick"));
     this.rows = [...this.body.rows];
@@ -66,7 +66,7 @@ class YardTable extends HTMLElement {
   }
 
   freeze() { // the widths of the first rows hold for all that follow, so that nothing jumps while scrolling
-    const cells = [...this.table.tHead.rows[this.table.tHead.rows.length - 1].cells];
+    const cells = [...this.table.tHead.querySelector("th[data-key]").parentElement.cells];
     const widths = cells.map(cell => cell.getBoundingClientRect().width);
     const group = document.createElement("colgroup");
     for (const width of widths) { const col = document.createElement("col"); col.style.width = `${width}px`; group.append(col); }
