@@ -7,9 +7,12 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.journeys.reading import Reader, chromium, yard_on
 
 ROOT = Path(__file__).parents[2]
 TAXI = ROOT.parent / "shared" / "data" / "chicago_taxi.csv"
@@ -52,10 +55,85 @@ def assert_whole(told: str) -> None:
     assert re.search(r"predictions, \$0\.\d+ per 1,000", told)
 
 
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """The day on the simulation: what it told, and the home that it left."""
+    home = tmp_path_factory.mktemp("day") / "home"
+    return day("--home", str(home)), home
+
+
+@pytest.fixture(scope="module")
+def lived_in(simulated: tuple[str, Path]) -> Iterator[tuple[str, str]]:
+    """A yard on that home: its address, and the owner's token."""
+    home = simulated[1]
+    with yard_on(home) as address:
+        yield address, (home / "state" / "owner.token").read_text("utf-8").strip()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(420)
-def test_the_day_on_the_simulation_goes_through_every_room() -> None:
-    assert_whole(day())
+def test_the_day_on_the_simulation_goes_through_every_room(simulated: tuple[str, Path]) -> None:
+    assert_whole(simulated[0])
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.timeout(420)
+def test_the_path_of_the_day_can_be_clicked_through(lived_in: tuple[str, str]) -> None:
+    """Each page is held to: no error, nothing from outside, contrast in light and dark, keyboard, a JSON twin."""
+    with chromium() as browser:
+        reader = Reader(browser, *lived_in)
+        reader.open("/")
+        reader.look()
+        reader.click(".map a.node[data-ref='table:deliveries']", to="/tables/deliveries")
+        assert reader.page.locator("#history, #contract, #quarantine").count() == 3
+        assert reader.page.locator(".sketches .hist").count() > 3
+        reader.click("nav.tabs >> text=Rows", to="/tables/deliveries/rows")
+        reader.click("nav.tabs >> text=Columns", to="/tables/deliveries/columns")
+        reader.click("nav.tabs >> text=Quarantine", to="/tables/deliveries/quarantine")
+        reader.click("nav.tabs >> text=Contract", to="/tables/deliveries/contract")
+        reader.click("nav.tabs >> text=Overview", to="/tables/deliveries")
+        reader.click("#loads tbody a", to="/loads/*")
+        reader.page.go_back()
+        reader.click("svg.graph a[data-ref^='view:']", to="/features/deliveries_by_courier*")
+        reader.click("#training-sets a[data-ref^='dataset:']", to="/features/sets/late_training*")
+        reader.click("svg.graph a[data-ref^='flow_run:']", to="/pipelines/frun_*")
+        reader.click("#steps a[data-ref^='run:']", to="/runs/*")
+        reader.click("#nav >> text=Models", to="/models")
+        reader.click("#models tbody a", to="/models/late")
+        reader.click("a[href^='/proposals/late/']", to="/proposals/late/*")
+        assert reader.page.locator("svg.forest").count() > 2
+        reader.click("#nav >> text=Endpoints", to="/endpoints")
+        reader.click("#endpoints tbody a", to="/endpoints/late")
+        reader.click("#predictions tbody a", to="/predictions/*")
+        walked = reader.page.inner_text("ol.walk")
+        for stage in (
+            "prediction",
+            "endpoint",
+            "model",
+            "approval",
+            "run",
+            "code",
+            "features",
+            "table",
+            "source",
+            "row",
+        ):
+            assert stage in walked
+        reader.click("#nav >> text=Alerts", to="/alerts")
+        reader.click("#alerts tbody a", to="/alerts/*")
+        reader.click("#nav >> text=Audit", to="/audit")
+        reader.click("#nav >> text=Cost", to="/cost")
+        reader.click("#nav >> text=Docs", to="/docs")
+        reader.click("main a[href^='/docs/']", to="/docs/*")
+        seen = reader.seen
+        reader.close()
+        plain = Reader(browser, *lived_in, script=False, width=390)
+        for path in dict.fromkeys(seen):
+            page = plain.open(path)
+            assert page.locator("main h1").count() == 1, path
+            assert page.evaluate("document.querySelector('main').scrollWidth") == 390, path
+        plain.close()
 
 
 @pytest.mark.slow
