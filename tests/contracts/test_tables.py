@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
@@ -17,10 +19,10 @@ from modelyard.adapters.delta import DeltaTables
 from modelyard.adapters.places import open_place
 from modelyard.adapters.places.bucket import BucketPlace
 from modelyard.adapters.places.folder import FolderPlace
-from modelyard.kernel.clock import FrozenClock
+from modelyard.kernel.clock import FrozenClock, SystemClock
 from modelyard.kernel.errors import StaleVersion
 from modelyard.ports.tables import Tables
-from modelyard.testing.tables_contract import SCHEMA, TablesContract
+from modelyard.testing.tables_contract import OTHER, SCHEMA, TablesContract
 from tests.engines.s3 import S3Server, s3_server
 
 
@@ -28,6 +30,12 @@ class TestDelta(TablesContract):
     @pytest.fixture
     def tables(self, tmp_path: Path, frozen_clock: FrozenClock) -> Tables:
         return DeltaTables(FolderPlace(tmp_path / "tables"), tmp_path / "locks", frozen_clock)
+
+    def test_creating_again_removes_what_was_left(self, tables: Tables, folder: Path) -> None:
+        tables.create("t", SCHEMA)
+        self.put(tables, folder, "a.parquet", [1])
+        assert tables.create("t", OTHER) == 0
+        assert tables.listing("t") == []
 
     def test_an_unmodified_reader_sees_the_newest_version(self, tables: Tables, folder: Path, tmp_path: Path) -> None:
         tables.create("t", SCHEMA)
@@ -63,7 +71,20 @@ class TestDeltaOnS3(TablesContract):
     def machine(self, name: str, server: S3Server, bucket: str, tmp_path: Path, clock: FrozenClock) -> Tables:
         """Another machine's view of the same bucket: copies and locks of its own."""
         place = open_place(bucket, cache=tmp_path / name / "copies", options=server.options)
-        return DeltaTables(place, tmp_path / name / "locks", clock)
+        return DeltaTables(place, tmp_path / name / "locks", clock, grace=timedelta(days=-3650))
+
+    def test_what_others_may_be_about_to_commit_is_no_leftover(
+        self, server: S3Server, bucket: str, folder: Path, tmp_path: Path
+    ) -> None:
+        clock = SystemClock()
+        place = open_place(bucket, cache=tmp_path / "copies", options=server.options)
+        tables = DeltaTables(place, tmp_path / "locks", clock)
+        tables.create("t", SCHEMA)
+        self.put(tables, folder, "a.parquet", [1])
+        assert (tables.listing("t"), tables.locations()) == ([], [])
+        patient = DeltaTables(place, tmp_path / "locks", clock, grace=timedelta(0))
+        time.sleep(1.1)  # the bucket tells whole seconds
+        assert (patient.listing("t"), patient.locations()) == (["a.parquet"], ["t"])
 
     def test_two_machines_never_write_the_same_version(
         self, tables: Tables, server: S3Server, bucket: str, tmp_path: Path, frozen_clock: FrozenClock

@@ -14,6 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -45,24 +46,34 @@ class DeltaTables:
     Args:
         place: holds one folder a table; made on first use.
         locks: where this machine's lock files lie, outside of what readers list.
+        grace: in a place that other machines share, how long a file may wait for its commit before it is a leftover.
     """
 
-    def __init__(self, place: Place, locks: Path, clock: Clock) -> None:
+    def __init__(self, place: Place, locks: Path, clock: Clock, *, grace: timedelta = timedelta(days=1)) -> None:
         self._place = place
         self._locks = locks
         self._clock = clock
+        self._grace = grace
         self._guard = threading.Lock()
         self._known: OrderedDict[tuple[str, int], tuple[DataFile, ...]] = OrderedDict()
         self._sizes: dict[str, dict[str, int]] = {}
         self._epochs: dict[str, bytes] = {}
 
     def create(self, location: str, schema: pa.Schema) -> int:
-        """Make an empty table, in place of whatever an unfinished creation left."""
-        self.drop(location)
-        self._place.make(location)
-        DeltaTable.create(
-            self._place.address(location), schema, configuration=_PROPERTIES, storage_options=self._place.options
-        )
+        """Make an empty table; where another machine may be about to make it as well, its log serves both."""
+        if self._place.shared:
+            if self.exists(location):
+                return 0
+        else:
+            self.drop(location)
+            self._place.make(location)
+        try:
+            DeltaTable.create(
+                self._place.address(location), schema, configuration=_PROPERTIES, storage_options=self._place.options
+            )
+        except DeltaError:
+            if not (self._place.shared and self.exists(location)):
+                raise
         return 0
 
     def exists(self, location: str) -> bool:
@@ -205,7 +216,8 @@ class DeltaTables:
 
     def listing(self, location: str) -> list[str]:
         """Every data file below the location, and what a killed writer left beside them."""
-        return [path for path in self._place.listing(location) if not path.startswith(f"{_LOG}/")]
+        found = self._place.listing(location, before=self._settled())
+        return [path for path in found if not path.startswith(f"{_LOG}/")]
 
     def checkpoint(self, location: str) -> None:
         """Fold the log into a checkpoint."""
@@ -218,7 +230,11 @@ class DeltaTables:
 
     def locations(self) -> list[str]:
         """Every location that holds something."""
-        return self._place.locations()
+        return self._place.locations(before=self._settled())
+
+    def _settled(self) -> datetime | None:
+        """What was put before this moment belongs to nobody who is still at work; None where locks tell."""
+        return self._clock.now() - self._grace if self._place.shared else None
 
     @contextmanager
     def locked(self, location: str) -> Iterator[None]:

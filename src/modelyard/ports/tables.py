@@ -36,7 +36,11 @@ class Tables(Protocol):
     """One home's tables."""
 
     def create(self, location: str, schema: pa.Schema) -> int:
-        """Make an empty table, in place of whatever an unfinished creation left; its first version, 0."""
+        """Make an empty table; its first version, 0. What an unfinished creation left is no part of it.
+
+        Where other machines write too, one of them may have made it meanwhile: that is no error, the first commit on
+        top of version 0 makes the table what it is to be.
+        """
         ...
 
     def exists(self, location: str) -> bool:
@@ -135,7 +139,10 @@ class Tables(Protocol):
         ...
 
     def listing(self, location: str) -> list[str]:
-        """Every data file below the location, referred to or not, in order of path."""
+        """Every data file below the location, referred to or not, in order of path.
+
+        Where other machines write too, without those of the last day: one of them may be about to commit them.
+        """
         ...
 
     def checkpoint(self, location: str) -> None:
@@ -147,7 +154,7 @@ class Tables(Protocol):
         ...
 
     def locations(self) -> list[str]:
-        """Every location that holds something."""
+        """Every location that holds something; where other machines write too, those left alone for a day."""
         ...
 
     def locked(self, location: str) -> AbstractContextManager[None]:

@@ -159,11 +159,14 @@ class TablesContract:
         assert not tables.exists("t")
         assert tables.locations() == []
 
-    def test_creating_again_starts_afresh(self, tables: Tables, folder: Path) -> None:
+    def test_what_an_unfinished_creation_left_is_no_part_of_the_table(self, tables: Tables, folder: Path) -> None:
         tables.create("t", SCHEMA)
-        self.put(tables, folder, "a.parquet", [1])
+        lost = self.put(tables, folder, "lost.parquet", [1])
+        tables.advance("t", base=0, target=[lost], schema=SCHEMA, info={})
         assert tables.create("t", OTHER) == 0
-        assert tables.listing("t") == []
+        assert tables.files("t", 0) == ()
+        fresh = self.put(tables, folder, "fresh.parquet", [5], OTHER)
+        assert self.read(tables, tables.advance("t", base=0, target=[fresh], schema=OTHER, info={})) == [5]
 
     def test_a_lock_lets_one_writer_in_at_a_time(self, tables: Tables) -> None:
         import threading

@@ -7,6 +7,7 @@ picks it, and the library behind buckets is loaded only for them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -70,8 +71,12 @@ class Place(Protocol):
         """Remove a file; False if there was none."""
         ...
 
-    def listing(self, location: str) -> list[str]:
-        """Every file below the location, in order of path."""
+    def listing(self, location: str, *, before: datetime | None = None) -> list[str]:
+        """Every file below the location, in order of path.
+
+        Args:
+            before: leave out what was put there since.
+        """
         ...
 
     def forget(self, location: str) -> None:
@@ -82,8 +87,12 @@ class Place(Protocol):
         """Remove the location with everything in it; nothing happens where there is none."""
         ...
 
-    def locations(self) -> list[str]:
-        """Every location that holds something."""
+    def locations(self, *, before: datetime | None = None) -> list[str]:
+        """Every location that holds something.
+
+        Args:
+            before: leave out those where anything was put since.
+        """
         ...
 
 

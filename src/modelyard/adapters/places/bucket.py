@@ -12,6 +12,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -131,12 +132,12 @@ class BucketPlace:
             obstore.delete(self._store, f"{location}/{path}")
         return True
 
-    def listing(self, location: str) -> list[str]:
-        """Every file below the location."""
+    def listing(self, location: str, *, before: datetime | None = None) -> list[str]:
+        """Every file below the location, or those put there before a moment."""
         skipped = len(location) + 1
         with self._asking():
-            found = [each["path"][skipped:] for batch in obstore.list(self._store, f"{location}/") for each in batch]
-        return sorted(found)
+            found = [each for batch in obstore.list(self._store, f"{location}/") for each in batch]
+        return sorted(each["path"][skipped:] for each in found if before is None or each["last_modified"] < before)
 
     def drop(self, location: str) -> None:
         """Remove the location, and its copies. The log goes last, so that what is left is still a table to remove."""
@@ -146,11 +147,14 @@ class BucketPlace:
             for start in range(0, len(paths), _DELETED_AT_ONCE):
                 obstore.delete(self._store, sorted(paths, reverse=True)[start : start + _DELETED_AT_ONCE])
 
-    def locations(self) -> list[str]:
-        """Every prefix that holds something."""
+    def locations(self, *, before: datetime | None = None) -> list[str]:
+        """Every prefix that holds something, or those that nothing was put to since a moment."""
         with self._asking():
-            found = obstore.list_with_delimiter(self._store)["common_prefixes"]
-        return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found)
+            prefixes = obstore.list_with_delimiter(self._store)["common_prefixes"]
+        found = sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in prefixes)
+        if before is None:
+            return found
+        return [each for each in found if self.listing(each) == self.listing(each, before=before)]
 
     def forget(self, location: str) -> None:
         """Drop the local copies of a location."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 from modelyard.kernel.errors import Unavailable
@@ -68,7 +69,7 @@ class FolderPlace:
         file.unlink(missing_ok=True)
         return found
 
-    def listing(self, location: str) -> list[str]:
+    def listing(self, location: str, *, before: datetime | None = None) -> list[str]:  # noqa: ARG002 - locks suffice
         """Every file below the folder."""
         root = self._root / location
         return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
@@ -82,7 +83,7 @@ class FolderPlace:
         if folder.exists():
             shutil.rmtree(folder)
 
-    def locations(self) -> list[str]:
+    def locations(self, *, before: datetime | None = None) -> list[str]:  # noqa: ARG002 - locks suffice
         """Every folder."""
         return sorted(p.name for p in self._root.iterdir() if p.is_dir()) if self._root.is_dir() else []
 

@@ -255,9 +255,7 @@ def _move(about: About, step: Step, record: Version) -> None:
     now = calls.current()
     tx = now.tx
     if not step.before.known:
-        catalogue.add_table(
-            tx, step.table, location=step.table, keys=step.keys, description=step.description, created_ms=now.now_ms
-        )
+        _add_table(step)
     elif step.before.mark is None and step.keys:
         _check_keys(step)
     catalogue.move_head(tx, step.table, branch=about.branch, base=step.before.mark, fresh=record.version)
@@ -282,6 +280,17 @@ def _move(about: About, step: Step, record: Version) -> None:
         reads=step.reads,
         writes=(record.ref,),
     )  # fmt: skip
+
+
+def _add_table(step: Step) -> None:
+    now = calls.current()
+    try:
+        catalogue.add_table(
+            now.tx, step.table, location=step.table, keys=step.keys, description=step.description,
+            created_ms=now.now_ms,
+        )  # fmt: skip
+    except AlreadyExists as err:
+        raise StaleVersion(f"table {step.table} was made by another machine meanwhile; look again and repeat") from err
 
 
 def _without_replaced(desk: Desk, change: Change, before: Standing, *, number: int) -> tuple[DataFile, ...]:
