@@ -7,7 +7,7 @@ versions and who may read are the slices' business.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NewType, Protocol
 
@@ -16,6 +16,9 @@ from msgspec import Struct
 from modelyard.kernel.errors import InvalidInput
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+PACKED_BYTES = 128 << 10
+"""Up to this size an object counts as small: `keep` may put it together with others."""
 
 Digest = NewType("Digest", str)
 """SHA-256 in lower-case hex, 64 characters."""
@@ -50,6 +53,17 @@ class Objects(Protocol):
         """
         ...
 
+    def keep(self, contents: Iterable[bytes]) -> list[Stored]:
+        """Store many small contents together, in order; all of them are durable when this returns.
+
+        Far cheaper than one `put` for each. Cut off in its middle, some may be stored.
+        """
+        ...
+
+    def missing(self, digests: Collection[Digest]) -> set[Digest]:
+        """Those of the digests that have no object here."""
+        ...
+
     def read(self, digest: Digest, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The bytes from `start` up to `stop`, in chunks; a whole read is checked against the hash.
 
@@ -67,12 +81,16 @@ class Objects(Protocol):
         """Remove an object; False if there was none."""
         ...
 
+    def discard(self, digests: Collection[Digest]) -> int:
+        """Remove many objects; how many there were."""
+        ...
+
     def digests(self) -> Iterator[Stored]:
         """Every object, in no particular order."""
         ...
 
     def local(self, digest: Digest) -> Path | None:
-        """A path to read the object from, where the store is a local folder; else None. Never write to it."""
+        """The object's path where it is a file of its own on this machine; else None. Never write to it."""
         ...
 
     def sweep(self) -> int:

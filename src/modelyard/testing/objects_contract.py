@@ -147,6 +147,48 @@ class ObjectsContract:
         put = {objects.put([blob(n * 100)]) for n in range(25)}
         assert set(objects.digests()) == put
 
+    def test_many_small_contents_are_kept_together_and_read_one_by_one(self, objects: Objects) -> None:
+        contents = [blob(n * 37 + 1) for n in range(120)]
+        kept = objects.keep(iter(contents))
+        assert kept == [Stored(digest_of(each), len(each)) for each in contents]
+        assert all(stored_bytes(objects, each.digest) == content for each, content in zip(kept, contents, strict=True))
+        assert set(objects.digests()) == set(kept)
+        assert stored_bytes(objects, kept[60].digest, start=5, stop=40) == contents[60][5:40]
+        assert objects.missing([kept[0].digest, NOWHERE, kept[119].digest]) == {NOWHERE}
+        assert objects.sweep() == 0
+
+    def test_what_is_kept_together_is_stored_once_whichever_way_it_comes(self, objects: Objects) -> None:
+        first = objects.put([b"one"])
+        kept = objects.keep([b"one", b"two", b"two", b""])
+        assert kept[0] == first and kept[1] == kept[2]
+        assert objects.put([b"two"]) == kept[1]
+        assert sorted(each.digest for each in objects.digests()) == sorted({each.digest for each in kept})
+
+    def test_large_contents_may_be_among_the_small(self, objects: Objects) -> None:
+        contents = [b"small", blob(3 * MIB), b"smaller"]
+        kept = objects.keep(contents)
+        assert [stored_bytes(objects, each.digest) for each in kept] == contents
+
+    def test_some_of_many_are_removed_and_the_rest_stays(self, objects: Objects) -> None:
+        kept = objects.keep([blob(n + 1) for n in range(60)])
+        loose = objects.put([blob(500)])
+        gone = [kept[3].digest, kept[40].digest, loose.digest, NOWHERE]
+        assert objects.discard(gone) == 3
+        assert objects.missing([each.digest for each in kept]) == {kept[3].digest, kept[40].digest}
+        assert stored_bytes(objects, kept[41].digest) == blob(42)
+        assert objects.keep([blob(4)]) == [kept[3]]
+        assert stored_bytes(objects, kept[3].digest) == blob(4)
+
+    def test_a_sender_of_many_that_fails_midway_breaks_nothing(self, objects: Objects) -> None:
+        def broken() -> Iterator[bytes]:
+            yield b"first"
+            raise ConnectionResetError("the sender went away")
+
+        with pytest.raises(ConnectionResetError):
+            objects.keep(broken())
+        assert objects.sweep() == 0
+        assert objects.keep([b"first"]) == [Stored(digest_of(b"first"), 5)]
+
     @pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 64 + "\n", "g" * 64])
     def test_a_name_that_is_no_digest_is_refused(self, objects: Objects, name: str) -> None:
         asks: list[Callable[[Digest], object]] = [objects.size, objects.read, objects.delete, objects.local]

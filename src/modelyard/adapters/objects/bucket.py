@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from hashlib import sha256
@@ -31,6 +32,7 @@ SPOOL_BYTES = 8 << 20
 PART_BYTES = 8 << 20
 MOST_PARTS = 9_000  # S3 takes 10,000 parts
 PARTS_AT_ONCE = 4
+CALLS_AT_ONCE = 16
 RETRY = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
 
 
@@ -91,6 +93,17 @@ class BucketObjects:
             self._keep(file, stored)
         return stored
 
+    def keep(self, contents: Iterable[bytes]) -> list[Stored]:
+        """Store many contents, several at a time; each is a key of its own, so that a bucket's rules apply to it."""
+        with ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="yard-bucket") as pool:
+            return list(pool.map(lambda content: self.put([content]), contents))
+
+    def missing(self, digests: Collection[Digest]) -> set[Digest]:
+        """Those of the digests that have no object here; asks for several at a time."""
+        with ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="yard-bucket") as pool:
+            sizes = pool.map(self.size, digests)
+            return {digest for digest, size in zip(digests, sizes, strict=True) if size is None}
+
     def read(self, digest: Digest, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The bytes from `start` up to `stop`; a part costs one request more than the whole."""
         key = _key(digest)
@@ -123,6 +136,11 @@ class BucketObjects:
         with self._asking(digest):
             obstore.delete(self._store, _key(digest))
         return True
+
+    def discard(self, digests: Collection[Digest]) -> int:
+        """Remove objects, several at a time; how many there were."""
+        with ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="yard-bucket") as pool:
+            return sum(pool.map(self.delete, digests))
 
     def digests(self) -> Iterator[Stored]:
         """Every object; strangers among the keys are passed over."""

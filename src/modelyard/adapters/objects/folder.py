@@ -1,4 +1,5 @@
-"""Objects in a local folder: one file each, `ab/<digest>`, written beside, synced, then renamed into place.
+"""Objects in a local folder: one file each, `ab/<digest>`, written beside, synced, then renamed into place; small ones
+that come together share a pack file.
 
 A writer holds a lock on its unfinished file for as long as it lives, so a sweep knows the files of the dead from those
 of the living whatever process or container they belong to. The library that serves buckets also knows folders, but
@@ -9,17 +10,19 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 
+from modelyard.adapters.objects.packs import Packs
 from modelyard.kernel.errors import Damaged, Forbidden, NotFound, Unavailable, YardError
 from modelyard.kernel.units import format_bytes
-from modelyard.ports.objects import Digest, Stored, parse_digest
+from modelyard.ports.objects import PACKED_BYTES, Digest, Stored, parse_digest
 
 CHUNK_BYTES = 1 << 20
 _UNFINISHED = "unfinished"
+_PACKS = "packs"
 
 
 class FolderObjects:
@@ -36,6 +39,7 @@ class FolderObjects:
             self._unfinished.mkdir(parents=True, exist_ok=True)
         except OSError as err:
             raise _unavailable("open the objects folder", err) from err
+        self._packs = Packs(root / _PACKS, begin=self._begin, sync=_sync_folder, refusal=_unavailable)
 
     def put(self, content: Iterable[bytes], *, expect: Digest | None = None) -> Stored:
         """Store bytes as they stream by; they are on the disk when this returns."""
@@ -55,10 +59,43 @@ class FolderObjects:
             os.close(handle)
         return stored
 
+    def keep(self, contents: Iterable[bytes]) -> list[Stored]:
+        """Store many contents together: small ones in a pack, each larger one in its own file."""
+        done: list[Stored] = []
+        packing: set[Digest] = set()
+
+        def small() -> Iterator[tuple[bytes, bytes]]:
+            for content in contents:
+                seen = sha256(content)
+                stored = Stored(Digest(seen.hexdigest()), len(content))
+                done.append(stored)
+                if stored.digest in packing or self.size(stored.digest) == stored.size_bytes:
+                    continue
+                if stored.size_bytes > PACKED_BYTES:
+                    self.put([content])
+                    continue
+                packing.add(stored.digest)
+                yield seen.digest(), content
+
+        self._packs.write(small())
+        return done
+
+    def missing(self, digests: Collection[Digest]) -> set[Digest]:
+        """Those of the digests that have no object here."""
+        return {digest for digest in digests if self.size(digest) is None}
+
     def read(self, digest: Digest, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The bytes from `start` up to `stop`, in chunks of at most 1 MiB."""
-        if (size := self.size(digest)) is None:
-            raise _missing(digest)
+        place = self._place(digest)
+        try:
+            size = place.stat().st_size
+        except FileNotFoundError:
+            if (packed := self._packs.read(digest, start=start, stop=stop)) is None:
+                raise _missing(digest) from None
+            content, is_whole = packed
+            if is_whole and (seen := sha256(content).hexdigest()) != digest:
+                raise _damaged(digest, seen) from None
+            return iter([content] if content else [])
         end = size if stop is None else min(stop, size)
         whole = start <= 0 and (stop is None or stop >= size)
         return self._whole(digest) if whole else self._part(digest, max(start, 0), end)
@@ -68,10 +105,21 @@ class FolderObjects:
         try:
             return self._place(digest).stat().st_size
         except FileNotFoundError:
-            return None
+            packed = self._packs.find(digest)
+            return None if packed is None else packed[2]
 
     def delete(self, digest: Digest) -> bool:
         """Remove an object; False if there was none."""
+        return self.discard([digest]) > 0
+
+    def discard(self, digests: Collection[Digest]) -> int:
+        """Remove objects; how many there were."""
+        loose = {digest for digest in digests if self._unlink(digest)}
+        packed = [digest for digest in digests if self._packs.find(digest) is not None]
+        self._packs.remove(packed)
+        return len(loose.union(packed))
+
+    def _unlink(self, digest: Digest) -> bool:
         place = self._place(digest)
         try:
             place.unlink()
@@ -84,6 +132,9 @@ class FolderObjects:
 
     def digests(self) -> Iterator[Stored]:
         """Every object, in no particular order; strangers among the files are passed over."""
+        for name, size in self._packs.objects():
+            if not self._place(Digest(name)).is_file():
+                yield Stored(Digest(name), size)
         for folder in self._root.iterdir():
             if len(folder.name) != 2:
                 continue
@@ -93,7 +144,7 @@ class FolderObjects:
                         yield Stored(Digest(entry.name), entry.stat().st_size)
 
     def local(self, digest: Digest) -> Path | None:
-        """The object's own file; None if there is no such object. Never write to it."""
+        """The object's own file; None if there is no such object, or a pack holds it. Never write to it."""
         place = self._place(digest)
         return place if place.is_file() else None
 
@@ -133,7 +184,8 @@ class FolderObjects:
         place = self._place(stored.digest)
         try:
             if self.size(stored.digest) == stored.size_bytes:
-                _sync_folder(place.parent)  # its other writer may stand between renaming and syncing
+                other = place.parent if place.exists() else self._root / _PACKS
+                _sync_folder(other)  # its other writer may stand between renaming and syncing
                 return
             os.fsync(handle)
             if not place.parent.is_dir():
@@ -150,10 +202,7 @@ class FolderObjects:
             seen.update(chunk)
             yield chunk
         if seen.hexdigest() != digest:
-            raise Damaged(
-                f"the stored bytes of object {digest} hash to {seen.hexdigest()}; "
-                "restore it from a backup, or delete it and put the content again"
-            )
+            raise _damaged(digest, seen.hexdigest())
 
     def _part(self, digest: Digest, start: int, end: int | None) -> Iterator[bytes]:
         try:
@@ -174,6 +223,13 @@ class FolderObjects:
     def _place(self, digest: Digest) -> Path:
         known = parse_digest(digest)
         return self._root / known[:2] / known
+
+
+def _damaged(digest: Digest, seen: str) -> Damaged:
+    return Damaged(
+        f"the stored bytes of object {digest} hash to {seen}; "
+        "restore it from a backup, or delete it and put the content again"
+    )
 
 
 def _write(handle: int, chunk: bytes, *, after: int) -> int:
