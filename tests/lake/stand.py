@@ -32,6 +32,7 @@ def lake_service(
         tables=lambda: DeltaTables(FolderPlace(root / "tables"), bench.home / "run", bench.clock),
         queries=lambda: queries, objects=FolderObjects(bench.home / "objects"), folder=root, inspector=inspector,
         holders=holders, pushes=pushes,
+        files=FolderObjects(bench.home / "objects" / "files"),
     )  # fmt: skip
     queries.close()
 

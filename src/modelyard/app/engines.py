@@ -107,6 +107,14 @@ class Engines:
         return open_objects(self.settings.objects or str(self.home / "objects"), spool=self.home / "run")
 
     @cached_property
+    def files(self) -> Objects:
+        """The contents of file sets: beside the objects, apart from what other slices keep there."""
+        from modelyard.adapters.objects import open_objects
+
+        address = self.settings.objects.rstrip("/") + "/files" if self.settings.objects else None
+        return open_objects(address or str(self.home / "objects" / "files"), spool=self.home / "run")
+
+    @cached_property
     def online(self) -> Online:
         """LMDB in the home, or the server that the address names."""
         from modelyard.adapters.online import open_online

@@ -28,6 +28,8 @@ from modelyard.kernel.refs import Ref, ref
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__operation__"
+PRIVATE: dict[str, Any] = {"private": True}
+"""For `msgspec.Meta(extra=PRIVATE)`: values of the type are never logged or audited, whichever operation takes them."""
 _HOLE = re.compile(r"\{([a-z_]+)(\*?)\}")
 _SCOPE = re.compile(r"[a-z]+:[a-z_]+")
 
@@ -266,7 +268,8 @@ def _compile(cls: type[Any], method: str, fn: Callable[..., Any], mark: _Mark) -
         params=_record(f"{cls.__name__}_{method}", plain),
         path_params=_record(f"{cls.__name__}_{method}_path", [p for p in plain if p.place == "path"]),
         rest_params=_record(f"{cls.__name__}_{method}_rest", [p for p in plain if p.place != "path"]),
-        returns=returns, private=mark.private, media=mark.media, command=mark.command, audited=mark.audited,
+        returns=returns, private=mark.private | {p.name for p in parameters if _is_private(p.type)}, media=mark.media,
+        command=mark.command, audited=mark.audited,
         content=next((p.name for p in parameters if p.place == "content"), None), raises=raises, examples=examples,
         _about=about,
     )  # fmt: skip
@@ -283,6 +286,14 @@ def _parameter(
     many, composite = _shape(hint)
     default = None if required else p.default
     return Parameter(p.name, hint, place, required, default, docs.get(p.name, ""), many, composite)
+
+
+def _is_private(hint: Any) -> bool:
+    """True if a type says of itself that its values are never logged or audited: `Meta(extra=PRIVATE)`."""
+    told = hint.__metadata__ if typing.get_origin(hint) is typing.Annotated else ()
+    if any(isinstance(meta, msgspec.Meta) and (meta.extra or {}).get("private") for meta in told):
+        return True
+    return any(_is_private(each) for each in typing.get_args(hint) if each is not Ellipsis)
 
 
 _ITERABLES = (Iterable, Iterator)

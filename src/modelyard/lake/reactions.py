@@ -18,6 +18,8 @@ def recover(service: Lake) -> tuple[str, ...]:
         said.append(f"removed {swept.staged} unfinished lake jobs")
     if swept.files:
         said.append(f"removed {swept.files} data files that no version refers to")
+    if swept.objects:
+        said.append(f"removed {swept.objects} contents that no file set came to have")
     said += [f"removed table {name}, which was never finished" for name in swept.tables]
     said += [f"undid {version}, which was never published" for version in swept.undone]
     return tuple(said)

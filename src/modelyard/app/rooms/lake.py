@@ -51,6 +51,7 @@ def _build(engines: Engines) -> LakeService:
         tables=lambda: engines.tables, queries=lambda: engines.queries, objects=engines.objects,
         folder=engines.home / "lake", inspector=_LateInspector(engines), holders=_Lineage(engines),
         pushes=pushes,
+        files=engines.files,
     )  # fmt: skip
 
 

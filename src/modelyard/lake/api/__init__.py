@@ -13,6 +13,26 @@ from modelyard.lake.api.changes import (
     RowFate,
     SchemaDiff,
 )
+from modelyard.lake.api.files import (
+    ADD,
+    AddId,
+    Collected,
+    File,
+    FileChange,
+    FileCounts,
+    FileDifference,
+    FileEntry,
+    FileErasure,
+    FileFacts,
+    FileFate,
+    FilesChecked,
+    FilesCommit,
+    FilesErased,
+    FileSet,
+    FileSetChanged,
+    Waveform,
+)
+from modelyard.lake.api.filesets import FileSetOperations
 from modelyard.lake.api.inspection import HeldRows, Inspection, Inspector, Verdict
 from modelyard.lake.api.news import (
     LoadRefused,
@@ -76,6 +96,7 @@ from modelyard.lake.api.upkeep import (
 )
 
 __all__ = [
+    "ADD",
     "ARROW",
     "COMMIT",
     "LOAD",
@@ -84,6 +105,7 @@ __all__ = [
     "QUERY_KEY",
     "READS_KEY",
     "SHAPE",
+    "AddId",
     "Backlog",
     "Branch",
     "BranchDiscarded",
@@ -95,6 +117,7 @@ __all__ = [
     "CellChange",
     "ChangeOperations",
     "Classification",
+    "Collected",
     "Column",
     "ColumnChange",
     "ColumnProfile",
@@ -105,7 +128,21 @@ __all__ = [
     "Erasure",
     "Examination",
     "Fault",
+    "File",
+    "FileChange",
+    "FileCounts",
+    "FileDifference",
+    "FileEntry",
+    "FileErasure",
+    "FileFacts",
+    "FileFate",
+    "FileSet",
+    "FileSetChanged",
+    "FileSetOperations",
     "Files",
+    "FilesChecked",
+    "FilesCommit",
+    "FilesErased",
     "Finding",
     "Flushed",
     "Format",
@@ -150,5 +187,6 @@ __all__ = [
     "Verdict",
     "Version",
     "VersionsExpired",
+    "Waveform",
     "Whereabouts",
 ]

@@ -11,6 +11,7 @@ from modelyard.kernel.pages import Limit, Page
 from modelyard.kernel.refs import Name
 from modelyard.lake.api.branches import BranchOperations
 from modelyard.lake.api.changes import ChangeOperations
+from modelyard.lake.api.filesets import FileSetOperations
 from modelyard.lake.api.pushes import PushOperations
 from modelyard.lake.api.queries import QueryOperations
 from modelyard.lake.api.records import (
@@ -36,7 +37,9 @@ from modelyard.lake.api.upkeep import UpkeepOperations
 ARROW = "application/vnd.apache.arrow.stream"
 
 
-class Lake(ChangeOperations, QueryOperations, BranchOperations, UpkeepOperations, PushOperations, ABC):
+class Lake(
+    ChangeOperations, QueryOperations, BranchOperations, UpkeepOperations, PushOperations, FileSetOperations, ABC
+):
     """Tables on Delta Lake: loaded without losing a row, versioned, readable at any ref."""
 
     @stream("POST", "/tables/{name}/loads", scope="lake:write", about="table:{name}")

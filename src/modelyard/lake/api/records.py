@@ -293,12 +293,13 @@ class Erasure(Struct, frozen=True, kw_only=True):
 
 
 class Sweep(Struct, frozen=True, kw_only=True):
-    """What a sweep removed: leftovers of writers that died."""
+    """What a sweep removed: leftovers of writers that died; `objects` are contents that no file set came to have."""
 
     staged: int
     files: int
     tables: tuple[str, ...]
     undone: tuple[Ref, ...]
+    objects: int = 0
 
 
 class Declared(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from modelyard.kernel.errors import AlreadyExists, Gone, NotFound
 from modelyard.kernel.pages import Limit, Page, page_of, place_of
-from modelyard.kernel.refs import Name, Ref, ref
+from modelyard.kernel.refs import Name, Ref
 from modelyard.lake.api import (
     Declared,
     Erasure,
@@ -33,10 +33,13 @@ from modelyard.lake.api import (
     Version,
     Whereabouts,
 )
+from modelyard.lake.model.filesets import refuse_listing, thing
 from modelyard.lake.model.moments import MAIN, check_name
 from modelyard.lake.service.board import Board
 from modelyard.lake.service.branches import BranchService
 from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.service.filesets import FileSetService, plain_tables
+from modelyard.lake.service.filesets.adds import Adds
 from modelyard.lake.service.pushes import PushService, PushTerms
 from modelyard.lake.service.tablework import TableWork
 from modelyard.lake.service.tidying import UpkeepService
@@ -47,7 +50,7 @@ from modelyard.ports.queries import Queries
 from modelyard.ports.tables import Tables
 
 
-class LakeService(TableWork, BranchService, UpkeepService, PushService, Lake):
+class LakeService(TableWork, BranchService, UpkeepService, PushService, FileSetService, Lake):
     """Tables on Delta Lake.
 
     Args:
@@ -56,6 +59,7 @@ class LakeService(TableWork, BranchService, UpkeepService, PushService, Lake):
         inspector: judges rows before they are taken in.
         holders: says which versions something else still stands on.
         pushes: how pushed rows are kept and folded.
+        files: a store for the contents of file sets, and for nothing else.
     """
 
     def __init__(
@@ -68,14 +72,16 @@ class LakeService(TableWork, BranchService, UpkeepService, PushService, Lake):
         inspector: Inspector | None = None,
         holders: Holders | None = None,
         pushes: PushTerms | None = None,
+        files: Objects | None = None,
     ) -> None:
         self._desk = Desk(
             tables=tables, queries=queries, objects=objects, staging=folder / "staging",
-            vault=folder / "quarantine", inspector=inspector, holders=holders,
+            vault=folder / "quarantine", inspector=inspector, holders=holders, kept=files,
         )  # fmt: skip
         self._board = Board()
         self._push_folder = folder / "pushes"
         self._push_terms = pushes or PushTerms()
+        self._adds = Adds()
 
     def load(
         self,
@@ -130,7 +136,7 @@ class LakeService(TableWork, BranchService, UpkeepService, PushService, Lake):
         after = place_of(cursor, "")
         if branch is not None:
             branches.opened(tx, branch)
-        found = catalogue.entries(tx, branch=branch or MAIN, every=every, after=after, most=limit + 1)
+        found = plain_tables(tx, branch=branch or MAIN, every=every, after=after, most=limit + 1)
         held = loads.held_by_table(tx)
         return page_of([_table(each, held.get(each.name, 0)) for each in found], limit, lambda t: (t.name,))
 
@@ -167,7 +173,7 @@ class LakeService(TableWork, BranchService, UpkeepService, PushService, Lake):
         tables = self._desk.tables()
         files = tables.files(entry.location, entry.version)
         return Whereabouts(
-            table=name, version=entry.version, ref=ref("table", name, entry.version),
+            table=name, version=entry.version, ref=thing(name, entry.version),
             address=tables.address(entry.location), rows=entry.rows,
             files=tuple(tables.address(entry.location, file.path) for file in files),
         )  # fmt: skip
@@ -272,6 +278,7 @@ class LakeService(TableWork, BranchService, UpkeepService, PushService, Lake):
         """Remove a table with all of its versions and its quarantine, or let a branch go of it."""
         from modelyard.lake.service import upkeep
 
+        refuse_listing(name)
         entry = resolve(name, None, branch=branch)
         if branch in (None, MAIN):
             self.folder().discard(name)
@@ -288,7 +295,7 @@ class LakeService(TableWork, BranchService, UpkeepService, PushService, Lake):
         """Remove what writers that died left behind."""
         from modelyard.lake.service import upkeep
 
-        return upkeep.sweep(self._desk)
+        return upkeep.sweep(self._desk, self.sweep_contents)
 
     def sql(
         self,
@@ -309,7 +316,7 @@ class LakeService(TableWork, BranchService, UpkeepService, PushService, Lake):
         """The Parquet files of a version, for a reader in this process."""
         entry = resolve(name, at)
         return TableFiles(
-            table=name, version=entry.version, ref=ref("table", name, entry.version), columns=entry.columns,
+            table=name, version=entry.version, ref=thing(name, entry.version), columns=entry.columns,
             paths=tuple(self._desk.uris(entry)), rows=entry.rows,
         )  # fmt: skip
 
@@ -322,7 +329,7 @@ def _load(load: LoadId) -> Load:
 
 def _table(entry: catalogue.Entry, held: int) -> Table:
     return Table(
-        name=entry.name, ref=ref("table", entry.name, entry.version), version=entry.version, columns=entry.columns,
+        name=entry.name, ref=thing(entry.name, entry.version), version=entry.version, columns=entry.columns,
         keys=entry.keys, rows=entry.rows, size_bytes=entry.size_bytes, quarantined=held,
         description=entry.description, created_ms=entry.created_ms, updated_ms=entry.at_ms,
     )  # fmt: skip

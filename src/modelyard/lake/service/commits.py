@@ -14,7 +14,7 @@ from pathlib import Path
 
 from modelyard.kernel.actors import ActorKind
 from modelyard.kernel.errors import AlreadyExists, Conflict, Internal, StaleVersion
-from modelyard.kernel.refs import Ref, ref
+from modelyard.kernel.refs import Ref
 from modelyard.lake.api import (
     COMMIT,
     Column,
@@ -26,6 +26,7 @@ from modelyard.lake.api import (
     Version,
 )
 from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN, arrow_schema, schema_hash
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.store import branches, catalogue, descent, manifests, merging
@@ -44,6 +45,8 @@ class Change:
         folder: where files that a merge rewrites are made.
         beside: further rows to write in the same transaction, once the version is known.
         branch: the branch that is to show it.
+        leaving: Parquet of the keys whose rows a merge removes; where None, those of the added rows.
+        based_on: the version that the change was worked out on; None: any.
     """
 
     table: str
@@ -60,6 +63,8 @@ class Change:
     folder: Path | None = None
     beside: Callable[[int], None] = field(default=lambda _: None)
     branch: str = MAIN
+    leaving: Path | None = None
+    based_on: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +191,14 @@ def _check(change: Change, head: catalogue.Entry | None) -> None:
         raise AlreadyExists(f"table {change.table} exists, at version {head.version}; append to it or overwrite it")
     if change.mode in (Mode.APPEND, Mode.MERGE) and head is not None and head.columns != change.columns:
         raise StaleVersion(f"table {change.table} got other columns meanwhile; load again")
+    if change.based_on is not None and (head is None or head.version != change.based_on):
+        raise StaleVersion(f"table {change.table} is no longer at version {change.based_on}; look again and repeat")
 
 
 def _step(desk: Desk, change: Change, before: Standing, *, number: int) -> Step:
     kept = before.files
     added = [file for file, _ in change.added]
-    if change.mode is Mode.MERGE and before.entry is not None and added:
+    if change.mode is Mode.MERGE and before.entry is not None and (added or change.leaving is not None):
         kept = _without_replaced(desk, change, before, number=number)
     return Step(
         table=change.table, before=before, files=added if change.mode is Mode.OVERWRITE else [*kept, *added],
@@ -264,9 +271,7 @@ def _move(about: About, step: Step, record: Version) -> None:
     )
     if step.files is None:
         gone = abs(record.version)
-        now.emit(
-            TableDropped(table=step.table, version=gone, branch=about.branch), writes=(ref("table", step.table, gone),)
-        )
+        now.emit(TableDropped(table=step.table, version=gone, branch=about.branch), writes=(thing(step.table, gone),))
         return
     catalogue.add_version(tx, record, step.columns, listed=about.branch != MAIN)
     if about.branch != MAIN:
@@ -304,6 +309,8 @@ def _without_replaced(desk: Desk, change: Change, before: Standing, *, number: i
         raise Internal("a merge needs a table, and a folder to rewrite files in")
     keys = before.entry.keys
     new = [tables.uri(change.table, file.path) for file, _ in change.added]
+    if change.leaving is not None:
+        new = [str(change.leaving)]
     kept: list[DataFile] = []
     open_ = [c.name for c in change.columns if c.classification is None] + [LOAD_COLUMN, ROW_COLUMN]
     with desk.queries().session() as session:
@@ -339,7 +346,7 @@ def _record(about: About, step: Step, *, version: int, commit: CommitId) -> Vers
     rows = sum(file.rows for file in files)
     before = step.before.entry.rows if step.before.entry is not None else 0
     return Version(
-        table=step.table, version=version, ref=ref("table", step.table, abs(version)), commit=commit,
+        table=step.table, version=version, ref=thing(step.table, abs(version)), commit=commit,
         operation=step.operation, author=call.actor.id, message=about.message, run=about.run, at_ms=call.now_ms,
         rows=rows, rows_added=step.added, rows_removed=before + step.added - rows,
         size_bytes=sum(file.size_bytes for file in files), schema_hash=schema_hash(step.columns), load=step.load,

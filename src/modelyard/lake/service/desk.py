@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelyard.kernel.clock import from_ms
-from modelyard.kernel.errors import Gone, NotFound
+from modelyard.kernel.errors import Gone, Internal, NotFound
 from modelyard.lake.api import Holders, Inspector, LoadId
 from modelyard.lake.model.moments import MAIN, parse_at
 from modelyard.lake.store import branches, catalogue, manifests
@@ -30,6 +30,7 @@ class Desk:
         tables, queries: made on first use, because their libraries are heavy.
         staging: holds a folder for each job that is under way.
         vault: holds the quarantined rows, one Parquet file a load.
+        kept: the contents of file sets, and nothing else: what no file set refers to there is nobody's.
     """
 
     tables: Callable[[], Tables]
@@ -39,6 +40,13 @@ class Desk:
     vault: Path
     inspector: Inspector | None = None
     holders: Holders | None = None
+    kept: Objects | None = None
+
+    def contents(self) -> Objects:
+        """Where the contents of file sets lie."""
+        if self.kept is None:
+            raise Internal("this lake was built without a store for the contents of file sets")
+        return self.kept
 
     @contextmanager
     def bench(self, job: str) -> Iterator[Path]:

@@ -28,6 +28,7 @@ from modelyard.lake.api import (
 )
 from modelyard.lake.model.columns import check_declared, check_keys
 from modelyard.lake.model.dialect import encoding_of, format_of
+from modelyard.lake.model.filesets import refuse_listing
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.commits import Change, commit, may_write
 from modelyard.lake.service.desk import Desk
@@ -89,6 +90,7 @@ def load(desk: Desk, order: Order, content: Iterable[bytes]) -> tuple[Load, Vers
     load_id = LOAD.new(call.clock)
     began = call.clock.monotonic()
     check_declared(order.declared)
+    refuse_listing(order.table)
     for each in order.reads:
         parts(each)
     may_write(order.branch)

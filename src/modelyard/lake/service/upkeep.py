@@ -7,11 +7,13 @@ sign of a crash, and without one there is nothing to look for.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Sequence
 
 from modelyard.kernel.errors import Conflict
-from modelyard.kernel.refs import Ref, ref
+from modelyard.kernel.refs import Ref
 from modelyard.lake.api import LOAD, LoadId, Sweep, TableDropped
 from modelyard.lake.model.columns import arrow_schema
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.commits import About, Step, carry_out, may_write, standing
 from modelyard.lake.service.desk import Desk
@@ -39,7 +41,7 @@ def drop(desk: Desk, entry: catalogue.Entry, *, branch: str) -> None:
             loads.drop(call.tx, entry.name)
             call.emit(
                 TableDropped(table=entry.name, version=entry.version),
-                writes=(ref("table", entry.name, entry.version),),
+                writes=(thing(entry.name, entry.version),),
             )
             return gone
 
@@ -66,8 +68,12 @@ def _check_nobody_works_on(table: str) -> None:
             )
 
 
-def sweep(desk: Desk) -> Sweep:
-    """Remove leftovers, if there is a sign that any writer died."""
+def sweep(desk: Desk, contents: Callable[[Sequence[str]], int]) -> Sweep:
+    """Remove leftovers, if there is a sign that any writer died.
+
+    Args:
+        contents: removes contents of file sets that nobody came to refer to, given the jobs that died; how many.
+    """
     dead = desk.dead()
     if not dead:
         return Sweep(staged=0, files=0, tables=(), undone=())
@@ -86,9 +92,10 @@ def sweep(desk: Desk) -> Sweep:
             undone += undo(tables, known[location], location)
             remeasure(desk, known[location])
             files += tables.expel(location, unreferred(desk, known[location]))
+    objects = contents([folder.name for folder in dead])
     for folder in dead:
         shutil.rmtree(folder, ignore_errors=True)
-    return Sweep(staged=len(dead), files=files, tables=tuple(orphans), undone=tuple(undone))
+    return Sweep(staged=len(dead), files=files, tables=tuple(orphans), undone=tuple(undone), objects=objects)
 
 
 def _sweep_vault(desk: Desk) -> int:
@@ -126,7 +133,7 @@ def undo(tables: Tables, name: str, location: str) -> list[Ref]:
         return []
     schema = arrow_schema((head or last).columns)
     tables.advance(location, base=base, target=target, schema=schema, info={"cause": "undo"})
-    return [ref("table", name, version) for version in range(base + 1, latest + 1) if version not in set(noted)]
+    return [thing(name, version) for version in range(base + 1, latest + 1) if version not in set(noted)]
 
 
 def unreferred(desk: Desk, name: str, *, without: frozenset[int] = frozenset()) -> list[str]:

@@ -2,8 +2,9 @@
 
 from modelyard.lake.store.branches import BRANCHES
 from modelyard.lake.store.catalogue import CATALOGUE
+from modelyard.lake.store.filesets import THUMBNAILS, UPLOADS
 from modelyard.lake.store.loads import LOADS
 from modelyard.lake.store.pushes import PUSHES
 from modelyard.lake.store.retention import RETENTION
 
-MIGRATIONS = (CATALOGUE, LOADS, BRANCHES, RETENTION, PUSHES)
+MIGRATIONS = (CATALOGUE, LOADS, BRANCHES, RETENTION, PUSHES, UPLOADS, THUMBNAILS)

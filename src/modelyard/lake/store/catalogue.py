@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from modelyard.kernel.errors import StaleVersion
 from modelyard.kernel.ids import ActorId
-from modelyard.kernel.refs import Ref, ref
+from modelyard.kernel.refs import Ref
 from modelyard.lake.api import Column, CommitId, LoadId, Version
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.store.manifests import manifests
 from modelyard.ports.database import Migration, Row, Statement, Transaction
@@ -403,7 +404,7 @@ def _version(name: str, row: Row) -> Version:
         branch, parent, merged, gone,
     ) = row  # fmt: skip
     return Version(
-        table=name, version=version, ref=ref("table", name, version), commit=CommitId(commit), operation=operation,
+        table=name, version=version, ref=thing(name, version), commit=CommitId(commit), operation=operation,
         author=ActorId(author), message=message, run=run, at_ms=at_ms, rows=rows, rows_added=added,
         rows_removed=removed, size_bytes=size, schema_hash=schema, load=None if load is None else LoadId(load),
         reads=_refs.decode(reads), branch=branch, parent=parent, merged=merged, expired_ms=gone,
