@@ -26,9 +26,13 @@ class Adapter(NamedTuple):
 
 
 _SQL = Adapter("sql", "sql")
+_REDIS = Adapter("redis", "redis")
 
 ADAPTERS: dict[str, Adapter] = {
     **dict.fromkeys(("postgresql", "postgres", "sqlite", "mysql", "snowflake", "bigquery"), _SQL),
+    **dict.fromkeys(("redis", "rediss", "redis+unix"), _REDIS),
+    "kafka": Adapter("kafka", "kafka"),
+    "dynamodb": Adapter("dynamodb", "dynamodb"),
 }
 """Scheme -> adapter."""
 
