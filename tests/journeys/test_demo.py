@@ -76,6 +76,64 @@ def test_the_day_on_the_simulation_goes_through_every_room(simulated: tuple[str,
     assert_whole(simulated[0])
 
 
+def click_from_home_to_a_run(reader: Reader) -> None:
+    """Home, a table and its sections, a load, a view, a training set, a flow run, a run; branches and SQL."""
+    reader.open("/")
+    reader.look()
+    reader.click(".map a.node[data-ref='table:deliveries']", to="/tables/deliveries")
+    assert reader.page.locator("#history, #contract, #quarantine").count() == 3
+    assert reader.page.locator(".sketches .hist").count() > 3
+    reader.click("nav.tabs >> text=Rows", to="/tables/deliveries/rows")
+    reader.click("nav.tabs >> text=Columns", to="/tables/deliveries/columns")
+    reader.click("nav.tabs >> text=Difference", to="/tables/deliveries/diff")
+    reader.click("nav.tabs >> text=Quarantine", to="/tables/deliveries/quarantine")
+    reader.click("nav.tabs >> text=Contract", to="/tables/deliveries/contract")
+    reader.click("nav.tabs >> text=Overview", to="/tables/deliveries")
+    reader.click("#loads tbody a", to="/loads/*")
+    reader.page.go_back()
+    reader.click("svg.graph a[data-ref^='view:']", to="/features/deliveries_by_courier*")
+    reader.click("#training-sets a[data-ref^='dataset:']", to="/features/sets/late_training*")
+    reader.click("svg.graph a[data-ref^='flow_run:']", to="/pipelines/frun_*")
+    reader.click("#steps a[data-ref^='run:']", to="/runs/*")
+    reader.click("#nav >> text=Branches", to="/branches")
+    reader.click("#branches tbody a", to="/branches/*")
+    reader.click("#nav >> text=SQL", to="/sql")
+    reader.page.fill("#q", "select vehicle, count(*) as n from deliveries group by all")
+    reader.click("main button >> text=Ask", to="/sql?*")
+    assert reader.page.locator("#answer tbody tr").count() > 1
+
+
+def click_from_a_model_to_the_documents(reader: Reader) -> None:
+    """A model, its proposal, an endpoint, a prediction walked back, an alert, audit, cost, documents."""
+    reader.click("#nav >> text=Models", to="/models")
+    reader.click("#models tbody a", to="/models/late")
+    reader.click("a[href^='/proposals/late/']", to="/proposals/late/*")
+    assert reader.page.locator("svg.forest").count() > 2
+    reader.click("#nav >> text=Endpoints", to="/endpoints")
+    reader.click("#endpoints tbody a", to="/endpoints/late")
+    reader.click("#predictions tbody a", to="/predictions/*")
+    walked = reader.page.inner_text("ol.walk")
+    for stage in (
+        "prediction",
+        "endpoint",
+        "model",
+        "approval",
+        "run",
+        "code",
+        "features",
+        "table",
+        "source",
+        "row",
+    ):
+        assert stage in walked
+    reader.click("#nav >> text=Alerts", to="/alerts")
+    reader.click("#alerts tbody a", to="/alerts/*")
+    reader.click("#nav >> text=Audit", to="/audit")
+    reader.click("#nav >> text=Cost", to="/cost")
+    reader.click("#nav >> text=Docs", to="/docs")
+    reader.click("main a[href^='/docs/']", to="/docs/*")
+
+
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.timeout(420)
@@ -83,49 +141,8 @@ def test_the_path_of_the_day_can_be_clicked_through(lived_in: tuple[str, str]) -
     """Each page is held to: no error, nothing from outside, contrast in light and dark, keyboard, a JSON twin."""
     with chromium() as browser:
         reader = Reader(browser, *lived_in)
-        reader.open("/")
-        reader.look()
-        reader.click(".map a.node[data-ref='table:deliveries']", to="/tables/deliveries")
-        assert reader.page.locator("#history, #contract, #quarantine").count() == 3
-        assert reader.page.locator(".sketches .hist").count() > 3
-        reader.click("nav.tabs >> text=Rows", to="/tables/deliveries/rows")
-        reader.click("nav.tabs >> text=Columns", to="/tables/deliveries/columns")
-        reader.click("nav.tabs >> text=Quarantine", to="/tables/deliveries/quarantine")
-        reader.click("nav.tabs >> text=Contract", to="/tables/deliveries/contract")
-        reader.click("nav.tabs >> text=Overview", to="/tables/deliveries")
-        reader.click("#loads tbody a", to="/loads/*")
-        reader.page.go_back()
-        reader.click("svg.graph a[data-ref^='view:']", to="/features/deliveries_by_courier*")
-        reader.click("#training-sets a[data-ref^='dataset:']", to="/features/sets/late_training*")
-        reader.click("svg.graph a[data-ref^='flow_run:']", to="/pipelines/frun_*")
-        reader.click("#steps a[data-ref^='run:']", to="/runs/*")
-        reader.click("#nav >> text=Models", to="/models")
-        reader.click("#models tbody a", to="/models/late")
-        reader.click("a[href^='/proposals/late/']", to="/proposals/late/*")
-        assert reader.page.locator("svg.forest").count() > 2
-        reader.click("#nav >> text=Endpoints", to="/endpoints")
-        reader.click("#endpoints tbody a", to="/endpoints/late")
-        reader.click("#predictions tbody a", to="/predictions/*")
-        walked = reader.page.inner_text("ol.walk")
-        for stage in (
-            "prediction",
-            "endpoint",
-            "model",
-            "approval",
-            "run",
-            "code",
-            "features",
-            "table",
-            "source",
-            "row",
-        ):
-            assert stage in walked
-        reader.click("#nav >> text=Alerts", to="/alerts")
-        reader.click("#alerts tbody a", to="/alerts/*")
-        reader.click("#nav >> text=Audit", to="/audit")
-        reader.click("#nav >> text=Cost", to="/cost")
-        reader.click("#nav >> text=Docs", to="/docs")
-        reader.click("main a[href^='/docs/']", to="/docs/*")
+        click_from_home_to_a_run(reader)
+        click_from_a_model_to_the_documents(reader)
         seen = reader.seen
         reader.close()
         plain = Reader(browser, *lived_in, script=False, width=390)

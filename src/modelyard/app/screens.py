@@ -10,6 +10,8 @@ from modelyard.edges.http.messages import App
 from modelyard.governance.service import GovernanceService
 from modelyard.kernel.errors import Internal
 from modelyard.ui import (
+    branches,
+    differences,
     endpoints,
     flows,
     home,
@@ -23,6 +25,7 @@ from modelyard.ui import (
     privacy,
     proposals,
     quarantine,
+    queries,
     reports,
     runflows,
     runs,
@@ -45,6 +48,9 @@ def every_screen() -> tuple[Screens, ...]:
         runflows.screens(),
         tables.screens(),
         quarantine.screens(),
+        differences.screens(),
+        branches.screens(),
+        queries.screens(),
         loads.screens(),
         models.screens(),
         proposals.screens(),

@@ -86,6 +86,11 @@ def _stage(name: str, unit: str, href: str, found: _Stage) -> Stage:
     return Stage(name, unit, href, found.count, found.more, found.note, tuple(place for _, place in kept), rest)
 
 
+def _plain(value: float) -> str:
+    """A figure of an alert: counts as counts, shares and distances with their digits."""
+    return number(int(value)) if value == int(value) else metric(value)
+
+
 def _key(ref: str) -> str:
     """A ref without its version, as the map keys tables, views and endpoints."""
     return ref.partition("@")[0]
@@ -236,7 +241,7 @@ def _monitors(hub: Slices, page: Page[Monitor] | None, now: datetime) -> _Stage:
         if alert is not None:
             state, note = (
                 ("bad" if alert.severity.value == "critical" else "warn"),
-                f"{alert.figure.replace('_', ' ')} {metric(alert.value)}",
+                f"{alert.figure.replace('_', ' ')} {_plain(alert.value)}",
             )
         elif m.drifted:
             state, note = "warn", "drifted · " + judged

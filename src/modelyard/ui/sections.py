@@ -20,7 +20,8 @@ def tabs(table: LakeTable, current: str, at: str | None = None) -> Tabs:
     return Tabs(
         (
             ("Overview", road + query, ""), ("Rows", f"{road}/rows{query}", f"{table.rows:,}"),
-            ("Columns", f"{road}/columns{query}", str(len(table.columns))), ("Contract", f"{road}/contract", ""),
+            ("Columns", f"{road}/columns{query}", str(len(table.columns))), ("Difference", f"{road}/diff", ""),
+            ("Contract", f"{road}/contract", ""),
             ("Quarantine", f"{road}/quarantine", f"{table.quarantined:,}" if table.quarantined else ""),
         ),
         current,

@@ -16,6 +16,7 @@ from modelyard.lake.api import Table as LakeTable
 from modelyard.ui import profiles
 from modelyard.ui.hub import Slices, slices
 from modelyard.ui.kit.calls import PageCalls
+from modelyard.ui.kit.commits import Commit, Strands, strands
 from modelyard.ui.kit.figures import plural
 from modelyard.ui.kit.graphs import Link, Node
 from modelyard.ui.kit.pages import Ask, Crumb, Done, Foot, Found, Page, Screens
@@ -60,6 +61,8 @@ class Step(Struct, frozen=True):
     rows: int
     here: bool
     schema: bool
+    branch: str = "main"
+    parent: int | None = None
 
 
 class TableData(Struct, frozen=True):
@@ -71,6 +74,8 @@ class TableData(Struct, frozen=True):
     preview: Table
     profiled: bool
     history: tuple[Step, ...]
+    strands: Strands
+    before: int | None
     contract: Contracted
     held: tuple[QuarantinedRow, ...]
     loads: Table
@@ -163,30 +168,34 @@ def _one(calls: PageCalls, ask: Ask) -> Page:
         total=shown.total,
     )  # fmt: skip
     loads = lake.loads(table=name, limit=_LOADS).items
+    steps, drawn = _history(calls, table)
     nodes, links = near(hub, str(table.ref))
     data = TableData(
-        table, at is None, tabs(table, "Overview", at), preview, small, _history(calls, table),
+        table, at is None, tabs(table, "Overview", at), preview, small, steps, drawn,
+        next((s.parent for s in steps if s.here), None),
         contracted(hub, name), _held(hub, loads), _loads(loads), nodes, links,
     )  # fmt: skip
     foot = Foot(f"GET /v1/tables/{name}", f"yard lake table {name}", f"yard.lake.table({name!r})")
     return Page(name, data, (Crumb("Tables", "/tables"), Crumb(name)), foot)
 
 
-def _history(calls: PageCalls, table: LakeTable) -> tuple[Step, ...]:
-    found = slices(calls).lake.history(table.name, limit=50).items
+def _history(calls: PageCalls, table: LakeTable) -> tuple[tuple[Step, ...], Strands]:
+    found = slices(calls).lake.history(table.name, every=True, limit=60).items
     called = names(calls)
     steps = []
-    for i, v in enumerate(found):
-        older = found[i + 1] if i + 1 < len(found) else None
+    known = {v.version: v for v in found}
+    for v in found:
+        older = known.get(v.parent) if v.parent is not None else None
         who = called.get(str(v.author), "")
         steps.append(
             Step(
                 v.version, str(v.ref), f"/tables/{table.name}?version={v.version}", _words(v), who or "yard", not who,
                 from_ms(v.at_ms), v.rows_added, v.rows_removed, v.rows, v.version == table.version,
-                older is not None and older.schema_hash != v.schema_hash,
+                older is not None and older.schema_hash != v.schema_hash, v.branch, v.parent,
             )
         )  # fmt: skip
-    return tuple(steps)
+    commits = [Commit(v.version, v.branch, v.parent, v.merged) for v in found]
+    return tuple(steps), strands(commits)
 
 
 def _words(version: Version) -> str:

@@ -25,6 +25,8 @@ NAV: tuple[tuple[str, tuple[Word, ...]], ...] = (
         "Data",
         (
             Word("tables", "Tables", "/tables", "table", "T"),
+            Word("branches", "Branches", "/branches", "branch", "B"),
+            Word("sql", "SQL", "/sql", "code", "S"),
             Word("quality", "Quality", "/quality", "shield", "Q"),
             Word("features", "Features", "/features", "columns", "F"),
         ),

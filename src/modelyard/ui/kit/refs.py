@@ -13,7 +13,7 @@ from modelyard.ui.kit.figures import short
 _ROADS = {
     "actor": "/audit?actor={name}",
     "alert": "/alerts/{name}",
-    "branch": "/tables?branch={name}",
+    "branch": "/branches/{name}",
     "contract": "/tables/{name}/contract",
     "budget": "/cost",
     "commit": "/tables?commit={name}",

@@ -6,10 +6,12 @@ import { start as palette } from "./palette.js";
 import { start as overlays } from "./overlays.js";
 import { start as live } from "./live.js";
 import { start as hot } from "./hot.js";
+import { start as asked } from "./asked.js";
 
 overlays();
 palette();
 keys();
 hot();
+asked();
 live();
 document.documentElement.dataset.ready = "";
