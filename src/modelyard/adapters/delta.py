@@ -24,7 +24,9 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
+from msgspec import structs
 
+from modelyard.adapters import delta_log as log
 from modelyard.adapters.places import Place
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.errors import NotFound, StaleVersion
@@ -36,7 +38,6 @@ _ENTRY = re.compile(rf"{_LOG}/([0-9]{{20}})\.json")
 _EPOCH = f"{_LOG}/_rewritten"  # changes whenever files changed under their names; other machines then drop copies
 _CHECKPOINT_EVERY = 20
 _REMEMBERED = 512
-_PROPERTIES = {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "100000"}
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
@@ -69,8 +70,9 @@ class DeltaTables:
             self._place.make(location)
         try:
             DeltaTable.create(
-                self._place.address(location), schema, configuration=_PROPERTIES, storage_options=self._place.options
-            )
+                self._place.address(location), schema, configuration=log.PROPERTIES,
+                storage_options=self._place.options, partition_by=log.wanted(schema).partitions or None,
+            )  # fmt: skip
         except DeltaError:
             if not (self._place.shared and self.exists(location)):
                 raise
@@ -89,44 +91,50 @@ class DeltaTables:
     ) -> int:
         """Make the table consist of `target`, on top of version `base`."""
         table = self._open(location, None)
-        present = {file.path for file in self._read(table)}
+        present = {file.path: file for file in self._read(table)}
         wanted = {file.path for file in target}
-        actions: list[AddAction | RemoveAction] = [self._add(file) for file in target if file.path not in present]
-        mode = "append"
-        if pa.schema(table.schema().to_arrow()) != schema:
-            mode = "overwrite"
-            if present & wanted:
-                raise StaleVersion(f"{location}: its columns changed meanwhile; look again and repeat")
-        else:
-            now = self._clock.now_ms()
-            gone = sorted(present - wanted)
-            actions += [RemoveAction(path, data_change=True, deletion_timestamp=now) for path in gone]
-        return self._commit(location, table, actions, mode=mode, schema=schema, info={**info, "base": str(base)})
+        added = [file for file in target if file.path not in present]
+        gone = [present[path] for path in sorted(present.keys() - wanted)]
+        told = {**info, "base": str(base)}
+        if (layout := log.wanted(schema)) != log.held(table):
+            version: int = table.version() + 1
+            entry = log.entry(table, layout, added=added, removed=gone, info=told, at_ms=self._clock.now_ms())
+            if not self._place.claim(location, f"{_LOG}/{version:020d}.json", entry):
+                raise StaleVersion(f"{location}: another writer committed meanwhile; look again and repeat")
+            self._fold(location, version)
+            return version
+        now = self._clock.now_ms()
+        actions: list[AddAction | RemoveAction] = [self._add(file) for file in added]
+        actions += [RemoveAction(file.path, data_change=True, deletion_timestamp=now) for file in gone]
+        return self._commit(location, table, actions, told)
 
     def reserve(self, location: str, info: Mapping[str, str]) -> int:
         """Take the next version number by a commit that changes nothing."""
-        table = self._open(location, None)
-        return self._commit(location, table, [], mode="append", schema=table.schema(), info=info)
+        return self._commit(location, self._open(location, None), [], info)
 
     def _commit(
-        self, location: str, table: Any, actions: Sequence[AddAction | RemoveAction], *, mode: str, schema: Any,
-        info: Mapping[str, str],
-    ) -> int:  # fmt: skip
-        """Write the next entry of the log; every twentieth is folded into a checkpoint."""
+        self, location: str, table: Any, actions: list[AddAction | RemoveAction], info: Mapping[str, str]
+    ) -> int:
+        """Write the next entry of the log, under the table's own columns."""
         version = int(table.version()) + 1
         try:
             table.create_write_transaction(
                 actions,
-                mode,
-                schema,
+                "append",
+                table.schema(),
+                table.metadata().partition_columns or None,
                 commit_properties=CommitProperties(custom_metadata=dict(info), max_commit_retries=0),
                 post_commithook_properties=_HOOKS,
             )
         except CommitFailedError as err:
             raise StaleVersion(f"{location}: another writer committed meanwhile; look again and repeat") from err
+        self._fold(location, version)
+        return version
+
+    def _fold(self, location: str, version: int) -> None:
+        """Fold the log into a checkpoint now and then, so that opening stays quick."""
         if version % _CHECKPOINT_EVERY == 0:
             self.checkpoint(location)
-        return version
 
     def files(self, location: str, version: int) -> tuple[DataFile, ...]:
         """The files a version consists of, in order of path."""
@@ -208,7 +216,7 @@ class DeltaTables:
         if size is None or size == file.size_bytes:
             return file
         rows = pq.read_metadata(self._place.local(location, file.path, size_bytes=size)).num_rows
-        return DataFile(path=file.path, rows=rows, size_bytes=size, stats=json.dumps({"numRecords": rows}))
+        return structs.replace(file, rows=rows, size_bytes=size, stats=json.dumps({"numRecords": rows}))
 
     def expel(self, location: str, paths: Collection[str]) -> int:
         """Remove files that no wanted version refers to."""
@@ -259,12 +267,20 @@ class DeltaTables:
         """The live files of an opened table, statistics as the log has them."""
         rows = pa.table(table.get_add_actions(flatten=False)).to_pylist()
         return tuple(
-            DataFile(path=row["path"], rows=row["num_records"] or 0, size_bytes=row["size_bytes"], stats=_stats(row))
+            DataFile(
+                path=row["path"],
+                rows=row["num_records"] or 0,
+                size_bytes=row["size_bytes"],
+                stats=_stats(row),
+                part=log.part(row),
+            )
             for row in sorted(rows, key=lambda row: str(row["path"]))
         )
 
     def _add(self, file: DataFile) -> AddAction:
-        return AddAction(file.path, file.size_bytes, {}, self._clock.now_ms(), data_change=True, stats=file.stats)
+        return AddAction(
+            file.path, file.size_bytes, file.part, self._clock.now_ms(), data_change=True, stats=file.stats
+        )
 
     def _forget(self, location: str) -> None:
         with self._guard:

@@ -24,12 +24,14 @@ class DataFile(Struct, frozen=True, kw_only=True):
     Attributes:
         path: its name below the table's location.
         stats: the log's statistics as Delta JSON; holds no value of a column that may name a person.
+        part: the values of the partition columns that all of its rows have, as Delta writes them.
     """
 
     path: str
     rows: int
     size_bytes: int
     stats: str
+    part: dict[str, str | None] = {}
 
 
 class Tables(Protocol):
@@ -63,7 +65,9 @@ class Tables(Protocol):
         """Make the table consist of `target`, on top of version `base`; the new version.
 
         Versions above `base` are undone by the same commit. Where `schema` is another than the table's, it replaces
-        it, and then no file may stay.
+        it; files may stay only if they can be read under it: a column that they lack is null there. Its metadata
+        counts too: `comment` of a field; `partitions` and `constraints` of the whole as JSON, the names of the
+        partition columns and a condition by name.
 
         Raises:
             StaleVersion: another writer committed meanwhile; look again and repeat.

@@ -110,6 +110,16 @@ class LakeHandle(Lake):
             name, as_stream(content), mode=mode, schema=schema, reads=reads, run=run, message=message, branch=branch
         )  # fmt: skip
 
+    def delete_keys(
+        self, name: Name, content: Iterable[bytes] | Any, *, message: str = "", branch: Name | None = None
+    ) -> Version:
+        """Remove the rows whose keys are given.
+
+        Args:
+            content: the key columns, in whatever form `write` takes.
+        """
+        return self._plain.delete_keys(name, as_stream(content), message=message, branch=branch)
+
     def load_file(
         self,
         name: Name,

@@ -17,8 +17,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec import structs
 
-from modelyard.kernel.errors import NotFound, StaleVersion
+from modelyard.kernel.errors import NotFound
 from modelyard.ports.tables import DataFile, Tables
 
 SCHEMA = pa.schema([("n", pa.int64()), ("s", pa.string())])
@@ -81,14 +82,42 @@ class TablesContract:
         assert made > orphan
         assert self.read(tables, made) == [1, 2]
 
-    def test_other_columns_need_all_new_files(self, tables: Tables, folder: Path) -> None:
+    def test_other_columns_may_come_with_new_files(self, tables: Tables, folder: Path) -> None:
         tables.create("t", SCHEMA)
         first = self.put(tables, folder, "a.parquet", [1])
         base = tables.advance("t", base=0, target=[first], schema=SCHEMA, info={})
-        with pytest.raises(StaleVersion):
-            tables.advance("t", base=base, target=[first], schema=OTHER, info={})
         fresh = self.put(tables, folder, "b.parquet", [5], OTHER)
-        assert self.read(tables, tables.advance("t", base=base, target=[fresh], schema=OTHER, info={})) == [5]
+        after = tables.advance("t", base=base, target=[fresh], schema=OTHER, info={})
+        assert self.read(tables, after) == [5]
+        assert self.read(tables, base) == [1]
+
+    def test_a_column_may_be_added_while_files_stay(self, tables: Tables, folder: Path) -> None:
+        tables.create("t", SCHEMA)
+        first = self.put(tables, folder, "a.parquet", [1])
+        base = tables.advance("t", base=0, target=[first], schema=SCHEMA, info={})
+        wider = SCHEMA.append(pa.field("x", pa.float64(), metadata={"comment": "fresh"}))
+        wider = wider.with_metadata({"constraints": json.dumps({"small": "n < 9"})})
+        after = tables.advance("t", base=base, target=[first], schema=wider, info={"who": "me"})
+        assert [file.path for file in tables.files("t", after)] == ["a.parquet"]
+        second = self.put(tables, folder, "b.parquet", [2])
+        again = tables.advance("t", base=after, target=[first, second], schema=wider, info={})
+        assert self.read(tables, again) == [1, 2]
+        back = tables.advance("t", base=after, target=[first], schema=SCHEMA, info={})
+        assert (self.read(tables, back), tables.latest("t")) == ([1], back)
+
+    def test_files_keep_the_values_of_their_partition(self, tables: Tables, folder: Path) -> None:
+        parted = SCHEMA.with_metadata({"partitions": json.dumps(["s"])})
+        tables.create("t", parted)
+        given = [{"s": "1"}, {"s": None}, {"s": "a b/%=\n"}]
+        files = [
+            structs.replace(self.put(tables, folder, f"{n}.parquet", [n]), part=part) for n, part in enumerate(given)
+        ]
+        base = tables.advance("t", base=0, target=files, schema=parted, info={})
+        assert [file.part for file in tables.files("t", base)] == given
+        after = tables.advance("t", base=base, target=files[1:], schema=parted, info={})
+        assert [file.part for file in tables.files("t", after)] == given[1:]
+        tables.checkpoint("t")
+        assert [file.part for file in tables.files("t", after)] == given[1:]
 
     def test_rewriting_changes_every_version_that_holds_the_file(self, tables: Tables, folder: Path) -> None:
         tables.create("t", SCHEMA)

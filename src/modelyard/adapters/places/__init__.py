@@ -67,6 +67,10 @@ class Place(Protocol):
         """Put a small file in place, durably, over one of that name."""
         ...
 
+    def claim(self, location: str, path: str, content: bytes) -> bool:
+        """Put a small file in place, durably, where there is none of that name; False if somebody was quicker."""
+        ...
+
     def remove(self, location: str, path: str) -> bool:
         """Remove a file; False if there was none."""
         ...

@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 
 from modelyard.adapters.objects.bucket import PART_BYTES, PARTS_AT_ONCE, SPOOL_BYTES, open_bucket
 from modelyard.kernel.errors import Unavailable
@@ -123,6 +123,15 @@ class BucketPlace:
         with self._asking():
             obstore.put(self._store, f"{location}/{path}", content)
 
+    def claim(self, location: str, path: str, content: bytes) -> bool:
+        """Put a small file up where there is none, by a conditional put."""
+        try:
+            with self._asking():
+                obstore.put(self._store, f"{location}/{path}", content, mode="create")
+        except AlreadyExistsError:
+            return False
+        return True
+
     def remove(self, location: str, path: str) -> bool:
         """Remove a file, and its copy."""
         self._copy(location, path).unlink(missing_ok=True)
@@ -192,6 +201,8 @@ class BucketPlace:
         """Turn the library's refusals into ours; its text may show addresses and goes to the log with the cause."""
         try:
             yield
+        except AlreadyExistsError:
+            raise
         except (BaseError, OSError) as err:
             if isinstance(err, FileNotFoundError):
                 raise Unavailable(f"the bucket {self._address} has lost a file of a table; restore it there") from err

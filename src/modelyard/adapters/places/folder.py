@@ -6,6 +6,7 @@ import os
 import shutil
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
 from modelyard.kernel.errors import Unavailable
 
@@ -61,6 +62,21 @@ class FolderPlace:
         fresh.write_bytes(content)
         _sync(fresh)
         fresh.replace(target)
+
+    def claim(self, location: str, path: str, content: bytes) -> bool:
+        """Put a small file in place where there is none: written beside, synced, linked."""
+        target = self._root / location / path
+        fresh = target.with_name(f".{target.name}.{uuid4().hex}.tmp")
+        try:
+            fresh.write_bytes(content)
+            _sync(fresh)
+            os.link(fresh, target)
+        except FileExistsError:
+            return False
+        finally:
+            fresh.unlink(missing_ok=True)
+        _sync(target.parent)
+        return True
 
     def remove(self, location: str, path: str) -> bool:
         """Remove a file; False if there was none."""

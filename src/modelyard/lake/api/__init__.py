@@ -74,6 +74,7 @@ from modelyard.lake.api.records import (
     Preview,
     QuarantinedRow,
     Reading,
+    RowCheck,
     RowState,
     Sweep,
     Table,
@@ -83,6 +84,7 @@ from modelyard.lake.api.records import (
     Version,
     Whereabouts,
 )
+from modelyard.lake.api.shaping import ShapingOperations
 from modelyard.lake.api.upkeep import (
     Compaction,
     Examination,
@@ -169,11 +171,13 @@ __all__ = [
     "Reading",
     "Retention",
     "RowChange",
+    "RowCheck",
     "RowFate",
     "RowState",
     "RowsQuarantined",
     "RunningQuery",
     "SchemaDiff",
+    "ShapingOperations",
     "Sweep",
     "Table",
     "TableCommitted",

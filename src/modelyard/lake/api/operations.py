@@ -32,13 +32,21 @@ from modelyard.lake.api.records import (
     Version,
     Whereabouts,
 )
+from modelyard.lake.api.shaping import ShapingOperations
 from modelyard.lake.api.upkeep import UpkeepOperations
 
 ARROW = "application/vnd.apache.arrow.stream"
 
 
 class Lake(
-    ChangeOperations, QueryOperations, BranchOperations, UpkeepOperations, PushOperations, FileSetOperations, ABC
+    ChangeOperations,
+    QueryOperations,
+    ShapingOperations,
+    BranchOperations,
+    UpkeepOperations,
+    PushOperations,
+    FileSetOperations,
+    ABC,
 ):
     """Tables on Delta Lake: loaded without losing a row, versioned, readable at any ref."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, NewType
 from msgspec import Meta, Struct
 
 from modelyard.kernel.ids import ActorId, IdKind
-from modelyard.kernel.refs import Ref
+from modelyard.kernel.refs import Name, Ref
 
 CommitId = NewType("CommitId", str)
 LoadId = NewType("LoadId", str)
@@ -40,14 +40,34 @@ class Classification(StrEnum):
     SECRET = "secret"  # noqa: S105 - the word for a class of columns
 
 
+class RowCheck(Struct, frozen=True, kw_only=True):
+    """A condition that every row of a table holds; one that is null holds, as in SQL.
+
+    Attributes:
+        condition: SQL over the columns of one row, e.g. `fare >= 0`.
+    """
+
+    name: Name
+    condition: Annotated[str, Meta(min_length=1, max_length=10_000)]
+
+
 class Column(Struct, frozen=True, kw_only=True):
-    """One column of a table."""
+    """One column of a table.
+
+    Attributes:
+        partitioned: the table's files hold one value of it each, so that readers may pass over the rest.
+        sparse: it was added without writing the files anew: where a file lacks it, it is null.
+        checks: conditions on the table's rows, kept with the first column that they name.
+    """
 
     name: ColumnName
     type: TypeName
     nullable: bool = True
     comment: str = ""
     classification: Classification | None = None
+    partitioned: bool = False
+    sparse: bool = False
+    checks: tuple[RowCheck, ...] = ()
 
 
 class Mode(StrEnum):
@@ -307,11 +327,15 @@ class Declared(Struct, frozen=True, kw_only=True):
 
     Attributes:
         keys: the columns that identify a row; merges and differences go by them.
+        partitions: the columns by whose values files are kept apart, as `partitioned` of a column says.
+        checks: conditions that every row holds; rows that break one go to the quarantine.
     """
 
     columns: tuple[Column, ...] = ()
     keys: tuple[str, ...] = ()
     description: str = ""
+    partitions: tuple[str, ...] = ()
+    checks: tuple[RowCheck, ...] = ()
 
 
 class Reading(Struct, frozen=True, kw_only=True):

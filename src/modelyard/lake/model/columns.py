@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from modelyard.kernel.errors import InvalidInput
-from modelyard.lake.api import Column, Declared
+from modelyard.lake.api import Column, Declared, RowCheck
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,11 +26,13 @@ _SQL = {
     "float32": "FLOAT", "float64": "DOUBLE", "string": "VARCHAR", "binary": "BLOB", "date": "DATE",
     "timestamp": "TIMESTAMPTZ",
 }  # fmt: skip
+_LATER = frozenset({"partitioned", "sparse", "checks"})
 _LIST = re.compile(r"list<(\w+)>")
 _DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 
 INTEGERS = frozenset({"int8", "int16", "int32", "int64"})
 NUMBERS = INTEGERS | {"float32", "float64"}
+PARTING = INTEGERS | {"string", "date", "bool"}
 
 
 def sql_type(name: str) -> str:
@@ -101,18 +104,58 @@ _KINDS = (
 
 
 def arrow_schema(columns: Sequence[Column], *, provenance: bool = True) -> pa.Schema:
-    """The stored form of a table's columns: nullable throughout, the provenance columns last."""
+    """The stored form of a table's columns: nullable throughout, the provenance columns last.
+
+    The metadata holds what a table's log says beside the columns: comments, partition columns, conditions by name.
+    """
     import pyarrow as pa
 
-    fields = [pa.field(c.name, arrow_type(c.type)) for c in columns]
+    fields = [
+        pa.field(c.name, arrow_type(c.type), metadata={"comment": c.comment} if c.comment else None) for c in columns
+    ]
     if provenance:
         fields += [pa.field(LOAD_COLUMN, pa.string()), pa.field(ROW_COLUMN, pa.int64())]
-    return pa.schema(fields)
+    told = {}
+    if parted := partitions(columns):
+        told["partitions"] = json.dumps(parted)
+    if named := {check.name: check.condition for check in checks(columns)}:
+        told["constraints"] = json.dumps(named)
+    return pa.schema(fields, metadata=told or None)
+
+
+def partitions(columns: Sequence[Column]) -> list[str]:
+    """The columns by whose values a table's files are kept apart."""
+    return [c.name for c in columns if c.partitioned]
+
+
+def checks(columns: Sequence[Column]) -> list[RowCheck]:
+    """The conditions that a table's rows hold."""
+    return [check for column in columns for check in column.checks]
+
+
+def is_uneven(columns: Sequence[Column]) -> bool:
+    """True if some files may lack a column."""
+    return any(c.sparse for c in columns)
+
+
+def evened(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns of a table whose files were all written anew."""
+    return tuple(msgspec.structs.replace(c, sparse=False) if c.sparse else c for c in columns)
+
+
+def alike(declared: Sequence[Column], held: Sequence[Column]) -> bool:
+    """True if a declaration says nothing else than what a table has; it need not repeat checks and partitions."""
+    plain = [[(c.name, c.type, c.nullable, c.comment, c.classification) for c in each] for each in (declared, held)]
+    return plain[0] == plain[1]
 
 
 def schema_hash(columns: Sequence[Column]) -> str:
     """16 hex digits, equal for equal columns in equal order."""
-    return hashlib.sha256(msgspec.json.encode(columns)).hexdigest()[:16]
+    told = []
+    for column in columns:
+        built = msgspec.to_builtins(column)
+        told.append({k: v for k, v in built.items() if k not in _LATER or v})  # so that older hashes stay
+    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16]
 
 
 def unique_names(given: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -150,6 +193,10 @@ def check_declared(declared: Declared) -> None:
         seen.add(column.name.lower())
     if declared.columns:
         check_keys(declared.keys, declared.columns)
+        check_partitions([*declared.partitions, *partitions(declared.columns)], declared.columns)
+    named = [check.name for check in (*declared.checks, *checks(declared.columns))]
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise InvalidInput(f"check {twice[0]!r} is declared twice")
     if len(declared.columns) > MOST_COLUMNS:
         raise InvalidInput(f"a table has at most {MOST_COLUMNS:,} columns, not {len(declared.columns):,}")
 
@@ -163,3 +210,44 @@ def check_keys(keys: Sequence[str], columns: Sequence[Column]) -> None:
     names = {c.name for c in columns}
     if missing := [key for key in keys if key not in names]:
         raise InvalidInput(f"key {missing[0]!r} is no column; there are {', '.join(sorted(names))[:300]}")
+
+
+def check_partitions(names: Sequence[str], columns: Sequence[Column]) -> None:
+    """Refuse columns that cannot keep rows apart.
+
+    Raises:
+        InvalidInput: a name is no column, or a column's type or class does not allow it.
+    """
+    known = {c.name: c for c in columns}
+    for name in names:
+        if name not in known:
+            raise InvalidInput(f"partition {name!r} is no column; there are {', '.join(sorted(known))[:300]}")
+        if known[name].classification is not None:
+            raise InvalidInput(f"column {name} is classified; partition values stand open in the table's log")
+        if known[name].type not in PARTING:
+            raise InvalidInput(f"a column of {known[name].type} cannot part rows; take {', '.join(sorted(PARTING))}")
+    if names and len(set(names)) == len(known):
+        raise InvalidInput("a table has columns beside its partitions")
+
+
+def laid_out(columns: Sequence[Column], declared: Declared) -> tuple[Column, ...]:
+    """The columns with the partitions and checks that a declaration gives them, as new files have them."""
+    parted = set(declared.partitions)
+    found = [
+        msgspec.structs.replace(c, partitioned=c.partitioned or c.name in parted, sparse=False) for c in columns
+    ]  # fmt: skip
+    for check in declared.checks:
+        place = naming(check.condition, [c.name for c in found])
+        found[place] = msgspec.structs.replace(found[place], checks=(*found[place].checks, check))
+    return tuple(found)
+
+
+def naming(condition: str, names: Sequence[str]) -> int:
+    """The place of the first column that a condition names; 0 where it names none that can be told."""
+    low = condition.lower()
+    met = [(found.start(), n) for n, name in enumerate(names) if (found := _word(name.lower()).search(low))]
+    return min(met)[1] if met else 0
+
+
+def _word(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")

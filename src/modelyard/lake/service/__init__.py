@@ -41,6 +41,7 @@ from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.filesets import FileSetService, plain_tables
 from modelyard.lake.service.filesets.adds import Adds
 from modelyard.lake.service.pushes import PushService, PushTerms
+from modelyard.lake.service.shaping import TableShaping
 from modelyard.lake.service.tablework import TableWork
 from modelyard.lake.service.tidying import UpkeepService
 from modelyard.lake.store import branches, catalogue, loads
@@ -50,7 +51,15 @@ from modelyard.ports.queries import Queries
 from modelyard.ports.tables import Tables
 
 
-class LakeService(TableWork, BranchService, UpkeepService, PushService, FileSetService, Lake):
+class LakeService(
+    TableShaping,
+    TableWork,
+    BranchService,
+    UpkeepService,
+    PushService,
+    FileSetService,
+    Lake,
+):
     """Tables on Delta Lake.
 
     Args:

@@ -302,7 +302,7 @@ def _without_replaced(desk: Desk, change: Change, before: Standing, *, number: i
     """The table's files without the rows that new ones replace; files that lose rows are rewritten under new names."""
     import pyarrow.parquet as pq
 
-    from modelyard.lake.service.intake import describe
+    from modelyard.lake.service.datafiles import describe
 
     tables = desk.tables()
     if change.folder is None or before.entry is None:
@@ -325,7 +325,7 @@ def _without_replaced(desk: Desk, change: Change, before: Standing, *, number: i
                 with pq.ParquetWriter(fresh, pq.read_schema(uri), compression="zstd", write_statistics=open_) as writer:
                     for batch in session.reader(merging.remaining(uri, new, keys)):
                         writer.write_batch(batch.cast(writer.schema))
-                kept.append(describe(fresh, name))
+                kept.append(describe(fresh, name, file.part))
                 tables.publish(change.table, name, fresh)
     return tuple(kept)
 

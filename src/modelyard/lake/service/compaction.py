@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 
 from modelyard.kernel.errors import Internal, StaleVersion
 from modelyard.lake.api import LOAD, Column, Compaction
-from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN, arrow_schema
+from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN, arrow_schema, evened
 from modelyard.lake.service.commits import About, Step, carry_out, standing
+from modelyard.lake.service.datafiles import describe
 from modelyard.lake.service.desk import Desk, resolve
-from modelyard.lake.service.intake import describe
 from modelyard.lake.store import scans
 from modelyard.ports import calls
 from modelyard.ports.queries import Session
@@ -59,7 +59,7 @@ def _compact(desk: Desk, name: str, *, branch: str, target_bytes: int) -> Compac
             for number, group in enumerate(groups):
                 path = f"{job}-c{number:03d}.parquet"
                 uris = desk.located(before.entry, [file.path for file in group])
-                file = _fold(session, uris, before.entry.columns, folder / path)
+                file = _fold(session, uris, before.entry.columns, folder / path, group[0].part)
                 if file.rows != sum(each.rows for each in group):
                     raise Internal(f"folding {len(group)} files of {name} would lose rows; nothing was changed")
                 tables.publish(name, path, folder / path)
@@ -69,7 +69,8 @@ def _compact(desk: Desk, name: str, *, branch: str, target_bytes: int) -> Compac
         if made:
             about = About(branch=branch, message=f"fold {len(folded)} files into {len(made)}", direct=False)
             step = Step(
-                table=name, before=before, files=after, columns=before.entry.columns, operation="compact",
+                table=name, before=before, files=after, operation="compact",
+                columns=evened(before.entry.columns) if len(folded) == len(before.files) else before.entry.columns,
             )  # fmt: skip
             version = carry_out(desk, about, [step])[0].version
     return Compaction(
@@ -80,12 +81,13 @@ def _compact(desk: Desk, name: str, *, branch: str, target_bytes: int) -> Compac
 
 
 def _groups(files: Sequence[DataFile], target_bytes: int) -> Iterator[list[DataFile]]:
-    """Small files, in groups of about the target size; a group of one is not worth folding."""
+    """Small files of one partition, in groups of about the target size; a group of one is not worth folding."""
     group: list[DataFile] = []
-    for file in files:
+    for file in sorted(files, key=lambda file: sorted((k, v is not None, v or "") for k, v in file.part.items())):
         if file.size_bytes * _SMALL_SHARE >= target_bytes:
             continue
-        if group and sum(each.size_bytes for each in group) + file.size_bytes > target_bytes:
+        full = sum(each.size_bytes for each in group) + file.size_bytes > target_bytes
+        if group and (full or group[0].part != file.part):
             if len(group) > 1:
                 yield group
             group = []
@@ -94,11 +96,13 @@ def _groups(files: Sequence[DataFile], target_bytes: int) -> Iterator[list[DataF
         yield group
 
 
-def _fold(session: Session, uris: Sequence[str], columns: Sequence[Column], target: Path) -> DataFile:
+def _fold(
+    session: Session, uris: Sequence[str], columns: Sequence[Column], target: Path, part: dict[str, str | None]
+) -> DataFile:
     schema = arrow_schema(columns)
     open_ = [c.name for c in columns if c.classification is None] + [LOAD_COLUMN, ROW_COLUMN]
     query = scans.rows(uris, [c.name for c in columns], columns, provenance=True)
     with pq.ParquetWriter(target, schema, compression="zstd", write_statistics=open_) as writer:
         for batch in session.reader(query):
             writer.write_batch(batch.cast(schema))
-    return describe(target, target.name)
+    return describe(target, target.name, part)

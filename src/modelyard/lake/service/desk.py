@@ -12,6 +12,7 @@ from pathlib import Path
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import Gone, Internal, NotFound
 from modelyard.lake.api import Holders, Inspector, LoadId
+from modelyard.lake.model.columns import is_uneven
 from modelyard.lake.model.moments import MAIN, parse_at
 from modelyard.lake.store import branches, catalogue, manifests
 from modelyard.ports import calls
@@ -91,7 +92,7 @@ class Desk:
     def located(self, entry: catalogue.Entry, paths: Sequence[str]) -> list[str]:
         """Where a query finds some data files; the shape goes before them where some may lack a column."""
         found = [self.tables().uri(entry.location, path) for path in paths]
-        if not entry.uneven or not found:
+        if not is_uneven(entry.columns) or not found:
             return found
         from modelyard.lake.service.shapes import shape
 

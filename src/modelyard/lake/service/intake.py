@@ -21,15 +21,16 @@ import pyarrow.parquet as pq
 
 from modelyard.kernel.errors import Internal, YardError
 from modelyard.lake.api import Column, Inspection, LoadId, Verdict
-from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN, arrow_schema
+from modelyard.lake.model.columns import ROW_COLUMN, arrow_schema, checks, partitions
+from modelyard.lake.service.datafiles import FileWriter, describe
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.sources import Source
-from modelyard.lake.store import casts, merging
+from modelyard.lake.store import casts, merging, reshaping
 from modelyard.ports.queries import Session
 from modelyard.ports.tables import DataFile
 
-ROWS_PER_FILE = 1_000_000
 _FLUSH_ROWS = 5_000
+_TIMEOUT_S = 600.0
 _RECENT = 4
 VAULT = pa.schema([("row", pa.int64()), ("raw", pa.string()), ("reasons", pa.list_(pa.string()))])
 Places = npt.NDArray[np.int64]
@@ -83,6 +84,8 @@ def take_in(
     reasons: dict[int, list[str]] = {}
     if done.verdict.rejected and not done.verdict.blocks:
         reasons = _reasons(folder / "rejects.parquet")
+    if files and not done.verdict.blocks:
+        _hold_checks(desk, [str(path) for path in files], columns, reasons)
     if merge_by and files and not done.verdict.blocks:
         with desk.queries().session() as session:
             for place, reason in session.rows(merging.unfit([str(path) for path in files], merge_by)):
@@ -94,7 +97,7 @@ def take_in(
             wanted = np.union1d(bad, np.array(list(reasons), np.int64))
             _Picking(session, source, vault, columns).pick(source.batches(), wanted, reasons)
         source.take_wrong()
-    done.files = [_described(path, n, load) for n, path in enumerate(files)]
+    done.files = _described(desk, files, load, columns=columns, folder=folder)
     done.rows_loaded = sum(file.rows for file, _ in done.files)
     done.rows_quarantined = vault.close()
     done.quarantine = vault.path if vault.rows else None
@@ -105,6 +108,36 @@ def take_in(
             "quarantined; nothing was loaded"
         )
     return done
+
+
+def _hold_checks(
+    desk: Desk, files: Sequence[str], columns: Sequence[Column], reasons: dict[int, list[str]]
+) -> None:  # fmt: skip
+    """Note the rows that break the table's own conditions."""
+    held = checks(columns)
+    if not held:
+        return
+    with desk.queries().confined(views={}, extra=files, timeout_s=_TIMEOUT_S) as session:
+        for check in held:
+            for batch in session.reader(reshaping.broken(files, columns, check.condition)):
+                for place in batch.column(0).to_pylist():
+                    reasons.setdefault(place, []).append(f"check {check.name}: {check.condition[:200]} does not hold")
+
+
+def _described(
+    desk: Desk, files: Sequence[Path], load: LoadId, *, columns: Sequence[Column], folder: Path
+) -> list[tuple[DataFile, Path]]:  # fmt: skip
+    """The files as they go into the table; in a partitioned one they are sorted apart first."""
+    if not files or not (by := partitions(columns)):
+        return [(describe(path, f"{load}-{n:03d}.parquet"), path) for n, path in enumerate(files)]
+    writer = FileWriter(folder / "part", columns)
+    try:
+        with desk.queries().session() as session:
+            for batch in session.reader(reshaping.parted([str(path) for path in files], columns, by)):
+                writer.write(batch)
+    finally:
+        writer.close()
+    return writer.described(load)
 
 
 def _convert(
@@ -213,40 +246,6 @@ def _why(column: Column, value: object) -> str:
     return f"{column.name}: {str(value)[:80]!r} is not {column.type}"
 
 
-class FileWriter:
-    """Writes rows as Parquet files of at most `ROWS_PER_FILE`; classified columns leave no statistics."""
-
-    def __init__(self, stem: Path, columns: Sequence[Column]) -> None:
-        self._stem = stem
-        self._schema = arrow_schema(columns)
-        self._measured = [c.name for c in columns if c.classification is None] + [LOAD_COLUMN, ROW_COLUMN]
-        self._writer: pq.ParquetWriter | None = None
-        self._rows = 0
-        self.paths: list[Path] = []
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add rows."""
-        if batch.num_rows == 0:
-            return
-        if self._writer is None:
-            path = self._stem.with_name(f"{self._stem.name}-{len(self.paths):03d}.parquet")
-            self.paths.append(path)
-            self._rows = 0
-            self._writer = pq.ParquetWriter(
-                path, self._schema, compression="zstd", compression_level=1, write_statistics=self._measured
-            )
-        self._writer.write_batch(batch.cast(self._schema))
-        self._rows += batch.num_rows
-        if self._rows >= ROWS_PER_FILE:
-            self.close()
-
-    def close(self) -> None:
-        """Finish the file under way."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-
-
 class _Vault:
     """Writes refused rows: place, text, reasons."""
 
@@ -292,10 +291,6 @@ class _Vault:
         self._waiting = []
 
 
-def _described(path: Path, number: int, load: LoadId) -> tuple[DataFile, Path]:
-    return describe(path, f"{load}-{number:03d}.parquet"), path
-
-
 def keep_whole(path: Path, lines: Iterable[str], names: Sequence[str], reason: str) -> int:
     """Write rows of JSON that are refused together for one reason, to be kept in the quarantine; how many."""
     told = VAULT.with_metadata({b"names": json.dumps(list(names)).encode()})
@@ -313,17 +308,3 @@ def _batched(lines: Iterable[str], count: int) -> Iterator[list[str]]:
     given = iter(lines)
     while batch := list(islice(given, count)):
         yield batch
-
-
-def describe(path: Path, name: str) -> DataFile:
-    """A data file as the table's log will have it: only the provenance columns have statistics there."""
-    with pq.ParquetFile(path) as file:
-        meta = file.metadata
-        place = meta.num_columns - 1
-        bounds = [meta.row_group(n).column(place).statistics for n in range(meta.num_row_groups)]
-        known = [b for b in bounds if b is not None and b.has_min_max]
-        stats: dict[str, object] = {"numRecords": meta.num_rows}
-        if known and len(known) == len(bounds):
-            stats["minValues"] = {ROW_COLUMN: min(b.min for b in known)}
-            stats["maxValues"] = {ROW_COLUMN: max(b.max for b in known)}
-    return DataFile(path=name, rows=meta.num_rows, size_bytes=path.stat().st_size, stats=json.dumps(stats))

@@ -26,7 +26,7 @@ from modelyard.lake.api import (
     RowsQuarantined,
     Version,
 )
-from modelyard.lake.model.columns import check_declared, check_keys
+from modelyard.lake.model.columns import alike, check_declared, check_keys, laid_out
 from modelyard.lake.model.dialect import encoding_of, format_of
 from modelyard.lake.model.filesets import refuse_listing
 from modelyard.lake.model.moments import MAIN
@@ -159,7 +159,7 @@ def _expected(order: Order, before: catalogue.Entry | None) -> tuple[Column, ...
 def _columns(desk: Desk, order: Order, before: catalogue.Entry | None, source: Source) -> tuple[Column, ...]:
     """The table's columns after the load; refuses a source that has others."""
     columns = _expected(order, before)
-    if before is not None and order.mode is not Mode.OVERWRITE and order.declared.columns not in ((), before.columns):
+    if before is not None and order.mode is not Mode.OVERWRITE and not _fits(order.declared, before):
         raise InvalidInput(f"table {order.table} has other columns than declared; leave them out, or overwrite it")
     if not columns:
         columns = _inferred(desk, source)
@@ -172,7 +172,14 @@ def _columns(desk: Desk, order: Order, before: catalogue.Entry | None, source: S
     if not known.intersection(source.names):
         raise InvalidInput(f"the source has none of the columns of {order.table}: {', '.join(sorted(known))[:300]}")
     check_keys(order.declared.keys or (before.keys if before else ()), columns)
-    return columns
+    return columns if before is not None and order.mode is not Mode.OVERWRITE else laid_out(columns, order.declared)
+
+
+def _fits(declared: Declared, before: catalogue.Entry) -> bool:
+    """True if a declaration asks for nothing that the table is not."""
+    if declared.partitions or declared.checks:
+        return False
+    return not declared.columns or alike(declared.columns, before.columns)
 
 
 def _inferred(desk: Desk, source: Source) -> tuple[Column, ...]:

@@ -72,7 +72,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A table at one of its versions, as the catalogue has it.
 
     Attributes:
-        uneven: some files may lack a column; it is null there.
         branch: the branch that the version was made on.
         listed: True if a manifest names its files, because the table's own log does not show it.
         expired_ms: when retention let the version go; None while it can be read.
@@ -90,7 +89,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     branch: str
     listed: bool
-    uneven: bool = False
     expired_ms: int | None = None
 
 
@@ -154,6 +152,9 @@ _UNTAG = Statement(sa.delete(tags).where(tags.c.table_name == sa.bindparam("name
 _TAG_NAMED = Statement(sa.select(tags.c.table_name).where(tags.c.tag == sa.bindparam("tag")).limit(sa.literal(1)))
 _TAG = Statement(sa.insert(tags).values(**_bind("table_name", "tag", "version")))
 _ADD_TABLE = Statement(sa.insert(tables).values(**_bind("name", "location", "keys", "description", "created_ms")))
+_SET_KEYS = Statement(
+    sa.update(tables).where(tables.c.name == sa.bindparam("named")).values({tables.c["keys"]: sa.bindparam("fresh")})
+)
 _ADD_HEAD = Statement(sa.insert(heads).values(**_bind("branch", "table_name", "version")))
 _MOVE_HEAD = Statement(
     sa.update(heads)
@@ -274,6 +275,11 @@ def tagged(tx: Transaction, name: str, tag: str) -> int | None:
 def is_tag(tx: Transaction, tag: str) -> bool:
     """True if a version of any table has the tag."""
     return tx.one(_TAG_NAMED, {"tag": tag}) is not None
+
+
+def set_keys(tx: Transaction, name: str, keys: Sequence[str]) -> None:
+    """Let other columns identify a table's rows."""
+    tx.run(_SET_KEYS, {"named": name, "fresh": msgspec.json.encode(keys)})
 
 
 def set_tag(tx: Transaction, name: str, tag: str, version: int) -> None:

@@ -20,15 +20,16 @@ def unfit(files: Sequence[str], keys: Sequence[str]) -> str:
     )
 
 
-def _same_key(keys: Sequence[str]) -> str:
+def same_key(keys: Sequence[str]) -> str:
+    """The condition that an old row and a new one have the same key."""
     return " AND ".join(f"old.{quoted(key)} = new.{quoted(key)}" for key in keys)
 
 
 def replaced(file: str, new: Sequence[str], keys: Sequence[str]) -> str:
     """How many rows of a file a new row replaces."""
-    return f"SELECT count(*) FROM {scan([file])} old SEMI JOIN {scan(new)} new ON {_same_key(keys)}"
+    return f"SELECT count(*) FROM {scan([file])} old SEMI JOIN {scan(new)} new ON {same_key(keys)}"
 
 
 def remaining(file: str, new: Sequence[str], keys: Sequence[str]) -> str:
     """The rows of a file that no new row replaces."""
-    return f"SELECT old.* FROM {scan([file])} old ANTI JOIN {scan(new)} new ON {_same_key(keys)}"
+    return f"SELECT old.* FROM {scan([file])} old ANTI JOIN {scan(new)} new ON {same_key(keys)}"

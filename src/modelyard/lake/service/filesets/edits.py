@@ -16,9 +16,9 @@ from modelyard.lake.api.files import FilesCommit, FileSetChanged
 from modelyard.lake.model.filesets import KEY, columns_with, table_of, thing
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.commits import Change, commit, may_write
+from modelyard.lake.service.datafiles import FileWriter, describe
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.filesets.rows import PATHS, Row, as_table
-from modelyard.lake.service.intake import FileWriter, describe
 from modelyard.lake.store import catalogue, filesets, loads
 from modelyard.ports import calls
 from modelyard.ports.tables import DataFile
