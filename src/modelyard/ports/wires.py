@@ -61,6 +61,7 @@ class WireRoute:
         about: the ref that the decoded request touches, for grants and audit.
         streams: True to hand the body over in chunks (`content`), for uploads.
         audited: False for calls too frequent and small for an audit row.
+        scope_of: what the decoded request needs beside or in place of `scope`, where that depends on what it asks.
     """
 
     name: str
@@ -74,3 +75,4 @@ class WireRoute:
     about: Callable[[Any], Ref | None] | None = None
     streams: bool = False
     audited: bool = True
+    scope_of: Callable[[Any], str] | None = None

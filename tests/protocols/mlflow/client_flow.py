@@ -155,6 +155,8 @@ def registered(client: MlflowClient) -> dict[str, Any]:
     client.transition_model_version_stage("tips", "2", "Staging")
     addresses = ("models:/tips/1", "models:/tips/2", "models:/tips@champion", "models:/tips/Staging", first.model_uri)
     loaded = [mlflow.pyfunc.load_model(uri).predict(rows[:5]).tolist() for uri in addresses]
+    client.delete_run(run.info.run_id)
+    loaded += [mlflow.pyfunc.load_model(uri).predict(rows[:5]).tolist() for uri in addresses[:3]]
     expected = fitted.predict(rows[:5]).tolist()
     return {"second": second.version, "run": run.info.run_id, "same": all(one == expected for one in loaded)}
 

@@ -20,12 +20,13 @@ from modelyard.settings import Settings
 
 ACTORS = {
     "owner": Actor(id=ActorId("owner"), name="owner", scopes=frozenset({"*"})),
+    "tracker": Actor(id=ActorId("tracker"), name="tracker", scopes=frozenset({"tracking:*"})),
     "reader": Actor(id=ActorId("reader"), name="reader", scopes=frozenset({"tracking:read", "registry:read"})),
 }
 
 
 class Known:
-    """Two tokens."""
+    """Three tokens."""
 
     def authenticate(self, token: str) -> Actor | None:
         return ACTORS.get(token)

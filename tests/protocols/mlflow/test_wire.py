@@ -28,7 +28,7 @@ def test_no_token_and_too_little_permission_answer_in_mlflows_form(wire: Wire) -
         answer = nobody.post("/api/2.0/mlflow/runs/create", json={})
         assert (answer.status_code, answer.json()["error_code"]) == (401, "UNAUTHENTICATED")
         assert nobody.get("/health").text == "OK"
-        assert nobody.get("/version").text.startswith("3.")
+        assert nobody.get("/version").status_code == 401
         basic = nobody.get("/api/2.0/mlflow/experiments/get?experiment_id=0", auth=("anyone", "reader"))
         assert basic.json()["experiment"]["name"] == "Default"
         answer = nobody.post("/api/2.0/mlflow/runs/create", json={}, headers={"authorization": "Bearer reader"})

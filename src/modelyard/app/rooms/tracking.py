@@ -6,6 +6,8 @@ from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
 from modelyard.ports.wires import WireRoute
 from modelyard.protocols.mlflow.routes import routes
+from modelyard.protocols.mlflow.version_files import VersionFiles
+from modelyard.registry.api import Registry
 from modelyard.tracking.api import Tracking
 from modelyard.tracking.reactions import duties
 from modelyard.tracking.service import TrackingService
@@ -18,7 +20,8 @@ def _build(engines: Engines) -> TrackingService:
 
 def _wires(engines: Engines) -> tuple[WireRoute, ...]:
     service = engines.service(TrackingService)
-    return routes(service, service.hot_log)
+    registry = engines.services.get("registry")
+    return routes(service, service.hot_log, VersionFiles(registry) if isinstance(registry, Registry) else None)
 
 
 ROOM = Room(name="tracking", apis=(Tracking,), build=_build, migrations=MIGRATIONS, duties=duties, wires=_wires)

@@ -275,8 +275,9 @@ class WireEndpoint(Endpoint):
         )  # fmt: skip
         decoded = route.decode(arrived)
         about = None if route.about is None else route.about(decoded)
-        if route.scope is not None:
-            guard.authorise(request.actor, route.scope, about, operation=route.name, request_id=request.request_id)
+        scope = route.scope if route.scope_of is None else route.scope_of(decoded)
+        if scope is not None:
+            guard.authorise(request.actor, scope, about, operation=route.name, request_id=request.request_id)
         terms = Terms(route.name, route.effect, request.request_id, about, route.audited)
         call = guard.call(request.actor, terms)
         task = Task(call, route.effect, partial(route.handle, decoded))

@@ -18,8 +18,10 @@ from modelyard.kernel.errors import NotFound
 from modelyard.kernel.operations import Effect
 from modelyard.kernel.refs import Ref
 from modelyard.ports.wires import WireRequest, WireResponse, WireRoute
-from modelyard.protocols.mlflow import errors, shapes, wire
+from modelyard.protocols.mlflow import errors, shapes, version_files, wire
+from modelyard.protocols.mlflow.version_files import VersionFiles
 from modelyard.protocols.mlflow.wire import EMPTY, answer, fields_of, query_decoder, required
+from modelyard.registry.api.addresses import VersionPlace, version_at
 from modelyard.tracking.api import Artifact, Tracking
 from modelyard.tracking.api.limits import safe_path
 
@@ -89,8 +91,9 @@ _listing = query_decoder(Listing)
 class Artifacts:
     """Translates artifact calls."""
 
-    def __init__(self, tracking: Tracking) -> None:
+    def __init__(self, tracking: Tracking, versions: VersionFiles | None = None) -> None:
         self._tracking = tracking
+        self._versions = versions
 
     def routes(self) -> list[WireRoute]:
         """Their addresses."""
@@ -107,7 +110,7 @@ class Artifacts:
             found += [
                 WireRoute(
                     "mlflow.list_proxied_artifacts", "GET", at, wire.READ, Effect.SCAN, _decode_folder,
-                    self.list_proxied, error=errors.answer, about=_about,
+                    self.list_proxied, error=errors.answer, about=_about, scope_of=_scope,
                 ),
                 WireRoute(
                     "mlflow.download_artifact", "GET", at + "/{path*}", wire.READ, Effect.SCAN, decode_place,
@@ -149,10 +152,12 @@ class Artifacts:
         self._tracking.delete_artifacts(place.owner, place.path)
         return EMPTY
 
-    def list_proxied(self, place: Place | None) -> WireResponse:
+    def list_proxied(self, place: Place | VersionPlace | None) -> WireResponse:
         """List a folder by its proxied path; what does not exist is empty."""
         if place is None:
             return answer(FilesAnswer(files=[]))
+        if isinstance(place, VersionPlace):
+            return answer(FilesAnswer(files=[] if self._versions is None else self._versions.listed(place)))
         try:
             found = self._files(place.owner, place.path)
         except NotFound:
@@ -192,17 +197,25 @@ class Artifacts:
         return found
 
 
-def _decode_folder(request: WireRequest) -> Place | None:
+def _decode_folder(request: WireRequest) -> Place | VersionPlace | None:
     path = next((v for k, v in fields_of(request) if k == "path"), "")
+    if (version := version_at(path.rstrip("/"))) is not None:
+        return version
     try:
         return place_of(path, folder=True) if path else None
     except NotFound:
         return None
 
 
-def _about(place: Place | None) -> Ref | None:
+def _scope(place: Place | VersionPlace | None) -> str:
+    return version_files.READ if isinstance(place, VersionPlace) else wire.READ
+
+
+def _about(place: Place | VersionPlace | None) -> Ref | None:
     if place is None:
         return None
+    if isinstance(place, VersionPlace):
+        return version_files.about(place)
     return wire.model_ref(place.owner) if place.owner.startswith("m-") else wire.run_ref(place.owner)
 
 

@@ -13,6 +13,7 @@ from modelyard.protocols.mlflow.experiments import Experiments
 from modelyard.protocols.mlflow.metrics import Metrics
 from modelyard.protocols.mlflow.models import Models
 from modelyard.protocols.mlflow.runs import Runs
+from modelyard.protocols.mlflow.version_files import VersionFiles
 from modelyard.tracking.api import Log, Tracking
 
 WIRE_VERSION = "3.3.0"
@@ -32,17 +33,17 @@ class ServerInfo(Struct, kw_only=True):
     presigned_upload_model_id_supported: bool = False
 
 
-def routes(tracking: Tracking, log: Log) -> tuple[WireRoute, ...]:
-    """Every address of the wire that tracking answers."""
+def routes(tracking: Tracking, log: Log, versions: VersionFiles | None = None) -> tuple[WireRoute, ...]:
+    """Every address of the wire that tracking answers; lists of artifacts those of `versions` too."""
     return (
         *Experiments(tracking).routes(),
         *Runs(tracking, log).routes(),
         *Metrics(tracking).routes(),
         *Models(tracking).routes(),
-        *Artifacts(tracking).routes(),
+        *Artifacts(tracking, versions).routes(),
         *wire.route("server_info", "GET /server-info", _nothing, _server_info, effect=Effect.READ),
-        _open("mlflow.health", "/health", b"OK"),
-        _open("mlflow.version", "/version", WIRE_VERSION.encode()),
+        _text("mlflow.health", "/health", b"OK", scope=None),
+        _text("mlflow.version", "/version", WIRE_VERSION.encode(), scope=wire.READ),
         *_unknown(),
     )
 
@@ -55,12 +56,12 @@ def _server_info(_: None) -> WireResponse:
     return wire.answer(ServerInfo())
 
 
-def _open(name: str, path: str, text: bytes) -> WireRoute:
+def _text(name: str, path: str, text: bytes, *, scope: str | None) -> WireRoute:
     def handle(_: None) -> WireResponse:
         return WireResponse(body=text, media="text/plain; charset=utf-8")
 
     return WireRoute(
-        name=name, verb="GET", path=path, scope=None, effect=Effect.READ, decode=_nothing, handle=handle,
+        name=name, verb="GET", path=path, scope=scope, effect=Effect.READ, decode=_nothing, handle=handle,
         error=_error, audited=False,
     )  # fmt: skip
 

@@ -21,6 +21,7 @@ from modelyard.protocols.mlflow.registered import (
     VersionsAnswer,
     stage_of,
 )
+from modelyard.protocols.mlflow.version_files import VersionFiles
 from modelyard.protocols.mlflow.wire import (
     EMPTY,
     KeyValue,
@@ -176,7 +177,9 @@ class ModelVersions:
 
 def registry_routes(registry: Registry) -> tuple[WireRoute, ...]:
     """Every address of the wire that the registry answers."""
-    return (*RegisteredModels(registry).routes(), *ModelVersions(registry).routes())
+    return (
+        *RegisteredModels(registry).routes(), *ModelVersions(registry).routes(), *VersionFiles(registry).routes(),
+    )  # fmt: skip
 
 
 def _which(asked: One) -> tuple[str, int]:

@@ -261,7 +261,7 @@ class VersionOperations(ABC):
     @operation("GET", "/models/{name}/versions/{version}/uri", scope="registry:read", about="model:{name}@{version}")
     @abstractmethod
     def download_uri(self, name: ModelName, version: VersionNumber) -> str:
-        """Say from where MLflow's clients fetch a version's files.
+        """Say from where MLflow's clients fetch a version's files: from the registry, which keeps them for itself.
 
         Args:
             name: the model.

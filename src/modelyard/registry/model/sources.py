@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 from modelyard.kernel.errors import InvalidInput
+from modelyard.registry.api.addresses import version_at
 
 _RUN = r"[0-9a-f]{32}"
 _LOGGED = r"m-[0-9a-f]{32}"
@@ -72,6 +73,8 @@ def _proxied(source: str) -> Place:
         split = urlsplit(source)
     except ValueError:
         raise _unknown(source) from None
+    if (at := version_at(split.path.lstrip("/"))) is not None and not at.path and not split.query:
+        return Place(Store.VERSION, at.name, version=at.version)
     found = _PROXIED.fullmatch(split.path.lstrip("/"))
     if found is None or split.query or split.fragment:
         raise _unknown(source)

@@ -16,6 +16,7 @@ from modelyard.registry.api import (
     VersionFile,
     VersionRegistered,
 )
+from modelyard.registry.api.addresses import address_of
 from modelyard.registry.api.versions import VersionOperations
 from modelyard.registry.model import content, filters
 from modelyard.registry.model.sources import is_safe_path
@@ -171,7 +172,8 @@ class Versions(VersionOperations):
 
     def download_uri(self, name: str, version: int) -> str:
         """Say from where MLflow's clients fetch a version's files."""
-        return version_of(calls.current().tx, name, version)[2].storage
+        one = version_of(calls.current().tx, name, version)[2]
+        return address_of(one.name, version) if one.files else one.storage
 
     def attach_serving_form(self, name: str, version: int, files: list[VersionFile]) -> ServingForm:
         """Keep the files of a version's compiled form."""
