@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pty
+import re
+import sys
 from importlib import import_module
+from pathlib import Path
 
+import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from modelyard.app.cli import SLICES, main_group
+from modelyard.app.cli import SLICES, main, main_group
 from modelyard.app.rooms import every_room
 
 
@@ -27,3 +35,69 @@ def test_every_derived_command_explains_itself() -> None:
             helped = CliRunner().invoke(main_group, [room.name, command, "--help"])
             assert helped.exit_code == 0, helped.output
             assert "Usage:" in helped.output
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a table, loaded from a file by the command."""
+    home = tmp_path_factory.mktemp("cli") / "home"
+    file = home.parent / "trips.csv"
+    file.write_text("id,note\n" + "".join(f"{n},{'x' * 90}\n" for n in range(30_000)))
+    assert main(["lake", "load", "trips", str(file), "--home", str(home)]) == 0
+    return home
+
+
+def test_a_yard_is_named_before_or_after_a_command_or_by_the_environment(
+    loaded: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home, ask = str(loaded), ["lake", "tables", "--json"]
+
+    def names(*arguments: str) -> list[str]:
+        assert main(arguments) == 0
+        return [table["name"] for table in json.loads(capsys.readouterr().out)["items"]]
+
+    capsys.readouterr()
+    assert names("--home", home, *ask) == names(*ask, "--home", home) == ["trips"]
+    assert names("lake", "--home", home, "tables", "--json") == ["trips"]
+    monkeypatch.setenv("YARD_HOME", home)
+    assert names(*ask) == ["trips"]
+    monkeypatch.delenv("YARD_HOME")
+    (tmp_path / "modelyard.toml").write_text(f'home = "{home}"\nport = 1234\n')
+    assert names(*ask) == ["trips"]
+    assert main(["settings", "--json", "--port", "77"]) == 0
+    assert json.loads(capsys.readouterr().out)["port"] == 77
+    assert main(["status", "--home", "elsewhere"]) == 6
+    assert "no yard serves" in capsys.readouterr().out
+
+
+def test_a_bar_with_bytes_and_rate_is_drawn_on_a_terminal_alone(
+    loaded: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = ["lake", "load", "trips", str(loaded.parent / "trips.csv"), "--home", str(loaded)]
+    assert main(load) == 0
+    assert capsys.readouterr().err == "", "without a terminal there is no bar"
+    ours, theirs = pty.openpty()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with os.fdopen(theirs, "w") as terminal, monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", terminal)
+        assert main(load) == 0
+        terminal.flush()
+        drawn = os.read(ours, 1 << 16).decode("utf-8", "replace")
+    os.close(ours)
+    told = capsys.readouterr().out
+    assert "rows_loaded" in told and "\x1b" not in told
+    assert "trips.csv" in drawn and re.search(r"[\d.]+/[\d.]+ MB", drawn), drawn
+    assert re.search(r"\d+:\d\d|--:--", drawn), drawn
+
+
+def test_a_shell_completes_groups_commands_and_options() -> None:
+    def completed(*words: str) -> list[str]:
+        shell = ShellComplete(main_group, {}, "yard", "_YARD_COMPLETE")
+        return [str(item.value) for item in shell.get_completions(list(words[:-1]), words[-1])]
+
+    assert completed("la") == ["lake"]
+    assert "load" in completed("lake", "lo")
+    assert completed("lake", "load", "--mod") == ["--mode"]
+    assert set(completed("lake", "load", "--mode", "")) >= {"append", "create"}

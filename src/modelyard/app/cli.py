@@ -47,6 +47,34 @@ def _api(name: str) -> type[Any]:
     return found
 
 
+def _keep(_: click.Context, param: click.Parameter, value: Any) -> None:
+    """Keep what a flag said for the command that follows."""
+    if value is None:
+        return
+    name = str(param.name).removeprefix("yard_")
+    if name in ("address", "token"):
+        setattr(session(), name, value)
+    else:
+        session().flags[name] = value
+
+
+def everywhere(*, hidden: bool = True) -> list[click.Option]:
+    """Which yard is meant: options that work before every command and after it."""
+    said: dict[str, tuple[str, click.ParamType[Any]]] = {
+        "home": ("Folder that holds the yard.  [YARD_HOME; default: .yard]", click.STRING),
+        "host": ("Address to listen on.  [YARD_HOST; default: 127.0.0.1]", click.STRING),
+        "port": ("Port to listen on; 0: any free one.  [YARD_PORT; default: 8470]", click.INT),
+        "address": ("Speak to the yard at this address.  [YARD_ADDRESS]", click.STRING),
+        "token": ("Token to speak with.  [YARD_TOKEN]", click.STRING),
+    }
+    return [
+        click.Option(
+            [f"--{name}", f"yard_{name}"], type=kind, help=text, hidden=hidden, expose_value=False, callback=_keep
+        )
+        for name, (text, kind) in said.items()
+    ]
+
+
 class _Main(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The house's commands first, then the slices in the order of the lifecycle."""
@@ -57,13 +85,13 @@ class _Main(click.Group):
         own = super().get_command(ctx, cmd_name)
         if own is not None or cmd_name not in SLICES:
             return own
-        return DerivedGroup(cmd_name, SLICES[cmd_name][1], lambda: (_api(cmd_name),), _call)
+        return DerivedGroup(cmd_name, SLICES[cmd_name][1], lambda: (_api(cmd_name),), _call, everywhere)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
         """Two lists: the yard itself, and what is in it."""
         own = [(name, c) for name, c in sorted(self.commands.items()) if not c.hidden]
         with formatter.section("The yard"):
-            formatter.write_dl([(n, c.get_short_help_str()) for n, c in own])
+            formatter.write_dl([(n, c.get_short_help_str(limit=70)) for n, c in own])
         with formatter.section("What is in it"):
             formatter.write_dl([(n, text) for n, (_, text) in SLICES.items()])
 
@@ -71,26 +99,26 @@ class _Main(click.Group):
 _HELP = """Modelyard: the whole ML lifecycle in one command.
 
 \b
-yard up            start everything, here
-yard status        what is running
+yard up                       start everything, here
+yard status                   what is running
+yard lake load trips a.csv    a file becomes a table
+yard lake tables --json       for programs
+
+The options below work before a command and after it.
 """
 
 
 @click.group(cls=_Main, help=_HELP, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="yard")
-@click.option("--home", help="Folder that holds the yard.  [YARD_HOME; default: .yard]")
-@click.option("--host", help="Address to listen on.  [YARD_HOST; default: 127.0.0.1]")
-@click.option("--port", type=int, help="Port to listen on; 0: any free one.  [YARD_PORT; default: 8470]")
-@click.option("--address", help="Speak to the yard at this address.  [YARD_ADDRESS]")
-@click.option("--token", help="Token to speak with.  [YARD_TOKEN]")
-def main_group(home: str | None, host: str | None, port: int | None, address: str | None, token: str | None) -> None:
-    """Keep what the flags said for the command that follows."""
-    session().flags |= {k: v for k, v in {"home": home, "host": host, "port": port}.items() if v is not None}
-    session().address = address or session().address
-    session().token = token or session().token
+def main_group() -> None:
+    """The yard itself, and what is in it."""
 
 
+main_group.params[:0] = everywhere(hidden=False)
 housekeeping.register(main_group)
+for _own in main_group.commands.values():
+    _taken = {flag for param in _own.params for flag in param.opts}
+    _own.params += [option for option in everywhere() if not _taken.intersection(option.opts)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

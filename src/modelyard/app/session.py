@@ -33,9 +33,13 @@ class Session:
         return reach(self.settings, self.address or os.environ.get("YARD_ADDRESS"), self.token)
 
     def close(self) -> None:
-        """Let go of the yard, if it was used."""
-        if "yard" in vars(self):
-            self.yard.close()
+        """Let go of the yard, if it was used, and of what the flags said: the next command begins anew."""
+        try:
+            if "yard" in vars(self):
+                self.yard.close()
+        finally:
+            vars(self).clear()
+            Session.__init__(self)
 
 
 _session = Session()

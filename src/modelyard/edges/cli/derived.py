@@ -16,21 +16,27 @@ import click
 import msgspec
 
 from modelyard.edges.cli.output import Output
+from modelyard.edges.cli.progress import progress, size_of
 from modelyard.kernel.errors import InvalidInput
 from modelyard.kernel.operations import Form, Operation, Parameter, operations
 
 _CHUNK = 1 << 20
 Caller = Callable[[Operation, dict[str, Any]], Any]
 """Carries a call out: the operation and its arguments."""
+Options = Callable[[], Sequence[click.Option]]
+"""Makes the options that every command takes beside its own."""
 
 
 class DerivedGroup(click.Group):
     """The commands of one slice; its api is imported when the group is first used."""
 
-    def __init__(self, name: str, help_: str, load: Callable[[], Sequence[type[Any]]], call: Caller) -> None:
-        super().__init__(name, help=help_, no_args_is_help=True)
+    def __init__(
+        self, name: str, help_: str, load: Callable[[], Sequence[type[Any]]], call: Caller, beside: Options = tuple
+    ) -> None:
+        super().__init__(name, help=help_, no_args_is_help=True, params=list(beside()))
         self._load = load
         self._call = call
+        self._beside = beside
         self._made: dict[str, click.Command] | None = None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -44,13 +50,13 @@ class DerivedGroup(click.Group):
     def _derived(self) -> dict[str, click.Command]:
         if self._made is None:
             found = [op for api in self._load() for op in operations(api) if op.command != "-"]
-            self._made = {op.command_name: command(op, self._call) for op in found}
+            self._made = {op.command_name: command(op, self._call, self._beside) for op in found}
         return self._made
 
 
-def command(op: Operation, call: Caller) -> click.Command:
+def command(op: Operation, call: Caller, beside: Options = tuple) -> click.Command:
     """The command of one operation."""
-    params = [
+    params: list[click.Parameter] = [
         _content(p) if p.place == "content" else _argument(p) if p.required else _option(p) for p in op.parameters
     ]
     if op.form is Form.DOWNLOAD:
@@ -58,12 +64,21 @@ def command(op: Operation, call: Caller) -> click.Command:
             click.Option(["--output", "-o"], type=click.Path(dir_okay=False), help="File to write; else stdout.")
         )
     params.append(click.Option(["--json", "as_json"], is_flag=True, help="Print JSON."))
+    taken = {flag for param in params for flag in param.opts}
+    params += [option for option in beside() if not taken.intersection(option.opts)]
 
     def run(*, as_json: bool, output: str | None = None, **given: Any) -> None:
         arguments = {p.name: _value(p, given[p.name]) for p in op.parameters if given.get(p.name) is not None}
         if op.content is not None and any(p.name == "source" and p.name not in arguments for p in op.parameters):
             arguments["source"] = Path(given[op.content].name).name
-        _show(op, call(op, arguments), Output(as_json=as_json), output)
+        if op.content is None:
+            _show(op, call(op, arguments), Output(as_json=as_json), output)
+            return
+        file = given[op.content]
+        with progress(Path(file.name).name, size_of(file), quiet=as_json) as through:
+            arguments[op.content] = through(_chunks(file))
+            result = call(op, arguments)
+        _show(op, result, Output(as_json=as_json), output)
 
     return click.Command(op.command_name, params=params, callback=run, help=_help(op), short_help=op.summary)
 
@@ -180,7 +195,7 @@ def _save(chunks: Iterable[bytes], file: str | None) -> None:
         return
     target = Path(file)
     fresh = target.with_name(f".{target.name}.part")
-    with fresh.open("wb") as out:
-        for chunk in chunks:
+    with fresh.open("wb") as out, progress(target.name, None, quiet=False) as through:
+        for chunk in through(chunks):
             out.write(chunk)
     fresh.replace(target)
