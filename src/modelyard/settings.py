@@ -63,6 +63,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     push_backlog_mb: Annotated[
         int, Meta(ge=1, le=65536, description="MiB of pushed rows that may wait; above it pushes are refused")
     ] = 256
+    keep_days: Annotated[
+        int, Meta(ge=0, le=36_500, description="days that logs of flow runs and cached step results are kept; 0: ever")
+    ] = 90
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="least level logged")] = "info"
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from io import BytesIO
@@ -123,7 +124,7 @@ class Shop:
     def furnish(self) -> PipelinesService:
         workshop = Workshop(
             compute=self.compute, passes=self, command=("worker",), folder=self.bench.home / "flows",
-            logs=self.bench.home / "logs",
+            logs=self.bench.home / "logs", keep_days=30,
         )  # fmt: skip
         objects = FolderObjects(self.bench.home / "objects")
         return PipelinesService(
@@ -232,6 +233,26 @@ def test_a_second_run_takes_every_result_from_the_cache(shop: Shop) -> None:
     assert shop.yard.begin_step(second.id, "two", 1, OTHER).proceed, "another key, another result"
     taken = shop.yard.steps(second.id)[0]
     assert (taken.status, taken.taken_from, taken.writes) == (StepStatus.CACHED, first.id, ("model:m@1",))
+
+
+def test_old_results_and_logs_are_let_go_and_runs_stay(shop: Shop) -> None:
+    run = shop.begun()
+    shop.yard.begin_step(run.id, "one", 1, KEY)
+    shop.yard.finish_step(run.id, "one", 1, StepReport(result=3))
+    logs = shop.bench.home / "logs"
+    logs.mkdir()
+    old, young = logs / f"{run.id}.1.log", logs / f"{run.id}.2.log"
+    for log in (old, young):
+        log.write_text("words")
+    began_s = shop.bench.clock.now_ms() / 1000
+    os.utime(old, (began_s, began_s))
+    for days, kept in ((29, True), (2, False)):
+        shop.bench.clock.advance(timedelta(days=days))
+        os.utime(young, (shop.bench.clock.now_ms() / 1000,) * 2)
+        shop.bench.call(shop.service.expiry.round, Effect.WORK)
+        assert (old.exists(), young.exists()) == (kept, True)
+    assert stand(shop, run)[0] is StepStatus.FINISHED
+    assert shop.yard.begin_step(shop.begun_again().id, "one", 1, KEY).proceed, "it is no longer remembered"
 
 
 def test_a_failed_step_is_not_remembered(shop: Shop) -> None:

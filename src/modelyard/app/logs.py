@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
+import shutil
 import traceback
 from pathlib import Path
 
@@ -32,6 +34,23 @@ class JsonLines(logging.Formatter):
         if record.exc_info is not None and record.exc_info[1] is not None:
             line["trace"] = "".join(traceback.format_exception(record.exc_info[1]))
         return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+def trim(log: Path, most_bytes: int = _MAX_BYTES) -> bool:
+    """Move what a child wrote aside to `log.1` once it is long; True if it was.
+
+    The child goes on writing into the same open file, at its new end: it was opened for appending.
+    """
+    try:
+        if log.stat().st_size <= most_bytes:
+            return False
+        aside = log.with_name(f"{log.name}.1")
+        shutil.copyfile(log, aside.with_name(f".{aside.name}"))
+        aside.with_name(f".{aside.name}").replace(aside)
+        os.truncate(log, 0)
+    except OSError:
+        return False  # a full disk, or a log that somebody took away; the next round tries again
+    return True
 
 
 def begin_logs(folder: Path, name: str, level: str) -> None:

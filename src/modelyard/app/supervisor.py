@@ -20,12 +20,14 @@ import msgspec
 
 from modelyard.adapters.children import FileChildren
 from modelyard.app.lock import HomeLock, Running
+from modelyard.app.logs import trim
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.errors import Internal
 from modelyard.ports.children import ChildStatus, Wanted
 
 _LOOK_S = 0.1
 _DRAIN_S = 12.0
+_TRIM_S = 5.0
 _BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STEADY_S = 30.0
 _PR_SET_PDEATHSIG = 1
@@ -75,6 +77,7 @@ class Supervisor:
         self._children: dict[str, _Child] = {}
         self._stopping = threading.Event()
         self._listener = -1
+        self._trimmed = 0.0
 
     def run(
         self, control: Sequence[str], env: Mapping[str, str], *, listener: int, ready: Callable[[str], None]
@@ -136,6 +139,10 @@ class Supervisor:
                 self._children[name] = _Child(want, self._home / "logs" / f"{name}.out")
         for child in self._children.values():
             self._keep_up(child)
+        if (now := self._clock.monotonic()) - self._trimmed > _TRIM_S:
+            self._trimmed = now
+            for child in self._children.values():
+                trim(child.log)
 
     def _keep_up(self, child: _Child) -> None:
         now = self._clock.monotonic()

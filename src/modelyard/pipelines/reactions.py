@@ -1,4 +1,4 @@
-"""What pipelines do unasked: look after runs, start what schedules say."""
+"""What pipelines do unasked: look after runs, start what schedules say, let go of what is old."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from modelyard.ports.duties import Duty
 
 
 def duties(service: PipelinesService) -> tuple[Duty, ...]:
-    """The rounds of the dispatcher and of the schedules."""
+    """The rounds of the dispatcher, of the schedules and of expiry."""
     return (
         Duty("pipelines.tend_runs", 0.25, service.dispatcher.tend),
         Duty("pipelines.start_scheduled", 1.0, service.start_due),
+        Duty("pipelines.expire", 3600.0, service.expiry.round),
     )
 
 

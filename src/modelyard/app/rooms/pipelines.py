@@ -33,6 +33,7 @@ def _build(engines: Engines) -> PipelinesService:
     workshop = Workshop(
         compute=engines.compute, passes=WorkerPasses(engines), command=WORKER,
         folder=engines.home / "run" / "flows", logs=engines.home / "logs" / "flows",
+        keep_days=engines.settings.keep_days,
     )  # fmt: skip
     return PipelinesService(
         objects=engines.objects,

@@ -56,6 +56,7 @@ class Workshop:
         command: what starts a worker.
         folder: scratch folders of attempts stand here.
         logs: logs of attempts stand here.
+        keep_days: how long those and cached results are kept; 0: for ever.
     """
 
     compute: Compute
@@ -63,6 +64,7 @@ class Workshop:
     command: Sequence[str]
     folder: Path
     logs: Path
+    keep_days: int = 0
 
 
 @dataclass(slots=True)

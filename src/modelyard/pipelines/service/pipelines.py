@@ -9,6 +9,7 @@ from modelyard.kernel.errors import YardError
 from modelyard.pipelines.api import Allowance, Pipelines, Schedule
 from modelyard.pipelines.model.planning import following
 from modelyard.pipelines.service.dispatch import Dispatcher, Workshop
+from modelyard.pipelines.service.expiry import Expiry
 from modelyard.pipelines.service.flows import FlowOperations, known_flow
 from modelyard.pipelines.service.reports import Reports
 from modelyard.pipelines.service.runs import RunOperations
@@ -27,6 +28,7 @@ class PipelinesService(FlowOperations, RunOperations, Reports, Pipelines):
         FlowOperations.__init__(self, objects=objects, queue=queue)
         RunOperations.__init__(self, queue=queue, logs=workshop.logs, allowance=allowance)
         Reports.__init__(self, objects=objects)
+        self.expiry = Expiry(workshop.logs, workshop.keep_days)
         self.dispatcher = Dispatcher(queue=queue, workshop=workshop, clock=clock)
 
     def start_due(self) -> None:

@@ -46,6 +46,7 @@ _REMEMBER = Statement(
         set_={name: _remembering.excluded[name] for name in _CACHE if name != "cache_key"},
     )
 )
+_FORGET = Statement(sa.delete(_cache).where(_cache.c.at_ms < p("before_")))
 _KEEP_FILE = Statement(upsert(_file).values({c.name: p(c.name) for c in _file.columns}).on_conflict_do_nothing())
 _FILE = Statement(sa.select(_file.c.name, _file.c.digest, _file.c.size_bytes).where(_file.c.digest == p("digest_")))
 
@@ -122,6 +123,11 @@ def remember(tx: Transaction, now: StepRun, at_ms: int) -> None:
             "at_ms": at_ms,
         },
     )  # fmt: skip
+
+
+def forget(tx: Transaction, before_ms: int) -> int:
+    """Drop results that were remembered before a moment; how many."""
+    return tx.run(_FORGET, {"before_": before_ms})
 
 
 def keep_file(tx: Transaction, kept: StepFile, run: FlowRunId, at_ms: int) -> None:
