@@ -291,3 +291,48 @@ def test_a_signature_needs_a_signature() -> None:
             Receipt,
         )
     )  # fmt: skip
+
+
+def within(folder: Path, content: bytes, key: str, *others: str) -> tuple[list[str], list[str]]:
+    (folder / "f").write_bytes(content)
+    done = search(folder, Sought(key, forms_of(key), tuple(map(forms_of, others))))
+    return done.found, done.within
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "taxi4711", "a,taxi4711,b", '{"taxi":"taxi4711"}', "“taxi4711”", "mytaxi47110 taxi4711", "x-taxi4711-y",
+        "a%20taxi4711%20b", r'{"t":"a\ntaxi4711"}', r"\u00e9taxi4711 ", "é taxi4711.",
+    ],
+)  # fmt: skip
+def test_a_key_for_itself_is_found_however_it_is_written(tmp_path: Path, text: str) -> None:
+    assert within(tmp_path, text.encode(), "taxi4711") == (["f"], [])
+
+
+@pytest.mark.parametrize("text", ["taxi47110", "mytaxi4711", "taxi4711_b", "taxi4711é", '["taxi47112","taxi47113"]'])
+def test_a_key_in_a_longer_word_of_a_text_is_no_finding_and_is_named(tmp_path: Path, text: str) -> None:
+    assert within(tmp_path, text.encode(), "taxi4711") == ([], ["f"])
+    assert within(tmp_path, gzip.compress(text.encode()), "taxi4711") == ([], ["f"])
+
+
+def test_in_bytes_that_are_no_text_only_a_known_longer_name_explains_a_key(tmp_path: Path) -> None:
+    packed = b"\x00\x09speedtaxi47110next\x00"
+    assert within(tmp_path, packed, "taxi4711") == (["f"], []), "what stands beside it means nothing there"
+    assert within(tmp_path, packed, "taxi4711", "taxi47110") == ([], ["f"])
+    assert within(tmp_path, packed + b"taxi4711\x00", "taxi4711", "taxi47110") == (["f"], [])
+    wide = b"\x00" + "taxi47110".encode("utf-16-le")
+    assert within(tmp_path, wide, "taxi4711", "taxi47110") == ([], ["f"])
+    edge = b"\x00" * ((4 << 20) - 5) + b"taxi47110" + b"\x00" * (4 << 20)
+    assert within(tmp_path, edge, "taxi4711", "taxi47110") == ([], ["f"])
+    assert within(tmp_path, edge + b"taxi4711", "taxi4711", "taxi47110") == (["f"], [])
+
+
+def test_forgetting_one_whose_key_begins_that_of_another_is_clean_and_says_where(house: Yard, trips: Trips) -> None:
+    house.bench.call(lambda: calls.current().tx.many(ADD, [{"id": 9_999, "taxi": KEY + "0"}]))
+    house.furnish(trips, namesakes=lambda _: [KEY + "0"])
+    receipt = house.api.forget("taxi", KEY)
+    assert receipt.clean and receipt.scan.within and not receipt.scan.found
+    assert house.api.verify_receipt(receipt).signed
+    house.furnish(trips)
+    assert not house.api.forget("taxi", KEY).clean, "who does not know the other cannot tell"

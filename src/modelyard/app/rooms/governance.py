@@ -61,9 +61,11 @@ def _build(engines: Engines) -> GovernanceService:
     engines.recognition = Recognition(database=engines.database, clock=engines.clock)
     lake, features = engines.service(Lake), engines.service(Features)
     keys, late = FeatureKeys(features), _LateServing(engines)
+    tables = LakeEraser(lake, keys)
     erasing = Erasing(
         home=engines.home, secrets=engines.secrets, scrubs=(engines.database.scrub,),
-        participants=(FeaturesEraser(features), PredictionsEraser(lake, keys, late.fold), LakeEraser(lake, keys)),
+        participants=(FeaturesEraser(features), PredictionsEraser(lake, keys, late.fold), tables),
+        namesakes=tables.namesakes,
         elsewhere=_elsewhere(engines),
     )  # fmt: skip
     return GovernanceService(

@@ -75,6 +75,8 @@ class ByteScan(Struct, frozen=True, kw_only=True):
         found: files that still hold it, relative to the home.
         read_back: places where a participant that read its own columns still found it.
         not_searched: what lies elsewhere or could not be read, in words.
+        within: files in which the key stands only within longer ones: keys of others that this yard holds, or longer
+            words of a text. They are no finding, and named so that a person may look.
     """
 
     conclusive: bool
@@ -85,6 +87,7 @@ class ByteScan(Struct, frozen=True, kw_only=True):
     found: tuple[str, ...]
     read_back: tuple[str, ...]
     not_searched: tuple[str, ...]
+    within: tuple[str, ...] = ()
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

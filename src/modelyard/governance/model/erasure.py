@@ -86,5 +86,11 @@ def is_signed(receipt: Receipt) -> bool:
 
 
 def _canonical(receipt: Receipt) -> bytes:
-    """What is signed: the receipt without its signature, as JSON with sorted keys and no spaces."""
-    return msgspec.json.encode(msgspec.structs.replace(receipt, signature=""), order="sorted")
+    """What is signed: the receipt without its signature, as JSON with sorted keys and no spaces.
+
+    `scan.within` came later: it is left out where it is empty, so that older receipts stay signed.
+    """
+    plain = msgspec.to_builtins(msgspec.structs.replace(receipt, signature=""))
+    if not plain["scan"]["within"]:
+        del plain["scan"]["within"]
+    return msgspec.json.encode(plain, order="sorted")

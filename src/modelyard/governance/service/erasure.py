@@ -51,6 +51,10 @@ _SIGNING = "governance.receipt_signing_key"
 _NAMING = "governance.subject_naming_key"
 
 
+def _nobody(_: Subject) -> Sequence[str]:
+    return ()
+
+
 class Erasing(Struct, frozen=True, kw_only=True):
     """What erasure works with.
 
@@ -59,6 +63,7 @@ class Erasing(Struct, frozen=True, kw_only=True):
         secrets: keeps the home's signing key and the key that subjects are named under.
         participants: who holds data of subjects; asked in order.
         scrubs: make sure that bytes of what was deleted are left in no file; called after the participants.
+        namesakes: longer keys of others that hold the subject's within them, so that they are not taken for it.
         elsewhere: what is kept outside the home and cannot be searched, in words.
     """
 
@@ -66,6 +71,7 @@ class Erasing(Struct, frozen=True, kw_only=True):
     secrets: Secrets
     participants: tuple[Eraser, ...] = ()
     scrubs: tuple[Callable[[], None], ...] = ()
+    namesakes: Callable[[Subject], Sequence[str]] = _nobody
     elsewhere: tuple[str, ...] = ()
 
 
@@ -153,11 +159,12 @@ class ErasureService(ErasureOperations):
                 not_searched=tuple(elsewhere),
             )  # fmt: skip
         forms = forms_of(subject.key)
-        done = search(self._erasing.home, Sought(subject.key, forms))
+        others = tuple(forms_of(name) for name in self._erasing.namesakes(subject))
+        done = search(self._erasing.home, Sought(subject.key, forms, others))
         elsewhere += [f"{name}: cannot be read" for name in done.unreadable]
         return ByteScan(
             conclusive=True, files=done.files, bytes=done.bytes, forms=tuple(forms), unpacked=unpacked_forms(),
-            found=tuple(done.found), read_back=tuple(remains), not_searched=tuple(elsewhere),
+            found=tuple(done.found), read_back=tuple(remains), not_searched=tuple(elsewhere), within=tuple(done.within),
         )  # fmt: skip
 
     def _name(self, subject: Subject) -> str:

@@ -11,15 +11,16 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from modelyard.governance.service.packed import Sought, holds_inside, holds_plain
+from modelyard.governance.service.packed import Hit, Sought, holds_inside, holds_plain
 
 
 class Scanned(Struct):
-    """What a search went through and where it found something."""
+    """What a search went through, where it found something, and where only within longer names."""
 
     files: int = 0
     bytes: int = 0
     found: list[str] = []
+    within: list[str] = []
     unreadable: list[str] = []
 
 
@@ -33,9 +34,9 @@ def search(home: Path, sought: Sought) -> Scanned:
         name = file.relative_to(home).as_posix()
         try:
             with file.open("rb") as stream:
-                size, hit = holds_plain(stream, sought.forms)
-                if not hit:
-                    hit = holds_inside(stream, sought)
+                size, hit = holds_plain(stream, sought)
+                if hit is not Hit.ALONE:
+                    hit = max(hit, holds_inside(stream, sought))
         except FileNotFoundError:
             continue
         except OSError:
@@ -43,8 +44,8 @@ def search(home: Path, sought: Sought) -> Scanned:
             continue
         done.files += 1
         done.bytes += size
-        if hit:
-            done.found.append(name)
+        if hit is not Hit.NONE:
+            (done.found if hit is Hit.ALONE else done.within).append(name)
     return done
 
 

@@ -15,6 +15,7 @@ from modelyard.kernel.refs import Ref, parts, ref
 from modelyard.lake.api import Lake, Load, LoadId, QuarantinedRow, Table
 
 _ANY_STATE = None
+_MOST_NAMESAKES = 100_000
 _LOAD, _ROW = "_load", "_row"
 
 
@@ -79,6 +80,16 @@ class LakeEraser:
             if self._refused(table.name, subject.key):
                 left.append(f"quarantine of {table.name}")
         return left
+
+    def namesakes(self, subject: Subject) -> Sequence[str]:
+        """Keys that hold the subject's within them, in the newest version of every table with its key column."""
+        found: set[str] = set()
+        for table, column in self._places(subject.entity):
+            value = f"CAST({quoted(column)} AS VARCHAR)"
+            where = f"contains({value}, {text(subject.key)}) AND {value} <> {text(subject.key)}"
+            rows = read_rows(self._lake, table.name, where=where, limit=_MOST_NAMESAKES, columns=(column,))
+            found.update(str(row[column]) for row in rows)
+        return sorted(found)
 
     def _places(self, entity: str) -> Iterator[tuple[Table, str]]:
         """Every table with a key column of the entity."""
@@ -178,11 +189,21 @@ class LakeRows:
         return tuple(ref("table", load.table, version) for version in later[: low + 1])
 
     def _read(self, table: str, at: str | None, where: str, limit: int) -> list[dict[str, object]]:
-        import pyarrow as pa
+        return read_rows(self._lake, table, at=at, where=where, limit=limit, provenance=True)
 
-        content = b"".join(self._lake.rows(table, at=at, where=where, limit=limit, provenance=True))
-        rows: list[dict[str, object]] = pa.ipc.open_stream(content).read_all().to_pylist()
-        return rows
+
+def read_rows(
+    lake: Lake, table: str, *, where: str, limit: int, at: str | None = None, columns: tuple[str, ...] = (),
+    provenance: bool = False,
+) -> list[dict[str, object]]:  # fmt: skip
+    """Rows of a table that meet a condition."""
+    import pyarrow as pa
+
+    content = b"".join(
+        lake.rows(table, at=at, where=where, limit=limit, columns=columns, provenance=provenance)
+    )  # fmt: skip
+    rows: list[dict[str, object]] = pa.ipc.open_stream(content).read_all().to_pylist()
+    return rows
 
 
 def every_table(lake: Lake) -> Iterator[Table]:
