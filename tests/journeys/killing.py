@@ -16,11 +16,11 @@ from modelyard.app.lock import Running, running_at
 from modelyard.settings import Settings
 
 
-def start(home: Path) -> tuple[subprocess.Popen[bytes], Running, float]:
+def start(home: Path, *flags: str) -> tuple[subprocess.Popen[bytes], Running, float]:
     began = time.monotonic()
     with (home.parent / "up.out").open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "modelyard", "up", "--home", str(home), "--port", "0"],
+            [sys.executable, "-m", "modelyard", "up", "--home", str(home), "--port", "0", *flags],
             stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     while time.monotonic() - began < 60:

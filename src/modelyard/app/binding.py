@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from modelyard.kernel.errors import InvalidInput
 from modelyard.settings import Settings
 
@@ -15,12 +17,26 @@ def address_of(settings: Settings, port: int) -> str:
     return f"{scheme}://{host}:{port}"
 
 
+def trust_of(settings: Settings) -> dict[str, str]:
+    """What has programs of this machine trust the yard's own certificate: the SDK, and MLflow's client."""
+    if not settings.tls_cert:
+        return {}
+    certificate = str(Path(settings.tls_cert).expanduser().absolute())
+    return {"YARD_CA": certificate, "MLFLOW_TRACKING_SERVER_CERT_PATH": certificate}
+
+
 def refuse_open_bind(settings: Settings) -> None:
     """Refuse to listen beyond this machine without TLS.
 
     Raises:
-        InvalidInput: the host is not loopback, there is no certificate, and nobody said --insecure.
+        InvalidInput: the host is not loopback, there is no certificate, and nobody said --insecure; or a certificate
+            without its key, or a file that is not there.
     """
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise InvalidInput("--tls-cert and --tls-key go together: the certificate chain and its private key, as PEM")
+    for file in filter(None, (settings.tls_cert, settings.tls_key)):
+        if not Path(file).is_file():
+            raise InvalidInput(f"{file} is no file; --tls-cert and --tls-key name PEM files")
     if settings.host in LOOPBACK or settings.insecure or (settings.tls_cert and settings.tls_key):
         return
     raise InvalidInput(

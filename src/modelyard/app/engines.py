@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, cast
 from modelyard.adapters.databases import open_database
 from modelyard.adapters.journal import DatabaseJournal
 from modelyard.adapters.queue import DatabaseQueue
+from modelyard.app.binding import trust_of
 from modelyard.governance.service import Recognition
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.errors import Internal, MissingExtra
@@ -89,6 +90,7 @@ class Engines:
         from modelyard.adapters.processes import LocalProcesses
 
         env = {name: value for name, value in os.environ.items() if not name.startswith("YARD_")}
+        env |= trust_of(self.settings)
         return LocalProcesses(self.home / "run" / "compute", env=env, clock=self.clock)
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ def reach(settings: Settings, address: str | None = None, token: str | None = No
 
     if address is None and running is not None:
         address, token = running.address, token or owner_token(settings.home_path)
-    transport = HttpTransport(address or "", token)
+    transport = HttpTransport(address or "", token, trust=settings.tls_cert or None)
     return Yard(transport, close=transport.close)
 
 

@@ -10,7 +10,7 @@ import msgspec
 import psutil
 
 from modelyard.adapters.children import FileChildren
-from modelyard.app.binding import refuse_open_bind
+from modelyard.app.binding import refuse_open_bind, trust_of
 from modelyard.app.house import prepare_home
 from modelyard.app.lock import HomeLock, running_at
 from modelyard.app.reach import owner_token, reach
@@ -113,6 +113,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "YARD_TOKEN": token,
         "MLFLOW_TRACKING_URI": running.address,
         "MLFLOW_TRACKING_TOKEN": token,
+        **trust_of(settings),
     }
 
 

@@ -6,6 +6,7 @@ It asks nothing of any host but the one it was given.
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -24,15 +25,25 @@ _STREAMING = httpx2.Timeout(None, connect=10.0)
 
 
 class HttpTransport:
-    """Implements `sdk.Transport` over HTTP."""
+    """Implements `sdk.Transport` over HTTP.
 
-    def __init__(self, address: str, token: str | None = None) -> None:
+    Args:
+        trust: PEM file of a further authority, or of the yard's own certificate; by default YARD_CA.
+    """
+
+    def __init__(self, address: str, token: str | None = None, trust: str | None = None) -> None:
         token = token or os.environ.get("YARD_TOKEN")
+        trust = trust or os.environ.get("YARD_CA")
         headers = {"authorization": f"Bearer {token}"} if token else {}
         headers["user-agent"] = "modelyard-sdk"
         self.address = address.rstrip("/")
         self._http = httpx2.Client(
-            base_url=self.address, headers=headers, timeout=_TIMEOUT, trust_env=False, follow_redirects=False
+            base_url=self.address,
+            headers=headers,
+            timeout=_TIMEOUT,
+            trust_env=False,
+            follow_redirects=False,
+            verify=_trusting(trust) if trust and address.startswith("https:") else True,
         )
         self._clock = SystemClock()
 
@@ -96,6 +107,20 @@ class HttpTransport:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+def _trusting(trust: str) -> ssl.SSLContext:
+    """The machine's authorities and one more.
+
+    Raises:
+        InvalidInput: the file cannot be read as PEM.
+    """
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(trust)
+    except OSError as err:
+        raise InvalidInput(f"{trust} is no PEM file of certificates: {err.strerror or err}; see YARD_CA") from err
+    return context
 
 
 Query = list[tuple[str, str | int | float | bool | None]]

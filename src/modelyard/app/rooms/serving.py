@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from modelyard.adapters.children import FileChildren
 from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
@@ -10,17 +12,17 @@ from modelyard.lake.api import Lake
 from modelyard.registry.api import Registry
 from modelyard.serving.api import Serving
 from modelyard.serving.reactions import duties, recover
-from modelyard.serving.service import ServingService
+from modelyard.serving.service import Listening, ServingService
 from modelyard.serving.store import MIGRATIONS
 from modelyard.settings import Settings
 
-LOOPBACK = "127.0.0.1"
 
-
-def _listen(settings: Settings) -> tuple[str, int]:
-    """Where the model server listens: it has no TLS of its own, so beyond loopback only if nobody minds."""
-    host = settings.host if settings.insecure else LOOPBACK
-    return host, settings.serving_port
+def _listen(settings: Settings) -> Listening:
+    """Where the model server listens: as the yard does, under the same certificate."""
+    if not settings.tls_cert:
+        return Listening(settings.host, settings.serving_port)
+    certificate, key = (str(Path(file).expanduser().absolute()) for file in (settings.tls_cert, settings.tls_key))
+    return Listening(settings.host, settings.serving_port, (certificate, key))
 
 
 def _build(engines: Engines) -> ServingService:

@@ -49,6 +49,8 @@ def options_from(arguments: Sequence[str]) -> Options:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 lets the system choose")
     parser.add_argument("--fd", type=int, default=None, help="an inherited listening socket")
+    parser.add_argument("--tls-cert", type=Path, default=None, help="PEM file of the certificate chain")
+    parser.add_argument("--tls-key", type=Path, default=None, help="PEM file of the private key")
     parser.add_argument("--reuse-port", action="store_true", help="share the port with other workers")
     parser.add_argument("--worker", default="w0", help="name of this process among its home's")
     parser.add_argument("--hosts", default="", help="names that the Host header may carry, by comma")
@@ -68,6 +70,7 @@ def options_from(arguments: Sequence[str]) -> Options:
             body_bytes=known.body_limit, connections=known.connections, head_s=known.head_timeout,
             idle_s=known.idle_timeout, pending_bytes=max(256 << 20, 2 * known.body_limit),
         ),
+        tls=None if known.tls_cert is None else (known.tls_cert, known.tls_key or known.tls_cert),
         durability=known.durability, roll_s=known.roll_seconds, drain_s=known.drain_seconds, parent=known.parent,
     )  # fmt: skip
 

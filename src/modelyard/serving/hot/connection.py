@@ -329,7 +329,10 @@ class Connection(asyncio.Protocol):
             return
         if self._paused or self._stuck:
             self._transport.resume_reading()
-        self._transport.write_eof()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:  # TLS knows no half of a connection
+            self._transport.close()
 
     def _resume(self) -> None:
         if not self._stuck:

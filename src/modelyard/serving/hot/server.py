@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from modelyard.kernel.clock import Clock
-from modelyard.kernel.errors import Conflict, YardError
+from modelyard.kernel.errors import Conflict, InvalidInput, YardError
 from modelyard.serving.hot.connection import Connection, Limits
 from modelyard.serving.hot.heads import HeadCache, HeadParser
 from modelyard.serving.hot.loader import Loader
@@ -55,6 +56,7 @@ class Options(Struct, frozen=True, kw_only=True):
     port: int = 0
     fd: int | None = None
     reuse_port: bool = False
+    tls: tuple[Path, Path] | None = None
     worker: str = "w0"
     hosts: tuple[str, ...] = ()
     limits: Limits = Limits()
@@ -93,6 +95,12 @@ class PlaneStatus(Struct, frozen=True, kw_only=True):
     draining: bool
     started_ms: int
     endpoints: dict[str, EndpointStatus]
+    tls: bool = False
+
+    @property
+    def address(self) -> str:
+        """Where it is asked."""
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
 
 
 def status_file(home: Path, worker: str) -> Path:
@@ -147,7 +155,11 @@ class Server:
         sock = _listening(self._options)
         self._address = sock.getsockname()[:2]
         self._watch()
-        server = await self._loop.create_server(lambda: Connection(self.plane), sock=sock, backlog=1024)
+        tls = _tls(self._options)
+        patience = None if tls is None else self._options.limits.head_s
+        server = await self._loop.create_server(
+            lambda: Connection(self.plane), sock=sock, backlog=1024, ssl=tls, ssl_handshake_timeout=patience
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._ended.set)
         self._loop.add_signal_handler(signal.SIGHUP, self._watch)
@@ -233,7 +245,7 @@ class Server:
         status = PlaneStatus(
             pid=os.getpid(), worker=self._options.worker, host=self._address[0], port=self._address[1],
             boot=self._ids.boot, snapshot=table.version, settled=table.settled, draining=self.plane.draining,
-            started_ms=self._started_ms, endpoints=endpoints,
+            started_ms=self._started_ms, endpoints=endpoints, tls=self._options.tls is not None,
         )  # fmt: skip
         path = status_file(self._options.home, self._options.worker)
         aside = path.with_name(f".{path.name}")
@@ -257,6 +269,24 @@ def _listening(options: Options) -> socket.socket:
             f"the data plane cannot listen on {options.host}:{options.port} ({err.strerror}); name another --port"
         ) from err
     return sock
+
+
+def _tls(options: Options) -> ssl.SSLContext | None:
+    """How connections are encrypted; None: not at all.
+
+    Raises:
+        InvalidInput: the certificate or its key cannot be read, or they do not belong together.
+    """
+    if options.tls is None:
+        return None
+    certificate, key = options.tls
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as err:
+        raise InvalidInput(f"{certificate} and {key} are no certificate with its key: {err}") from err
+    return context
 
 
 def _connections(wanted: int) -> int:

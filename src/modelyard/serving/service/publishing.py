@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
+from typing import NamedTuple
 
 from modelyard.kernel.errors import YardError
 from modelyard.ports import calls
@@ -38,14 +39,22 @@ _POLL_S = 0.02
 _RIGHTS = 1_000_000_000
 
 
+class Listening(NamedTuple):
+    """Where a model server is to be asked; `tls`: the files of its certificate and key."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    tls: tuple[str, str] | None = None
+
+
 class Publisher:
     """Keeps the model server in step with the database."""
 
     def __init__(
         self, *, home: Path, children: Children, credentials: Callable[[], Credentials | None], bundles: Bundles,
-        listen: tuple[str, int],
+        listen: Listening,
     ) -> None:  # fmt: skip
-        """`listen`: host and port of the model server; for port 0 a free one is chosen once and kept."""
+        """`listen`: where the model server is to be asked; for port 0 a free one is chosen once and kept."""
         self._home = home
         self._children = children
         self._credentials = credentials
@@ -124,23 +133,25 @@ class Publisher:
         )  # fmt: skip
 
     def _want(self) -> None:
-        host = self._listen[0]
-        argv = (
+        host = self._listen.host
+        argv: tuple[str, ...] = (
             "{python}", "-m", "modelyard.serving.hot", "--home", str(self._home), "--host", host,
             "--port", str(self._port()),
         )  # fmt: skip
+        if self._listen.tls is not None:
+            argv += ("--tls-cert", self._listen.tls[0], "--tls-key", self._listen.tls[1])
         wanted = Wanted(name=CHILD, argv=argv)
         if wanted not in self._children.wanted():
             self._children.want(wanted)
 
     def _port(self) -> int:
         """The port that is set, else one that was free when it was first asked for."""
-        if self._listen[1]:
-            return self._listen[1]
+        if self._listen.port:
+            return self._listen.port
         kept = self._home / "state" / "serving.port"
         if not kept.is_file():
             with socket.socket() as probe:
-                probe.bind((self._listen[0], 0))
+                probe.bind((self._listen.host, 0))
                 port = int(probe.getsockname()[1])
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_text(str(port), "ascii")
@@ -149,7 +160,7 @@ class Publisher:
     def _mind_the_address(self) -> None:
         """Choose another port where somebody else took ours; one that was set stays."""
         child = self.child()
-        if child is None or child.pid is not None or child.last_exit != ADDRESS_TAKEN or self._listen[1]:
+        if child is None or child.pid is not None or child.last_exit != ADDRESS_TAKEN or self._listen.port:
             return
         (self._home / "state" / "serving.port").unlink(missing_ok=True)
         self._want()

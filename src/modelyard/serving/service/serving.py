@@ -34,7 +34,7 @@ from modelyard.serving.model import shares
 from modelyard.serving.service.bundles import Bundles
 from modelyard.serving.service.deploying import Deploying, mover
 from modelyard.serving.service.folding import Folder
-from modelyard.serving.service.publishing import CHILD, Publisher
+from modelyard.serving.service.publishing import CHILD, Listening, Publisher
 from modelyard.serving.service.reading import Predictions
 from modelyard.serving.service.usage import PlaneUsage
 from modelyard.serving.store import endpoints as store
@@ -49,7 +49,7 @@ class ServingService(Serving):
 
     def __init__(
         self, *, home: Path, registry: Registry, lake: Lake, objects: Objects, compute: Callable[[], Compute],
-        children: Children, credentials: Callable[[], Credentials | None], listen: tuple[str, int] = ("127.0.0.1", 0),
+        children: Children, credentials: Callable[[], Credentials | None], listen: Listening = Listening(),  # noqa: B008  # it cannot change
     ) -> None:  # fmt: skip
         """`credentials`: who may predict, asked late because it stands above; `listen`: where the model server is."""
         self._lake = lake
@@ -191,7 +191,7 @@ class ServingService(Serving):
     def _described(self, held: store.Held) -> Endpoint:
         status = self.publisher.status()
         here = status.endpoints.get(held.name) if status is not None else None
-        address = f"http://{status.host}:{status.port}/v2/models/{held.name}/infer" if status is not None else ""
+        address = f"{status.address}/v2/models/{held.name}/infer" if status is not None else ""
         stand, reason = self._stand(here)
         return Endpoint(
             name=held.name, ref=ref("endpoint", held.name), route=held.route, route_number=held.route_number,
