@@ -36,6 +36,7 @@ WATCH_S = 0.2
 ROLL_FILE = "dataplane.roll"
 """Touch it below `run/`, and every data plane closes its segment within `WATCH_S`."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_BACKLOG = 1024
 _SPARE_FILES = 64
 
 
@@ -153,12 +154,13 @@ class Server:
             Conflict: the address is taken.
         """
         sock = _listening(self._options)
+        sock.listen(_BACKLOG)  # before anybody is told the address; who comes now waits until the routes are known
         self._address = sock.getsockname()[:2]
         self._watch()
         tls = _tls(self._options)
         patience = None if tls is None else self._options.limits.head_s
         server = await self._loop.create_server(
-            lambda: Connection(self.plane), sock=sock, backlog=1024, ssl=tls, ssl_handshake_timeout=patience
+            lambda: Connection(self.plane), sock=sock, backlog=_BACKLOG, ssl=tls, ssl_handshake_timeout=patience
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._ended.set)
