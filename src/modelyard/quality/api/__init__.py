@@ -31,6 +31,7 @@ from modelyard.quality.api.rules import (
     Value,
     VolumeRule,
 )
+from modelyard.quality.api.texts import ContractText, DeclaredTranslation, TextForm, Translated
 
 __all__ = [
     "REPORT",
@@ -41,7 +42,9 @@ __all__ = [
     "ColumnRule",
     "Contract",
     "ContractDeclared",
+    "ContractText",
     "DeclaredContract",
+    "DeclaredTranslation",
     "Distance",
     "DriftRule",
     "FreshnessRule",
@@ -55,6 +58,8 @@ __all__ = [
     "Rule",
     "Severity",
     "SqlRule",
+    "TextForm",
+    "Translated",
     "UniqueRule",
     "Value",
     "Verdict",

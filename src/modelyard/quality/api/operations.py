@@ -10,11 +10,12 @@ from modelyard.kernel.pages import Limit, Page
 from modelyard.kernel.refs import Name
 from modelyard.quality.api.records import DeclaredContract, Outcome, Report, ReportId
 from modelyard.quality.api.rules import Contract
+from modelyard.quality.api.texts import TextOperations
 
 ARROW = "application/vnd.apache.arrow.stream"
 
 
-class Quality(ABC):
+class Quality(TextOperations, ABC):
     """Contracts on tables, and whether they hold."""
 
     @operation("PUT", "/contracts/{table}", scope="quality:write", about="table:{table}", effect=Effect.WORK)
@@ -26,15 +27,6 @@ class Quality(ABC):
 
         Raises:
             InvalidInput: a rule contradicts itself, or its SQL is wrong.
-        """
-
-    @operation("PUT", "/contracts/{table}/text", scope="quality:write", about="table:{table}", effect=Effect.WORK)
-    @abstractmethod
-    def declare_text(self, table: Name, text: str) -> DeclaredContract:
-        """Declare a contract that is written as YAML or JSON.
-
-        Raises:
-            InvalidInput: the text is no contract; the detail says where.
         """
 
     @operation("GET", "/contracts", scope="quality:read")

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import msgspec
-
-from modelyard.kernel.errors import InvalidInput, MissingExtra, NotFound
+from modelyard.kernel.errors import NotFound
 from modelyard.kernel.pages import Limit, Page, page_of, place_of
 from modelyard.kernel.refs import Name, ref
 from modelyard.lake.api import Files, HeldRows, Inspection, Lake
 from modelyard.lake.api import Verdict as LoadVerdict
 from modelyard.ports import calls
 from modelyard.ports.queries import Queries
-from modelyard.quality.api import Contract, ContractDeclared, DeclaredContract, Outcome, Quality, Report, ReportId
+from modelyard.quality.api import (
+    Contract,
+    ContractDeclared,
+    ContractText,
+    DeclaredContract,
+    DeclaredTranslation,
+    Outcome,
+    Quality,
+    Report,
+    ReportId,
+    TextForm,
+)
 from modelyard.quality.model.suggestion import suggest
 from modelyard.quality.store import contracts, reports, sketches
-
-_LONGEST_TEXT = 1 << 20
 
 
 class QualityService(Quality):
@@ -56,7 +63,31 @@ class QualityService(Quality):
 
     def declare_text(self, table: Name, text: str) -> DeclaredContract:
         """Declare a contract that is written as YAML or JSON."""
+        from modelyard.quality.model.texts import parse
+
         return self.declare(table, parse(text))
+
+    def declare_odcs(self, table: Name, text: str, *, object: str | None = None) -> DeclaredTranslation:  # noqa: A002 - the standard's word
+        """Declare what a document of the Open Data Contract Standard says of a table."""
+        from modelyard.quality.model.odcs.reading import read
+        from modelyard.quality.service.surroundings import Surroundings
+
+        types = Surroundings(self._lake, self._files, table).columns() or {}
+        found = read(text, table, object, types)
+        return DeclaredTranslation(declared=self.declare(table, found.contract), left_out=found.left_out)
+
+    def contract_text(self, table: Name, *, form: TextForm = TextForm.YAML, version: int | None = None) -> ContractText:
+        """Write a contract as YAML, or as a document of the Open Data Contract Standard."""
+        declared = self.contract(table, version=version)
+        if form is TextForm.ODCS:
+            from modelyard.quality.model.odcs.writing import write
+
+            text = write(declared)
+        else:
+            from modelyard.quality.model.texts import written
+
+            text = written(declared.contract)
+        return ContractText(table=table, version=declared.version, form=form, text=text)
 
     def contracts(self, *, cursor: str | None = None, limit: Limit = 100) -> Page[DeclaredContract]:
         """List the newest contract of each table."""
@@ -148,22 +179,3 @@ def _made(table: str, version: int, contract: Contract) -> DeclaredContract:
         table=table, version=version, ref=ref("contract", table, version), contract=contract, author=call.actor.id,
         at_ms=call.now_ms,
     )  # fmt: skip
-
-
-def parse(text: str) -> Contract:
-    """A contract from YAML or JSON.
-
-    Raises:
-        InvalidInput: it is no contract.
-        MissingExtra: it is YAML, and no reader of YAML is installed.
-    """
-    if len(text) > _LONGEST_TEXT:
-        raise InvalidInput("a contract's text has at most 1 MiB")
-    try:
-        if text.lstrip().startswith("{"):
-            return msgspec.json.decode(text, type=Contract)
-        return msgspec.yaml.decode(text, type=Contract)
-    except ImportError as err:
-        raise MissingExtra("contracts in YAML need pyyaml: pip install 'modelyard[lake]', or write JSON") from err
-    except (msgspec.MsgspecError, RecursionError, ValueError) as err:  # YAML's dates and numbers raise the last
-        raise InvalidInput(f"the text is no contract: {str(err)[:300]}") from err
