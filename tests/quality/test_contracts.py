@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -13,11 +14,13 @@ from modelyard.quality.api import (
     ChecksRan,
     ColumnRule,
     Contract,
+    FreshnessRule,
     RowsRule,
     Severity,
     SqlRule,
     UniqueRule,
     Verdict,
+    VolumeRule,
 )
 from modelyard.quality.reactions import reactions
 from modelyard.quality.store import MIGRATIONS
@@ -147,6 +150,29 @@ def test_a_suggested_contract_holds_for_the_rows_it_came_from(house: House) -> N
     assert contract.columns["kind"].one_of == ("a", "b")
     assert contract.columns["n"].min == 0
     assert contract.unique == (UniqueRule(columns=("trip_id",)),)
+    house.quality.declare("t", contract)
+    assert house.quality.check("t").verdict is Verdict.PASSED
+
+
+def test_a_suggestion_leaves_room_and_goes_by_how_the_table_grew(house: House) -> None:
+    head = b"ride,fare,kind,at,note\n"
+    kinds = {"ride": "int64", "fare": "float64", "kind": "string", "at": "timestamp", "note": "string"}
+    columns = tuple(Column(name=name, type=kind) for name, kind in kinds.items())
+    for day in range(4):
+        now = house.bench.clock.now().isoformat()
+        rows = "".join(
+            f"{day * 100 + n},{5 + n % 40:.1f},{'ab'[n % 2]},{now},{'x' * (n % 9 + 1)}\n" for n in range(100)
+        ).encode()
+        house.lake.load("t", [head + rows], schema=Declared(columns=columns) if day == 0 else None)
+        house.bench.clock.advance(timedelta(days=1))
+    contract = house.quality.suggest("t")
+    assert contract.unique == (UniqueRule(columns=("ride",)),), "a key is what repeats nothing, whatever its name"
+    assert (contract.columns["fare"].min, contract.columns["fare"].max) == (0, 53.8)
+    assert (contract.columns["ride"].min, contract.columns["ride"].max) == (0, None)
+    assert contract.columns["kind"].one_of == ("a", "b")
+    assert contract.columns["note"].one_of == tuple("x" * n for n in range(1, 10))
+    assert contract.freshness == (FreshnessRule(column="at", max_age="3d"),)
+    assert contract.volume == VolumeRule(shrink=0.0, grow=2.0)
     house.quality.declare("t", contract)
     assert house.quality.check("t").verdict is Verdict.PASSED
 

@@ -43,7 +43,17 @@ from modelyard.lake.api.news import (
     TableErased,
 )
 from modelyard.lake.api.operations import ARROW, Files, Lake
+from modelyard.lake.api.profiles import ColumnComparison, ColumnFate, ProfileComparison, ProfileOperations
 from modelyard.lake.api.pushes import Backlog, Flushed, Pushed, PushesFolded, PushOperations
+from modelyard.lake.api.quarantine import (
+    HeldLoad,
+    HeldReason,
+    MendRule,
+    MendTrial,
+    QuarantineOperations,
+    TableQuarantine,
+    TriedRow,
+)
 from modelyard.lake.api.queries import (
     QUERY,
     QUERY_KEY,
@@ -122,6 +132,8 @@ __all__ = [
     "Collected",
     "Column",
     "ColumnChange",
+    "ColumnComparison",
+    "ColumnFate",
     "ColumnProfile",
     "CommitId",
     "Compaction",
@@ -148,6 +160,8 @@ __all__ = [
     "Finding",
     "Flushed",
     "Format",
+    "HeldLoad",
+    "HeldReason",
     "HeldRows",
     "Holders",
     "Inspection",
@@ -158,12 +172,17 @@ __all__ = [
     "LoadRefused",
     "LoadState",
     "Mend",
+    "MendRule",
+    "MendTrial",
     "Mode",
     "Preview",
+    "ProfileComparison",
+    "ProfileOperations",
     "PushOperations",
     "Pushed",
     "PushesFolded",
     "QuarantineDropped",
+    "QuarantineOperations",
     "QuarantinedRow",
     "QueryId",
     "QueryOperations",
@@ -185,7 +204,9 @@ __all__ = [
     "TableErased",
     "TableFiles",
     "TableProfile",
+    "TableQuarantine",
     "TopValue",
+    "TriedRow",
     "UpkeepOperations",
     "Vacuum",
     "Verdict",

@@ -12,7 +12,9 @@ from modelyard.kernel.refs import Name
 from modelyard.lake.api.branches import BranchOperations
 from modelyard.lake.api.changes import ChangeOperations
 from modelyard.lake.api.filesets import FileSetOperations
+from modelyard.lake.api.profiles import ProfileOperations
 from modelyard.lake.api.pushes import PushOperations
+from modelyard.lake.api.quarantine import QuarantineOperations
 from modelyard.lake.api.queries import QueryOperations
 from modelyard.lake.api.records import (
     Declared,
@@ -46,6 +48,8 @@ class Lake(
     UpkeepOperations,
     PushOperations,
     FileSetOperations,
+    QuarantineOperations,
+    ProfileOperations,
     ABC,
 ):
     """Tables on Delta Lake: loaded without losing a row, versioned, readable at any ref."""

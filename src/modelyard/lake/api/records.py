@@ -207,6 +207,7 @@ class QuarantinedRow(Struct, frozen=True, kw_only=True):
         reasons: why, in words, e.g. `fare: 'abc' is not float64`.
         raw: the row as text of its format; bytes that are not UTF-8 are written as `\xNN`.
         note: why it was dropped, or the load that took it.
+        by, at_ms: who said so, and when.
     """
 
     load: LoadId
@@ -217,6 +218,8 @@ class QuarantinedRow(Struct, frozen=True, kw_only=True):
     raw: str
     state: RowState
     note: str = ""
+    by: ActorId | None = None
+    at_ms: int | None = None
 
 
 class Mend(Struct, frozen=True, kw_only=True):
@@ -263,7 +266,11 @@ class ColumnProfile(Struct, frozen=True, kw_only=True):
     Attributes:
         distinct: number of different values; above 200,000 rows estimated (HyperLogLog).
         mean, std, histogram: for numbers; None or empty elsewhere.
-        low, high: smallest and largest value; None for classified columns.
+        low, high: smallest and largest value.
+        quantiles: by their share, `0.01` to `0.99`, for numbers and times (seconds since 1970).
+        shortest, longest, mean_length: of texts, in characters.
+
+    Of a classified column only counts are told: no value, no bound, no mean, no length.
     """
 
     name: str
@@ -277,16 +284,25 @@ class ColumnProfile(Struct, frozen=True, kw_only=True):
     std: float | None
     histogram: tuple[Bucket, ...]
     top: tuple[TopValue, ...]
+    quantiles: dict[str, float] = {}
+    shortest: int | None = None
+    longest: int | None = None
+    mean_length: float | None = None
 
 
 class TableProfile(Struct, frozen=True, kw_only=True):
-    """What all columns of one version hold; computed once a version."""
+    """What all columns of one version hold; computed once a version.
+
+    Attributes:
+        edition: which figures it has; one of an older edition is computed anew.
+    """
 
     table: str
     version: int
     ref: Ref
     rows: int
     columns: tuple[ColumnProfile, ...]
+    edition: int = 1
 
 
 class Erasure(Struct, frozen=True, kw_only=True):

@@ -41,6 +41,7 @@ from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.filesets import FileSetService, plain_tables
 from modelyard.lake.service.filesets.adds import Adds
 from modelyard.lake.service.pushes import PushService, PushTerms
+from modelyard.lake.service.quarantinework import QuarantineWork
 from modelyard.lake.service.shaping import TableShaping
 from modelyard.lake.service.tablework import TableWork
 from modelyard.lake.service.tidying import UpkeepService
@@ -54,6 +55,7 @@ from modelyard.ports.tables import Tables
 class LakeService(
     TableShaping,
     TableWork,
+    QuarantineWork,
     BranchService,
     UpkeepService,
     PushService,

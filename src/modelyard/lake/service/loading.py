@@ -30,6 +30,7 @@ from modelyard.lake.model.columns import alike, check_declared, check_keys, laid
 from modelyard.lake.model.dialect import encoding_of, format_of
 from modelyard.lake.model.filesets import refuse_listing
 from modelyard.lake.model.moments import MAIN
+from modelyard.lake.service.asking import told
 from modelyard.lake.service.commits import Change, commit, may_write
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.intake import Intake, take_in
@@ -105,8 +106,8 @@ def load(desk: Desk, order: Order, content: Iterable[bytes]) -> tuple[Load, Vers
         stays = before is not None and order.mode is Mode.APPEND
         existing = desk.uris(before) if stays and before is not None else []
         intake = take_in(
-            desk, source, table=order.table, load=load_id, columns=columns, existing=existing, folder=folder,
-            merge_by=_merge_key(order, before) if order.mode is Mode.MERGE else (),
+            told(desk, order.branch), source, table=order.table, load=load_id, columns=columns, existing=existing,
+            folder=folder, merge_by=_merge_key(order, before) if order.mode is Mode.MERGE else (),
         )  # fmt: skip
         took_ms = int((call.clock.monotonic() - began) * 1000)
         record = _record(order, spooled, source, intake, load_id=load_id, took_ms=took_ms)

@@ -15,6 +15,7 @@ from modelyard.kernel.errors import AlreadyExists, InvalidInput, NotFound, Stale
 from modelyard.kernel.refs import Ref
 from modelyard.lake.api import LOAD, Format, Load, LoadState, Mend, Mode, QuarantineDropped, RowState
 from modelyard.lake.model.moments import MAIN
+from modelyard.lake.service.asking import told
 from modelyard.lake.service.commits import Change, commit
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.intake import Intake, take_in
@@ -24,14 +25,14 @@ from modelyard.lake.store import branches, loads
 from modelyard.ports import calls
 
 
-def replay(desk: Desk, load: Load, *, mends: tuple[Mend, ...], rows: tuple[int, ...]) -> Load:
-    """Load held rows again."""
+def replay(desk: Desk, load: Load, *, mends: tuple[Mend, ...], rows: tuple[int, ...], said: str = "") -> Load:
+    """Load held rows again; `said` is kept with the replay, and in the message of its commit."""
     call = calls.current()
     began = call.clock.monotonic()
     texts = {mend.row: mend.raw for mend in mends}
     chosen = _chosen(desk, load, {*texts, *rows})
     replay_id = LOAD.new(call.clock)
-    names, delimiter = _described(desk, load)
+    names, delimiter = described(desk, load)
 
     def given() -> Iterator[tuple[int, str]]:
         for place, raw, _ in kept(desk, load):
@@ -43,13 +44,15 @@ def replay(desk: Desk, load: Load, *, mends: tuple[Mend, ...], rows: tuple[int, 
         branch = load.branch if branches.is_open(call.tx, load.branch) else MAIN
         entry = resolve(load.table, None, branch=branch)
         intake = take_in(
-            desk, source, table=load.table, load=load.id, columns=entry.columns, existing=desk.uris(entry),
-            folder=folder,
+            told(desk, branch), source, table=load.table, load=load.id, columns=entry.columns,
+            existing=desk.uris(entry), folder=folder,
         )  # fmt: skip
         if intake.verdict.blocks:
             raise InvalidInput(f"the contract of {load.table} blocks the replay: {'; '.join(intake.verdict.blocks)}")
         took_ms = int((call.clock.monotonic() - began) * 1000)
         record = _record(load, intake, replay=replay_id, took_ms=took_ms, branch=branch)
+        if said:
+            record = msgspec.structs.replace(record, notes=(said, *record.notes))
         if not intake.files:
             call.unit(lambda: loads.add(calls.current().tx, record))
             return record
@@ -68,7 +71,7 @@ def replay(desk: Desk, load: Load, *, mends: tuple[Mend, ...], rows: tuple[int, 
             desk,
             Change(
                 table=load.table, operation="replay", mode=Mode.APPEND, columns=entry.columns, added=files,
-                message=f"replay {len(taken)} rows of {load.source}", load=replay_id, reads=_reads(load),
+                message=_message(load, len(taken), said), load=replay_id, reads=_reads(load),
                 beside=beside, branch=branch,
             ),
         )  # fmt: skip
@@ -103,7 +106,7 @@ def _chosen(desk: Desk, load: Load, wanted: set[int]) -> set[int]:
     return wanted or held
 
 
-def _described(desk: Desk, load: Load) -> tuple[list[str], str | None]:
+def described(desk: Desk, load: Load) -> tuple[list[str], str | None]:
     """The fields that the held texts have, and the delimiter between them; None where they are JSON."""
     told = pq.read_schema(desk.quarantine_of(load.id)).metadata or {}
     delimiter = told.get(b"delimiter", b",").decode() if load.format is Format.CSV else None
@@ -124,6 +127,10 @@ def _settle(load: Load, rows: set[int], *, state: RowState, note: str) -> None:
 
 def _changed(load: Load) -> StaleVersion:
     return StaleVersion(f"somebody else mended load {load.id} meanwhile; look again and repeat")
+
+
+def _message(load: Load, rows: int, said: str) -> str:
+    return f"replay {rows} rows of {load.source}" + (f"; {said}" if said else "")
 
 
 def _reads(load: Load) -> tuple[Ref, ...]:

@@ -15,17 +15,21 @@ from modelyard.lake.store import catalogue, profiles
 from modelyard.ports import calls
 from modelyard.ports.queries import Scalar, Session
 
-_STRIDE = 8
+_STRIDE = 12
+_EDITION = 2
 
 
 def profile(desk: Desk, entry: catalogue.Entry) -> TableProfile:
     """The profile of a table's version."""
     if (kept := catalogue.profile(calls.current().tx, entry.name, entry.version)) is not None:
-        return msgspec.json.decode(kept, type=TableProfile)
+        known = msgspec.json.decode(kept, type=TableProfile)
+        if known.edition == _EDITION:
+            return known
     with desk.queries().session() as session:
         made = TableProfile(
             table=entry.name, version=entry.version, ref=ref("table", entry.name, entry.version), rows=entry.rows,
             columns=columns(session, desk.uris(entry), entry.columns, expected=entry.rows),
+            edition=_EDITION,
         )  # fmt: skip
     body = msgspec.json.encode(made)
     calls.current().unit(lambda: catalogue.keep_profile(calls.current().tx, entry.name, entry.version, body))
@@ -52,7 +56,8 @@ def _bars(
 ) -> dict[str, tuple[Bucket, ...]]:
     spans: list[tuple[Column, float, float]] = []
     found: dict[str, tuple[Bucket, ...]] = {}
-    for column, (_, _, _, _, _, _, low, high) in zip(given, figures, strict=True):
+    for column, figure in zip(given, figures, strict=True):
+        low, high = figure[6:8]
         if column.classification is not None or low is None or high is None:
             continue
         if float(high) - float(low) > 0 and math.isfinite(float(high) - float(low)):
@@ -91,14 +96,26 @@ def _top(
 def _column(
     column: Column, rows: int, figure: Sequence[Scalar], bars: tuple[Bucket, ...], top: tuple[TopValue, ...]
 ) -> ColumnProfile:
-    filled, distinct, low, high, mean, spread, _, _ = figure
     open_ = column.classification is None
+    filled, distinct, low, high, mean, spread, _, _, quantiles, *lengths = figure if open_ else _silent(figure)
+    shortest, longest, mean_length = lengths
     return ColumnProfile(
         name=column.name, type=column.type, rows=rows, nulls=rows - int(filled or 0),
-        distinct=min(int(distinct or 0), int(filled or 0)), low=_typed(column, low) if open_ else None,
-        high=_typed(column, high) if open_ else None, mean=_number(mean), std=_number(spread), histogram=bars,
-        top=tuple(sorted(top, key=lambda each: -each.count)),
+        distinct=min(int(distinct or 0), int(filled or 0)), low=_typed(column, low), high=_typed(column, high),
+        mean=_number(mean), std=_number(spread), histogram=bars, top=tuple(sorted(top, key=lambda each: -each.count)),
+        quantiles=_quantiles(quantiles), shortest=None if shortest is None else int(shortest),
+        longest=None if longest is None else int(longest), mean_length=_number(mean_length),
     )  # fmt: skip
+
+
+def _silent(figure: Sequence[Scalar]) -> list[Scalar]:
+    """What may be told of a classified column: how many values there are, and how many different ones."""
+    return [*figure[:2], *[None] * (_STRIDE - 2)]
+
+
+def _quantiles(told: Scalar) -> dict[str, float]:
+    values = str(told).split(",") if told else []
+    return {share: float(value) for share, value in zip(profiles.QUANTILES, values, strict=False)}
 
 
 def _typed(column: Column, value: Scalar) -> Cell:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import nsmallest
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
@@ -27,10 +28,11 @@ def every(desk: Desk, load: Load, *, after: int = 0) -> Iterator[QuarantinedRow]
     """A load's rows after a place, as they were found, whatever became of them."""
     resolved = loads.resolved(calls.current().tx, load.id)
     for row, raw, reasons in kept(desk, load, after=after):
-        became, note = resolved.get(row, (RowState.HELD, ""))
+        became = resolved.get(row)
         yield QuarantinedRow(
             load=load.id, table=load.table, source=load.source, row=row, reasons=tuple(reasons), raw=raw,
-            state=became, note=note,
+            state=RowState.HELD if became is None else became.state, note="" if became is None else became.note,
+            by=None if became is None else became.author, at_ms=None if became is None else became.at_ms,
         )  # fmt: skip
 
 
@@ -39,6 +41,11 @@ def kept(desk: Desk, load: Load, *, after: int = 0) -> Iterator[tuple[int, str, 
     path = desk.quarantine_of(load.id)
     if load.replays is not None or not path.is_file():
         return
+    yield from refused(path, after=after)
+
+
+def refused(path: Path, *, after: int = 0) -> Iterator[tuple[int, str, list[str]]]:
+    """Place, text and reasons of the rows in one file of refused rows."""
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(_BATCH):
             for row in batch.to_pylist():

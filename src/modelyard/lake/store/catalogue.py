@@ -210,6 +210,11 @@ _PROFILE = Statement(
         profiles.c.table_name == sa.bindparam("name"), profiles.c.version == sa.bindparam("version")
     )
 )
+_SET_PROFILE = Statement(
+    sa.update(profiles)
+    .where(profiles.c.table_name == sa.bindparam("name"), profiles.c.version == sa.bindparam("at"))
+    .values(body=sa.bindparam("fresh"))
+)
 _ADD_PROFILE = Statement(sa.insert(profiles).values(**_bind("table_name", "version", "body")))
 _DROPS = tuple(
     Statement(sa.delete(table).where(column == sa.bindparam("name")))
@@ -372,8 +377,8 @@ def profile(tx: Transaction, name: str, version: int) -> bytes | None:
 
 
 def keep_profile(tx: Transaction, name: str, version: int, body: bytes) -> None:
-    """Store a profile, unless another call was quicker."""
-    if profile(tx, name, version) is None:
+    """Store a profile, in place of an older one."""
+    if tx.run(_SET_PROFILE, {"name": name, "at": version, "fresh": body}) == 0:
         tx.run(_ADD_PROFILE, {"table_name": name, "version": version, "body": body})
 
 

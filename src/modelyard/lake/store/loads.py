@@ -77,9 +77,12 @@ _RESOLVE = Statement(
     )
 )
 _RESOLVED = Statement(
-    sa.select(resolutions.c.row_no, resolutions.c.state, resolutions.c.note).where(
-        resolutions.c.load_id == sa.bindparam("load")
-    )
+    sa.select(
+        resolutions.c.row_no, resolutions.c.state, resolutions.c.note, resolutions.c.at_ms, resolutions.c.author
+    ).where(resolutions.c.load_id == sa.bindparam("load"))
+)
+_HOLDING = Statement(
+    sa.select(*loads.c).where(loads.c.table_name == sa.bindparam("name"), loads.c.held > 0).order_by(loads.c.id.desc())
 )
 _DROP_LOADS = Statement(sa.delete(loads).where(loads.c.table_name == sa.bindparam("name")))
 _DROP_RESOLUTIONS = Statement(sa.delete(resolutions).where(resolutions.c.load_id == sa.bindparam("load")))
@@ -151,9 +154,26 @@ def resolve(
     return True
 
 
-def resolved(tx: Transaction, load: LoadId) -> dict[int, tuple[RowState, str]]:
+class Resolution(msgspec.Struct, frozen=True):
+    """What became of a held row: who said so, when, and why."""
+
+    state: RowState
+    note: str
+    at_ms: int
+    author: ActorId
+
+
+def resolved(tx: Transaction, load: LoadId) -> dict[int, Resolution]:
     """Rows of a load that are no longer held, and what became of them."""
-    return {row: (RowState(state), note) for row, state, note in tx.all(_RESOLVED, {"load": load})}
+    return {
+        row: Resolution(RowState(state), note, at_ms, ActorId(author))
+        for row, state, note, at_ms, author in tx.all(_RESOLVED, {"load": load})
+    }
+
+
+def holding(tx: Transaction, table: str) -> list[Load]:
+    """Loads of a table that still hold rows, newest first."""
+    return [_load(row) for row in tx.all(_HOLDING, {"name": table})]
 
 
 def hold_less(tx: Transaction, load: LoadId, rows: int) -> None:

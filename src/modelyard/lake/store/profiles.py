@@ -10,7 +10,8 @@ from modelyard.lake.store.casts import quoted
 from modelyard.lake.store.scans import source
 
 BUCKETS = 24
-TOP = 8
+TOP = 12
+QUANTILES = ("0.01", "0.05", "0.25", "0.5", "0.75", "0.95", "0.99")
 _MOSTLY_DIFFERENT = 10_000
 _COUNTED_ROWS = 200_000
 
@@ -28,12 +29,16 @@ def _finite(number: str) -> str:
 
 
 def measures(paths: Sequence[str], columns: Sequence[Column], rows: int) -> str:
-    """Seven values a column: values, distinct, smallest and largest as text, mean, deviation; smallest and largest."""
+    """Twelve values a column: values, distinct, smallest and largest as text, mean, deviation, smallest and largest,
+    quantiles as text, shortest, longest and mean length.
+    """
+    shares = ", ".join(QUANTILES)
     parts = []
     for column in columns:
         name = quoted(column.name)
         listed = column.type.startswith("list") or column.type == "binary"
         number = measures_as_number(column)
+        quantile = "quantile_cont" if rows <= _COUNTED_ROWS else "approx_quantile"
         spread = _finite(number) if number else "CAST(NULL AS DOUBLE)"
         low, high = ("NULL", "NULL") if listed else (f"min({name})", f"max({name})")
         parts += [
@@ -45,6 +50,8 @@ def measures(paths: Sequence[str], columns: Sequence[Column], rows: int) -> str:
             f"stddev_samp({spread})",
             f"min({spread})",
             f"max({spread})",
+            f"array_to_string({quantile}({spread}, [{shares}]), ',')" if number else "NULL",
+            *(f"{kind}(length({name}))" if column.type == "string" else "NULL" for kind in ("min", "max", "avg")),
         ]
     return f"SELECT {', '.join(['count(*)', *parts])} FROM {source(paths, columns)}"
 

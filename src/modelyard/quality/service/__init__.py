@@ -106,7 +106,12 @@ class QualityService(Quality):
 
     def suggest(self, table: Name, *, at: str | None = None) -> Contract:
         """Suggest a contract from what a version holds."""
-        return suggest(self._lake.profile(table, at=at))
+        profile = self._lake.profile(table, at=at)
+        try:
+            history = self._lake.history(table, limit=20).items
+        except NotFound:
+            history = []  # it stands on a branch alone
+        return suggest(profile, history)
 
     def check(self, table: Name, *, at: str | None = None) -> Report:
         """Check a version of a table against its contract."""
