@@ -9,13 +9,13 @@ from modelyard.quality.api import CheckKind, Distance, DriftRule
 from modelyard.quality.model.checks import Check
 
 TIMES = ("date", "timestamp")
-_WHOLE = ("int8", "int16", "int32", "int64")
+WHOLE = ("int8", "int16", "int32", "int64")
 FLOATS = ("float32", "float64")
 
 
 def is_number(kind: str) -> bool:
     """True for types with an order of magnitude, times not counted."""
-    return kind in _WHOLE or kind in FLOATS or kind.startswith("decimal")
+    return kind in WHOLE or kind in FLOATS or kind.startswith("decimal")
 
 
 def is_scalar(kind: str) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from modelyard.quality.api import CheckKind, Severity
 from modelyard.quality.model.checks import Check, reason_of
 from modelyard.quality.model.distances import Sketch
-from modelyard.quality.model.suitability import FLOATS
+from modelyard.quality.model.suitability import FLOATS, WHOLE
 from modelyard.quality.store import figures
 from modelyard.quality.store.literals import listed, literal, quoted
 
@@ -47,6 +47,7 @@ class Plan:
         keys: how a sample row is named; by load and place where there are none.
         against_old: True where rows stand beside the new ones.
         sketches: the reference of each drift check, by its name.
+        spans: smallest and largest value of whole numbers that are to be unique, where they lie close together.
     """
 
     rowwise: Sequence[Check]
@@ -57,6 +58,7 @@ class Plan:
     against_old: bool = False
     is_load: bool = False
     sketches: Mapping[str, Sketch] = field(default_factory=dict)
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def files(paths: Sequence[str]) -> str:
@@ -109,6 +111,18 @@ def referred(their: Sequence[str], source: str) -> str:
     chosen = ", ".join(f"{name} AS k{n}" for n, name in enumerate(names))
     whole = " AND ".join(f"{name} IS NOT NULL" for name in names)
     return f"SELECT DISTINCT {chosen} FROM ({source}) WHERE {whole}"
+
+
+def lone_numbers(plan: Plan) -> list[str]:
+    """Columns of whole numbers that are to be unique by themselves."""
+    lone = [check.columns[0] for check in plan.rowwise if check.kind is CheckKind.UNIQUE and len(check.columns) == 1]
+    return [name for name in dict.fromkeys(lone) if plan.types.get(name) in WHOLE]
+
+
+def ends(names: Sequence[str]) -> str:
+    """How many rows there are; of each column the smallest and the largest value, which files know without a scan."""
+    each = ", ".join(f"min({quoted(name)}), max({quoted(name)})" for name in names)
+    return f"SELECT count(*), {each} FROM {NEW}"
 
 
 def counts(plan: Plan) -> str:
@@ -204,8 +218,14 @@ def _repeated(n: int, check: Check, plan: Plan, tables: list[str], joins: list[s
     lone = len(names) == 1 and plan.types.get(check.columns[0], "string") not in ("string", "binary")
     mark = names[0] if lone else f"hash({', '.join(names)})"
     chosen = ", ".join(f"{name} AS u{n}_k{k}" for k, name in enumerate(names))
+    few = ""
+    if len(names) == 1 and (span := plan.spans.get(check.columns[0])) is not None:
+        # a bit for each value there can be: as many bits as values means that none repeats, and nothing is grouped
+        bits = f"bit_count(bitstring_agg({names[0]}, {span[0]}, {span[1]}))"
+        few = f" AND (SELECT {bits} < count({names[0]}) FROM {NEW})"
     tables.append(
-        f"twice_{n} AS MATERIALIZED (SELECT {mark} AS mark FROM {NEW} WHERE {whole} GROUP BY ALL HAVING count(*) > 1)"
+        f"twice_{n} AS MATERIALIZED (SELECT {mark} AS mark FROM {NEW} WHERE {whole}{few} "
+        "GROUP BY ALL HAVING count(*) > 1)"
     )
     place = "_row" if plan.is_load else "struct_pack(l := _load, r := _row)"
     mine = f"{NEW}._row" if plan.is_load else f"struct_pack(l := {NEW}._load, r := {NEW}._row)"
