@@ -25,6 +25,7 @@ NAV: tuple[tuple[str, tuple[Word, ...]], ...] = (
         "Data",
         (
             Word("tables", "Tables", "/tables", "table", "T"),
+            Word("filesets", "File sets", "/filesets", "layers", "I"),
             Word("branches", "Branches", "/branches", "branch", "B"),
             Word("sql", "SQL", "/sql", "code", "S"),
             Word("quality", "Quality", "/quality", "shield", "Q"),
