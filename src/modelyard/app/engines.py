@@ -113,8 +113,12 @@ class Engines:
         """The contents of file sets: beside the objects, apart from what other slices keep there."""
         from modelyard.adapters.objects import open_objects
 
-        address = self.settings.objects.rstrip("/") + "/files" if self.settings.objects else None
-        return open_objects(address or str(self.home / "objects" / "files"), spool=self.home / "run")
+        return open_objects(self.files_address, spool=self.home / "run")
+
+    @property
+    def files_address(self) -> str:
+        """Where the contents of file sets lie."""
+        return f"{(self.settings.objects or str(self.home / 'objects')).rstrip('/')}/files"
 
     @cached_property
     def online(self) -> Online:

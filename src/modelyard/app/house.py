@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from modelyard.adapters.replies import DatabaseReplies
+from modelyard.app.contents import StoredContents
 from modelyard.app.engines import Engines
 from modelyard.app.news import Runner
 from modelyard.app.rooms import Room, every_room
@@ -81,7 +82,8 @@ class House:
         """The typed client of this house, acting as `actor`; by default as its owner."""
         actor = actor or self.owner()
         transport = Embedded(self.guard, self.engines.services, actor)
-        return Yard(transport, close=self.close if closes else None)
+        contents = StoredContents(self.engines.files_address, self.settings.home_path / "run")
+        return Yard(transport, close=self.close if closes else None, contents=contents)
 
     def owner(self) -> Actor:
         """The owner, for whoever may read and write the home's files; made at the first start.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from modelyard.pipelines.api import Pipelines
     from modelyard.quality.api import Quality
     from modelyard.registry.api import Registry
+    from modelyard.sdk.filesets.contents import Contents
     from modelyard.sdk.lake import LakeHandle
     from modelyard.serving.api import Serving
     from modelyard.teamwork.api import Teamwork
@@ -33,8 +34,9 @@ A = TypeVar("A")
 class Yard:
     """A yard, embedded or remote; close it, or use it in a `with`."""
 
-    def __init__(self, transport: Transport, *, close: object = None) -> None:
+    def __init__(self, transport: Transport, *, close: object = None, contents: Contents | None = None) -> None:
         self._transport = transport
+        self._contents = contents
         self._close = close
 
     @cached_property
@@ -63,7 +65,9 @@ class Yard:
         """Tables: loads that lose no row, versions, branches, quarantine, reads at any ref, as any frame."""
         from modelyard.sdk.lake import LakeHandle
 
-        return self.of(LakeHandle)
+        handle = self.of(LakeHandle)
+        handle.take_contents_from(self._contents)
+        return handle
 
     @cached_property
     def pipelines(self) -> Pipelines:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelyard.kernel.operations import Operation
 from modelyard.lake.api import Declared, Lake, Load, Mode, Reading, Version
+from modelyard.sdk.filesets import FileSetHandle
 from modelyard.sdk.frames import Feed, Rows, as_stream
 from modelyard.sdk.proxy import Transport, proxy
 
@@ -25,7 +26,7 @@ _CHUNK = 1 << 20
 _COMPARE = ("diff", "schema_diff")
 
 
-class LakeHandle(Lake):
+class LakeHandle(FileSetHandle):
     """The lake's operations, and more convenient forms of those that move rows."""
 
     _transport: Transport

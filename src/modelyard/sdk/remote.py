@@ -37,6 +37,7 @@ class HttpTransport:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         headers["user-agent"] = "modelyard-sdk"
         self.address = address.rstrip("/")
+        self._token = token
         self._http = httpx2.Client(
             base_url=self.address,
             headers=headers,
@@ -103,6 +104,14 @@ class HttpTransport:
                 yield from answer.iter_bytes()
         except httpx2.TransportError as err:
             raise Unavailable(f"the stream from {self.address} broke off: {err}; ask again") from err
+
+    def renewed(self) -> HttpTransport:
+        """The same yard over connections of its own: for a process that was forked."""
+        return HttpTransport(self.address, self._token)
+
+    def __reduce__(self) -> tuple[type[HttpTransport], tuple[str, str | None]]:
+        """It travels to another process as its address and token."""
+        return HttpTransport, (self.address, self._token)
 
     def close(self) -> None:
         """Close the connections."""

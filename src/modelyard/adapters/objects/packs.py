@@ -126,6 +126,11 @@ class Packs:
                 return pack, *place
         return None
 
+    def among(self, digests: Iterable[str]) -> set[str]:
+        """Those of some digests that packs hold, as they stand now."""
+        packs = list(self._current().values())
+        return {digest for digest in digests if any(pack.find(bytes.fromhex(digest)) for pack in packs)}
+
     def read(self, digest: str, *, start: int = 0, stop: int | None = None) -> tuple[bytes, bool] | None:
         """An object or a part of it, and whether that is the whole; None if no pack holds it."""
         while (found := self.find(digest)) is not None:

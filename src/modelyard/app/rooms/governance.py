@@ -14,6 +14,7 @@ from modelyard.governance.service import (
     Erasing,
     FeatureKeys,
     FeaturesEraser,
+    FilesEraser,
     FoundPredictions,
     GovernanceService,
     KeepsPredictions,
@@ -64,7 +65,9 @@ def _build(engines: Engines) -> GovernanceService:
     tables = LakeEraser(lake, keys)
     erasing = Erasing(
         home=engines.home, secrets=engines.secrets, scrubs=(engines.database.scrub,),
-        participants=(FeaturesEraser(features), PredictionsEraser(lake, keys, late.fold), tables),
+        participants=(
+            FeaturesEraser(features), PredictionsEraser(lake, keys, late.fold), tables, FilesEraser(lake, keys),
+        ),
         namesakes=tables.namesakes,
         elsewhere=_elsewhere(engines),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from modelyard.governance.service.entities import FeatureKeys, FeaturesEraser
 from modelyard.governance.service.erasure import Erasing
+from modelyard.governance.service.files import FilesEraser
 from modelyard.governance.service.governance import GovernanceService
 from modelyard.governance.service.predictions import (
     FoundPredictions,
@@ -18,6 +19,7 @@ __all__ = [
     "Erasing",
     "FeatureKeys",
     "FeaturesEraser",
+    "FilesEraser",
     "FoundPredictions",
     "GovernanceService",
     "KeepsPredictions",

@@ -34,8 +34,15 @@ class FileSetOperations(ABC):
 
     @operation("GET", "/filesets", scope="lake:read")
     @abstractmethod
-    def filesets(self, *, branch: Name | None = None, cursor: str | None = None, limit: Limit = 100) -> Page[FileSet]:
-        """List the file sets of a branch, by name; `main` where it is left out."""
+    def filesets(
+        self, *, branch: Name | None = None, every: bool = False, cursor: str | None = None, limit: Limit = 100
+    ) -> Page[FileSet]:
+        """List the file sets of a branch, by name.
+
+        Args:
+            branch: `main` where it is left out.
+            every: also those that the branch does not show, at the newest version that there is of them anywhere.
+        """
 
     @operation("POST", "/filesets", scope="lake:write", about="fileset:{name}", effect=Effect.WORK)
     @abstractmethod

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from modelyard.lake.api.files import FileFacts
 
+_NOT_IN_TEXT = bytes(byte for byte in range(32) if byte < 9 or (byte > 13 and byte != 27))
 HEAD_BYTES = 256 << 10
 """How many of the first bytes are looked at."""
 
@@ -17,17 +18,21 @@ _ABSURD = 1_000_000  # no side of a picture and no rate of a sound: such a heade
 
 BYTES = "application/octet-stream"
 TEXT = "text/plain"
-_MAGIC: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"), (0, b"\xff\xd8\xff", "image/jpeg"), (0, b"GIF87a", "image/gif"),
-    (0, b"GIF89a", "image/gif"), (8, b"WEBP", "image/webp"), (0, b"BM", "image/bmp"), (0, b"II*\0", "image/tiff"),
-    (0, b"MM\0*", "image/tiff"), (4, b"ftypavif", "image/avif"), (4, b"ftypheic", "image/heic"),
-    (8, b"WAVE", "audio/wav"), (0, b"fLaC", "audio/flac"), (0, b"OggS", "audio/ogg"), (0, b"ID3", "audio/mpeg"),
-    (0, b"\xff\xfb", "audio/mpeg"), (0, b"\xff\xf3", "audio/mpeg"), (4, b"ftypM4A", "audio/mp4"),
-    (4, b"ftyp", "video/mp4"), (0, b"\x1aE\xdf\xa3", "video/webm"), (8, b"AVI ", "video/x-msvideo"),
-    (0, b"%PDF-", "application/pdf"), (0, b"PK\x03\x04", "application/zip"), (0, b"\x1f\x8b", "application/gzip"),
-    (0, b"PAR1", "application/vnd.apache.parquet"), (0, b"\x93NUMPY", "application/x-npy"),
-    (0, b"\x89HDF\r\n\x1a\n", "application/x-hdf5"), (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"), (b"BM", "image/bmp"), (b"II*\0", "image/tiff"), (b"MM\0*", "image/tiff"),
+    (b"fLaC", "audio/flac"), (b"OggS", "audio/ogg"), (b"ID3", "audio/mpeg"), (b"\xff\xfb", "audio/mpeg"),
+    (b"\xff\xf3", "audio/mpeg"), (b"\x1aE\xdf\xa3", "video/webm"), (b"%PDF-", "application/pdf"),
+    (b"PK\x03\x04", "application/zip"), (b"\x1f\x8b", "application/gzip"),
+    (b"PAR1", "application/vnd.apache.parquet"), (b"\x93NUMPY", "application/x-npy"),
+    (b"\x89HDF\r\n\x1a\n", "application/x-hdf5"), (b"SQLite format 3\0", "application/vnd.sqlite3"),
 )  # fmt: skip
+_BY_FIRST = {
+    first: tuple((magic, media) for magic, media in _MAGIC if magic[:1] == first)
+    for first in {magic[:1] for magic, _ in _MAGIC}
+}
+_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
+_BRANDS = {b"avif": "image/avif", b"heic": "image/heic", b"M4A ": "audio/mp4"}
 _TEXTS = {
     "csv": "text/csv", "tsv": "text/tab-separated-values", "json": "application/json",
     "jsonl": "application/x-ndjson", "ndjson": "application/x-ndjson", "md": "text/markdown", "html": "text/html",
@@ -60,11 +65,13 @@ def facts_of(digest: str, size_bytes: int, head: bytes) -> FileFacts:
 
 def media_of(head: bytes) -> str:
     """The media type that bytes show."""
-    for place, magic, media in _MAGIC:
-        if head.startswith(magic, place):
-            if magic == b"BM" and head[6:10] != bytes(4):
-                continue
-            return BYTES if media in ("image/webp", "audio/wav", "video/x-msvideo") and head[:4] != b"RIFF" else media
+    if head[:4] == b"RIFF":
+        return _RIFF.get(head[8:12], BYTES)
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "video/mp4")
+    for magic, media in _BY_FIRST.get(head[:1], ()):
+        if head.startswith(magic) and (magic != b"BM" or head[6:10] == bytes(4)):
+            return media
     return TEXT if head and _is_text(head) else BYTES
 
 

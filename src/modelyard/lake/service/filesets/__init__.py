@@ -43,13 +43,15 @@ class FileSetService(Lake, ABC):
     _desk: Desk
     _adds: Adds
 
-    def filesets(self, *, branch: Name | None = None, cursor: str | None = None, limit: Limit = 100) -> Page[FileSet]:
-        """List the file sets, by name."""
+    def filesets(
+        self, *, branch: Name | None = None, every: bool = False, cursor: str | None = None, limit: Limit = 100
+    ) -> Page[FileSet]:
+        """List the file sets of a branch, by name."""
         from modelyard.lake.service.filesets.rows import fileset_of
 
-        tx = calls.current().tx
+        after = PREFIX + place_of(cursor, "")
         found = catalogue.entries(
-            tx, branch=branch or MAIN, after=PREFIX + place_of(cursor, ""), most=limit + 1
+            calls.current().tx, branch=branch or MAIN, every=every, after=after, most=limit + 1
         )  # fmt: skip
         sets = [fileset_of(entry) for entry in found if is_listing(entry.name)]
         return page_of(sets, limit, lambda each: (each.name,))
@@ -125,7 +127,7 @@ class FileSetService(Lake, ABC):
         branch: Name | None = None,
     ) -> File:  # fmt: skip
         """Add or replace one file."""
-        from modelyard.lake.model.paths import check_path
+        from modelyard.lake.api.paths import check_path
         from modelyard.lake.service.filesets import rows, taking, uploads
         from modelyard.lake.service.filesets.edits import Terms
 

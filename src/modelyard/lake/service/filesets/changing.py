@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.lake.api.files import FilesCommit
+from modelyard.lake.api.paths import shown
 from modelyard.lake.model.filesets import PREFIX, check_shares, split_of
-from modelyard.lake.model.paths import shown
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.filesets.edits import Edit, Terms, carry_out
 from modelyard.lake.service.filesets.rows import Row, beside, entry_of

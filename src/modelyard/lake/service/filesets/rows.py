@@ -14,10 +14,10 @@ from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.refs import ref
 from modelyard.lake.api import Cell, Column
 from modelyard.lake.api.files import File, FileEntry, FileFacts, FileSet
+from modelyard.lake.api.paths import shown
 from modelyard.lake.model.columns import arrow_type
 from modelyard.lake.model.filesets import FACTS, PREFIX, own_columns, table_of
 from modelyard.lake.model.media import named
-from modelyard.lake.model.paths import shown
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.reading import cell
 from modelyard.lake.store import catalogue, filesets

@@ -14,9 +14,9 @@ from modelyard.kernel.errors import InvalidInput, MissingExtra, NotFound, TooLar
 from modelyard.kernel.pages import Page, page_of
 from modelyard.lake.api import LOAD
 from modelyard.lake.api.files import File, FileCounts, Waveform
+from modelyard.lake.api.paths import shown
 from modelyard.lake.model.filesets import PREFIX, own_columns, table_of
 from modelyard.lake.model.media import DRAWN, HEAD_BYTES, wav_form
-from modelyard.lake.model.paths import shown
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.filesets.adds import bringing
 from modelyard.lake.service.filesets.frames import SIZE_BYTES

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from modelyard.kernel.errors import InvalidInput, Malformed, StaleVersion
 from modelyard.lake.api.files import FileEntry, FileFacts, FilesCommit
+from modelyard.lake.api.paths import check_clashes, check_path, clash, folded, shown
 from modelyard.lake.model.filesets import own_columns, table_of
-from modelyard.lake.model.paths import check_clashes, check_path, clash, folded, shown
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.filesets.adds import bringing
 from modelyard.lake.service.filesets.edits import Edit, Terms, carry_out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -12,6 +13,9 @@ LONGEST_PART_BYTES = 250
 _RESERVED = frozenset(
     {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
 )
+_PLAIN_PART = r"[\w\-](?:[\w\-. ]{0,150}[\w\-])?"
+_PLAIN = re.compile(rf"{_PLAIN_PART}(?:/{_PLAIN_PART})*", re.ASCII)
+_DEVICE = re.compile(r"(?:^|/)(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:[./]|$)", re.IGNORECASE)
 _FORBIDDEN = frozenset('\\:*?"<>|')
 
 
@@ -30,6 +34,8 @@ def fault_of(path: str) -> str | None:
     """Why a text is no path of a file; None if it is one."""
     if not path or len(path) > LONGEST_PATH:
         return f"a path has 1 to {LONGEST_PATH:,} characters, this one {len(path):,}"
+    if _PLAIN.fullmatch(path) and not _DEVICE.search(path):
+        return None
     if path.startswith("/") or path.endswith("/"):
         return "a path begins and ends with a name, not with `/`"
     try:
