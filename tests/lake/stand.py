@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -14,6 +14,8 @@ from modelyard.adapters.places.folder import FolderPlace
 from modelyard.lake.api import Holders, Inspector, Lake
 from modelyard.lake.service import LakeService
 from modelyard.lake.service.pushes import PushTerms
+from modelyard.ports.secrets import Secrets
+from modelyard.ports.sinks import Sinks
 from modelyard.testing import Bench
 
 
@@ -24,16 +26,21 @@ def lake_service(
     *,
     holders: Holders | None = None,
     pushes: PushTerms | None = None,
+    sinks: Callable[[], Sinks] | None = None,
+    secrets: Callable[[], Secrets] | None = None,
 ) -> Iterator[LakeService]:
     """The service itself, for slices that stand on it."""
     root = bench.home / "lake"
     queries = DuckQueries(root / "spill")
-    yield LakeService(
+    service = LakeService(
         tables=lambda: DeltaTables(FolderPlace(root / "tables"), bench.home / "run", bench.clock),
         queries=lambda: queries, objects=FolderObjects(bench.home / "objects"), folder=root, inspector=inspector,
         holders=holders, pushes=pushes,
         files=FolderObjects(bench.home / "objects" / "files"),
     )  # fmt: skip
+    if sinks is not None and secrets is not None:
+        service.ship_through(sinks, secrets)
+    yield service
     queries.close()
 
 

@@ -27,6 +27,7 @@ from modelyard.ports.online import Online
 from modelyard.ports.queries import Queries
 from modelyard.ports.queue import Queue
 from modelyard.ports.secrets import Secrets
+from modelyard.ports.sinks import Sinks
 from modelyard.ports.sources import Sources
 from modelyard.ports.tables import Tables
 from modelyard.ports.webhooks import Webhooks
@@ -140,6 +141,13 @@ class Engines:
         from modelyard.adapters.sources import Grounds, KnownSources
 
         return KnownSources(Grounds(folders=self.settings.source_folders, hosts=self.settings.source_hosts))
+
+    @cached_property
+    def sinks(self) -> Sinks:
+        """Other systems that tables are delivered to, on hosts that are listed."""
+        from modelyard.adapters.sinks import KnownSinks
+
+        return KnownSinks(self.settings.sink_hosts)
 
     @cached_property
     def webhooks(self) -> Webhooks:

@@ -47,12 +47,14 @@ def _build(engines: Engines) -> LakeService:
         synced=settings.sync != "normal", fold_s=settings.push_fold_s, fold_bytes=settings.push_fold_mb << 20,
         backlog_bytes=settings.push_backlog_mb << 20,
     )  # fmt: skip
-    return LakeService(
+    service = LakeService(
         tables=lambda: engines.tables, queries=lambda: engines.queries, objects=engines.objects,
         folder=engines.home / "lake", inspector=_LateInspector(engines), holders=_Lineage(engines),
         pushes=pushes,
         files=engines.files,
     )  # fmt: skip
+    service.ship_through(lambda: engines.sinks, lambda: engines.secrets)
+    return service
 
 
 ROOM = Room(

@@ -95,6 +95,17 @@ from modelyard.lake.api.records import (
     Whereabouts,
 )
 from modelyard.lake.api.shaping import ShapingOperations
+from modelyard.lake.api.sinks import (
+    SINK,
+    Delivery,
+    Sink,
+    SinkDeclared,
+    SinkDelivered,
+    SinkId,
+    SinkOperations,
+    SinkRemoved,
+    Way,
+)
 from modelyard.lake.api.upkeep import (
     Compaction,
     Examination,
@@ -117,6 +128,7 @@ __all__ = [
     "QUERY_KEY",
     "READS_KEY",
     "SHAPE",
+    "SINK",
     "AddId",
     "Backlog",
     "Branch",
@@ -138,6 +150,7 @@ __all__ = [
     "CommitId",
     "Compaction",
     "Declared",
+    "Delivery",
     "Difference",
     "Erasure",
     "Examination",
@@ -197,6 +210,12 @@ __all__ = [
     "RunningQuery",
     "SchemaDiff",
     "ShapingOperations",
+    "Sink",
+    "SinkDeclared",
+    "SinkDelivered",
+    "SinkId",
+    "SinkOperations",
+    "SinkRemoved",
     "Sweep",
     "Table",
     "TableCommitted",
@@ -213,5 +232,6 @@ __all__ = [
     "Version",
     "VersionsExpired",
     "Waveform",
+    "Way",
     "Whereabouts",
 ]

@@ -35,6 +35,7 @@ from modelyard.lake.api.records import (
     Whereabouts,
 )
 from modelyard.lake.api.shaping import ShapingOperations
+from modelyard.lake.api.sinks import SinkOperations
 from modelyard.lake.api.upkeep import UpkeepOperations
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -50,6 +51,7 @@ class Lake(
     FileSetOperations,
     QuarantineOperations,
     ProfileOperations,
+    SinkOperations,
     ABC,
 ):
     """Tables on Delta Lake: loaded without losing a row, versioned, readable at any ref."""

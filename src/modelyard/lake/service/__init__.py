@@ -43,6 +43,7 @@ from modelyard.lake.service.filesets.adds import Adds
 from modelyard.lake.service.pushes import PushService, PushTerms
 from modelyard.lake.service.quarantinework import QuarantineWork
 from modelyard.lake.service.shaping import TableShaping
+from modelyard.lake.service.shipping import SinkService
 from modelyard.lake.service.tablework import TableWork
 from modelyard.lake.service.tidying import UpkeepService
 from modelyard.lake.store import branches, catalogue, loads
@@ -60,6 +61,7 @@ class LakeService(
     UpkeepService,
     PushService,
     FileSetService,
+    SinkService,
     Lake,
 ):
     """Tables on Delta Lake.

@@ -6,5 +6,6 @@ from modelyard.lake.store.filesets import THUMBNAILS, UPLOADS
 from modelyard.lake.store.loads import LOADS
 from modelyard.lake.store.pushes import PUSHES
 from modelyard.lake.store.retention import RETENTION
+from modelyard.lake.store.sinks import SINKS
 
-MIGRATIONS = (CATALOGUE, LOADS, BRANCHES, RETENTION, PUSHES, UPLOADS, THUMBNAILS)
+MIGRATIONS = (CATALOGUE, LOADS, BRANCHES, RETENTION, PUSHES, UPLOADS, THUMBNAILS, SINKS)

@@ -1,0 +1,131 @@
+"""Deliveries: what changed in a table since its sink's position, brought there, then noted.
+
+The other side is written first and the position moves after it, so a crash between the two repeats the delivery; the
+sink's own note, or writing by key, makes the repetition come to the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from modelyard.kernel.errors import Conflict, InvalidInput, NotFound
+from modelyard.kernel.refs import ref
+from modelyard.lake.api import LOAD, Delivery, Sink, SinkDelivered, Way
+from modelyard.lake.model.columns import arrow_schema
+from modelyard.lake.service import differences, reading
+from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.store import catalogue, sinks
+from modelyard.ports import calls
+from modelyard.ports import sinks as port
+from modelyard.ports.queries import Session
+from modelyard.ports.sinks import Parcel, Target
+
+_PUTS, _GONE = "puts", "gone"
+
+
+def deliver(desk: Desk, sink: Sink, opened: Callable[[], Target]) -> Delivery:
+    """Carry out a delivery; see `Lake.deliver`."""
+    call = calls.current()
+    began = call.clock.monotonic()
+    entry = resolve(sink.table, None)
+    if entry.version < sink.position:
+        raise Conflict(f"table {sink.table} was made anew since; declare the sink again: yard lake declare-sink")
+    written, removed, arrived = 0, 0, True
+    if entry.version > sink.position:
+        with desk.bench(LOAD.new(call.clock)) as folder:
+            _spool(desk, sink, entry, folder / "feed")
+            with desk.queries().session() as session:
+                written, removed = (_laid(session, folder, name, *each) for name, each in _wanted(sink, entry).items())
+            arrived = _hand_over(sink, entry, folder, opened)
+    done = Delivery(
+        sink=sink.name, table=sink.table, since=sink.position, version=entry.version, written=written,
+        removed=removed, arrived=arrived, at_ms=call.now_ms, took_ms=int((call.clock.monotonic() - began) * 1000),
+    )  # fmt: skip
+    if entry.version > sink.position:
+        call.unit(partial(_note, sink, done))
+    return done
+
+
+def _note(sink: Sink, done: Delivery) -> None:
+    call = calls.current()
+    if not sinks.delivered(call.tx, sink.id, done):
+        raise Conflict(f"another delivery of sink {sink.name} was quicker, or it was declared anew; deliver again")
+    call.emit(
+        SinkDelivered(
+            sink=done.sink, table=done.table, since=done.since, version=done.version, written=done.written,
+            removed=done.removed,
+        ),
+        reads=(ref("table", done.table, done.version),), writes=(ref("sink", done.sink, done.version),),
+    )  # fmt: skip
+
+
+def _spool(desk: Desk, sink: Sink, entry: catalogue.Entry, path: Path) -> None:
+    """Lay down what is to be delivered: the feed since the position, or all rows where each delivery is whole."""
+    content: Iterable[bytes]
+    if sink.way is Way.OVERWRITE:
+        content = reading.stream(desk, entry, columns=(), where=None, limit=None, provenance=False)
+    else:
+        try:
+            steps = differences.steps(entry, sink.position)
+        except NotFound as err:
+            raise Conflict(f"version {sink.position} of {sink.table} was let go; declare the sink again") from err
+        content = differences.changes(desk, entry, steps, ())
+    with path.open("wb") as file:
+        for chunk in content:
+            file.write(chunk)
+
+
+def _wanted(sink: Sink, entry: catalogue.Entry) -> dict[str, tuple[str, pa.Schema]]:
+    """What is taken out of the feed: the rows to write, and the keys of those to remove, each by a query."""
+    schema = arrow_schema(entry.columns, provenance=False)
+    keys = entry.keys if sink.way is Way.MERGE else ()
+    puts = sinks.whole(schema.names) if sink.way is Way.OVERWRITE else sinks.puts(schema.names, keys)
+    keyed = pa.schema([schema.field(key) for key in keys])
+    return {_PUTS: (puts, schema), _GONE: (sinks.gone(keys) if keys else "", keyed)}
+
+
+def _laid(session: Session, folder: Path, name: str, query: str, schema: pa.Schema) -> int:
+    """Lay the answer of a query over the feed down as a file; its rows."""
+    rows = 0
+    with pa.OSFile(str(folder / name), "wb") as made, pa.ipc.new_stream(made, schema) as writer:
+        if query:
+            with pa.OSFile(str(folder / "feed")) as file, pa.ipc.open_stream(file) as feed:
+                session.offer("feed", feed)
+                for batch in session.reader(query):
+                    writer.write_batch(batch.cast(schema))
+                    rows += batch.num_rows
+    return rows
+
+
+def _hand_over(sink: Sink, entry: catalogue.Entry, folder: Path, opened: Callable[[], Target]) -> bool:
+    def reader(name: str) -> pa.RecordBatchReader:
+        return pa.ipc.open_stream(pa.memory_map(str(folder / name)))
+
+    target = opened()
+    try:
+        return target.take(
+            Parcel(
+                sink=sink.id, upto=entry.version, target=sink.target, way=port.Way(sink.way.value),
+                keys=tuple(entry.keys) if sink.way is Way.MERGE else (),
+                schema=arrow_schema(entry.columns, provenance=False), types=[column.type for column in entry.columns],
+                puts=lambda: reader(_PUTS), gone=lambda: reader(_GONE),
+            )
+        )  # fmt: skip
+    finally:
+        target.close()
+
+
+def check_table(sink: Sink) -> None:
+    """Refuse a sink that its table cannot feed.
+
+    Raises:
+        NotFound: no such table.
+        InvalidInput: it has no keys to merge by.
+    """
+    entry = resolve(sink.table, None)
+    if sink.way is Way.MERGE and not entry.keys:
+        raise InvalidInput(f"table {sink.table} has no keys to merge by; append or overwrite, or declare keys")
