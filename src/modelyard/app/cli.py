@@ -35,6 +35,10 @@ SLICES: dict[str, tuple[str, str]] = {
     "teamwork": ("Teamwork", "Comments on anything."),
 }
 """Each slice: the name of its interface, and what its commands are about."""
+SHORT: dict[str, tuple[str, str]] = {
+    "sql": ("lake", "Ask one SELECT over the lake's tables: yard lake sql."),
+}
+"""Commands of slices that need no naming of the slice, and what each does."""
 
 
 def _call(op: Operation, arguments: dict[str, Any]) -> Any:
@@ -75,17 +79,23 @@ def everywhere(*, hidden: bool = True) -> list[click.Option]:
     ]
 
 
+def _group(name: str) -> DerivedGroup:
+    return DerivedGroup(name, SLICES[name][1], lambda: (_api(name),), _call, everywhere)
+
+
 class _Main(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The house's commands first, then the slices in the order of the lifecycle."""
-        return [*super().list_commands(ctx), *SLICES]
+        return [*super().list_commands(ctx), *SHORT, *SLICES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A command of the house, or the group of a slice."""
         own = super().get_command(ctx, cmd_name)
+        if own is None and cmd_name in SHORT:
+            return _group(SHORT[cmd_name][0]).get_command(ctx, cmd_name)
         if own is not None or cmd_name not in SLICES:
             return own
-        return DerivedGroup(cmd_name, SLICES[cmd_name][1], lambda: (_api(cmd_name),), _call, everywhere)
+        return _group(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
         """Two lists: the yard itself, and what is in it."""
@@ -93,7 +103,7 @@ class _Main(click.Group):
         with formatter.section("The yard"):
             formatter.write_dl([(n, c.get_short_help_str(limit=70)) for n, c in own])
         with formatter.section("What is in it"):
-            formatter.write_dl([(n, text) for n, (_, text) in SLICES.items()])
+            formatter.write_dl([(n, text) for n, (_, text) in (SHORT | SLICES).items()])
 
 
 _HELP = """Modelyard: the whole ML lifecycle in one command.

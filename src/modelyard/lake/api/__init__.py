@@ -13,6 +13,7 @@ from modelyard.lake.api.changes import (
     RowFate,
     SchemaDiff,
 )
+from modelyard.lake.api.derivation import ColumnLineage, ColumnOrigin, ColumnSource, DerivationOperations
 from modelyard.lake.api.files import (
     ADD,
     AddId,
@@ -146,11 +147,15 @@ __all__ = [
     "ColumnChange",
     "ColumnComparison",
     "ColumnFate",
+    "ColumnLineage",
+    "ColumnOrigin",
     "ColumnProfile",
+    "ColumnSource",
     "CommitId",
     "Compaction",
     "Declared",
     "Delivery",
+    "DerivationOperations",
     "Difference",
     "Erasure",
     "Examination",

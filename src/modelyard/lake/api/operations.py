@@ -11,6 +11,7 @@ from modelyard.kernel.pages import Limit, Page
 from modelyard.kernel.refs import Name
 from modelyard.lake.api.branches import BranchOperations
 from modelyard.lake.api.changes import ChangeOperations
+from modelyard.lake.api.derivation import DerivationOperations
 from modelyard.lake.api.filesets import FileSetOperations
 from modelyard.lake.api.profiles import ProfileOperations
 from modelyard.lake.api.pushes import PushOperations
@@ -44,6 +45,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 class Lake(
     ChangeOperations,
     QueryOperations,
+    DerivationOperations,
     ShapingOperations,
     BranchOperations,
     UpkeepOperations,

@@ -184,6 +184,8 @@ def check_declared(declared: Declared) -> None:
     for column in declared.columns:
         if column.name.lower() in seen:
             raise InvalidInput(f"column {column.name!r} is declared twice; letter case does not tell columns apart")
+        if column.name != column.name.strip():
+            raise InvalidInput(f"{column.name!r} begins or ends with a space; no source could name it")
         if column.name in RESERVED:
             raise InvalidInput(f"{column.name!r} is the lake's own column; call it something else")
         if (digits := decimal_parts(column.type)) is not None and not (0 < digits[0] <= 38 and digits[1] <= digits[0]):

@@ -25,11 +25,11 @@ from modelyard.lake.api import (
     TableDropped,
     Version,
 )
-from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN, arrow_schema, schema_hash
+from modelyard.lake.model.columns import arrow_schema, schema_hash
 from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.desk import Desk
-from modelyard.lake.store import branches, catalogue, descent, manifests, merging
+from modelyard.lake.store import branches, catalogue, descent, manifests
 from modelyard.ports import calls
 from modelyard.ports.tables import DataFile
 
@@ -199,7 +199,14 @@ def _step(desk: Desk, change: Change, before: Standing, *, number: int) -> Step:
     kept = before.files
     added = [file for file, _ in change.added]
     if change.mode is Mode.MERGE and before.entry is not None and (added or change.leaving is not None):
-        kept = _without_replaced(desk, change, before, number=number)
+        if change.folder is None:
+            raise Internal("a merge needs a folder to rewrite files in")
+        from modelyard.lake.service.replacing import Incoming, without_replaced
+
+        kept = without_replaced(
+            desk, before.entry, before.files, Incoming(added, change.leaving), folder=change.folder,
+            stem=f"{change.load}-m{number}",
+        )  # fmt: skip
     return Step(
         table=change.table, before=before, files=added if change.mode is Mode.OVERWRITE else [*kept, *added],
         columns=change.columns, operation=change.operation, added=sum(file.rows for file in added), keys=change.keys,
@@ -296,38 +303,6 @@ def _add_table(step: Step) -> None:
         )  # fmt: skip
     except AlreadyExists as err:
         raise StaleVersion(f"table {step.table} was made by another machine meanwhile; look again and repeat") from err
-
-
-def _without_replaced(desk: Desk, change: Change, before: Standing, *, number: int) -> tuple[DataFile, ...]:
-    """The table's files without the rows that new ones replace; files that lose rows are rewritten under new names."""
-    import pyarrow.parquet as pq
-
-    from modelyard.lake.service.datafiles import describe
-
-    tables = desk.tables()
-    if change.folder is None or before.entry is None:
-        raise Internal("a merge needs a table, and a folder to rewrite files in")
-    keys = before.entry.keys
-    new = [tables.uri(change.table, file.path) for file, _ in change.added]
-    if change.leaving is not None:
-        new = [str(change.leaving)]
-    kept: list[DataFile] = []
-    open_ = [c.name for c in change.columns if c.classification is None] + [LOAD_COLUMN, ROW_COLUMN]
-    with desk.queries().session() as session:
-        for place, file in enumerate(before.files):
-            uri = tables.uri(change.table, file.path)
-            replaced = int(session.rows(merging.replaced(uri, new, keys))[0][0] or 0)
-            if replaced == 0:
-                kept.append(file)
-            elif replaced < file.rows:
-                name = f"{change.load}-m{number}n{place}.parquet"
-                fresh = change.folder / name
-                with pq.ParquetWriter(fresh, pq.read_schema(uri), compression="zstd", write_statistics=open_) as writer:
-                    for batch in session.reader(merging.remaining(uri, new, keys)):
-                        writer.write_batch(batch.cast(writer.schema))
-                kept.append(describe(fresh, name, file.part))
-                tables.publish(change.table, name, fresh)
-    return tuple(kept)
 
 
 def _check_keys(step: Step) -> None:

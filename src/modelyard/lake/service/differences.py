@@ -129,6 +129,8 @@ def changes(
         target: whose columns the rows have.
     """
     wanted = [c for c in target.columns if c.name in set(chosen(target, columns))]
+    if taken := {CHANGE, VERSION} & {c.name.lower() for c in wanted}:
+        raise InvalidInput(f"a column is called {min(taken)}, as the feed's own; leave it out of `columns`")
     schema = arrow_schema(wanted, provenance=False)
     schema = schema.append(pa.field(CHANGE, pa.string())).append(pa.field(VERSION, pa.int64()))
     queries = [(pair_of(desk, old, new, target, wanted), new.version) for old, new in pairwise(steps)]

@@ -181,7 +181,7 @@ def _met(scene: Scene, condition: str) -> dict[str, int]:
     """How many rows of each file meet a condition."""
     by_uri = {scene.desk.tables().uri(scene.entry.location, file.path): file.path for file in scene.files}
     with scene.desk.queries().confined(views={}, extra=scene.uris, timeout_s=TIMEOUT_S) as session:
-        found = session.rows(reshaping.meeting(scene.uris, condition))
+        found = session.rows(reshaping.meeting(scene.uris, scene.entry.columns, condition))
     return {by_uri[str(uri)]: int(n or 0) for uri, n in found if str(uri) in by_uri}
 
 

@@ -6,12 +6,24 @@ from collections.abc import Iterator
 
 from modelyard.kernel.pages import Limit
 from modelyard.kernel.refs import Name
-from modelyard.lake.api import ChangeOperations, Difference, QueryOperations, QueryPlan, RunningQuery, SchemaDiff
+from modelyard.lake.api import (
+    ChangeOperations,
+    ColumnLineage,
+    Declared,
+    DerivationOperations,
+    Difference,
+    Mode,
+    QueryOperations,
+    QueryPlan,
+    RunningQuery,
+    SchemaDiff,
+    Version,
+)
 from modelyard.lake.service.board import Board
 from modelyard.lake.service.desk import Desk, resolve
 
 
-class TableWork(ChangeOperations, QueryOperations):
+class TableWork(ChangeOperations, QueryOperations, DerivationOperations):
     """What the lake does with versions that stand."""
 
     _desk: Desk
@@ -62,3 +74,30 @@ class TableWork(ChangeOperations, QueryOperations):
     def cancel_query(self, query: Name) -> RunningQuery:
         """End a query that runs."""
         return self._board.cancel(query)
+
+    def create_as(
+        self,
+        name: Name,
+        query: str,
+        *,
+        mode: Mode = Mode.CREATE,
+        schema: Declared | None = None,
+        at: str | None = None,
+        run: str | None = None,
+        message: str = "",
+        branch: Name | None = None,
+    ) -> Version:
+        """Make a table of what a SELECT gives."""
+        from modelyard.lake.service import derivation
+        from modelyard.lake.service.queries import Terms
+
+        order = derivation.order_of(name, mode=mode, declared=schema, run=run, message=message, branch=branch)
+        return derivation.create_as(
+            self._desk, self._board, query, Terms(at=at or branch, timeout_s=600.0), order
+        )  # fmt: skip
+
+    def column_lineage(self, name: Name, *, at: str | None = None) -> ColumnLineage:
+        """Show which stored columns each column of a version was made from."""
+        from modelyard.lake.service import derivation
+
+        return derivation.column_lineage(resolve(name, at))

@@ -37,7 +37,7 @@ from modelyard.lake.service.commits import Change, commit, may_write
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.reshaping import Order, Outcome, Scene, one_expression, reshape, spared, without
 from modelyard.lake.service.sources import Source, open_source
-from modelyard.lake.store import casts, catalogue, reshaping
+from modelyard.lake.store import casts, catalogue, merging, reshaping
 from modelyard.ports import calls
 
 _HEAD_BYTES = 64
@@ -93,10 +93,10 @@ def delete_keys(desk: Desk, order: Order, content: Iterable[bytes]) -> Version:
             return Outcome(scene.entry.columns, scene.files)
         by_uri = {desk.tables().uri(scene.entry.location, f.path): f.path for f in scene.files}
         with desk.queries().session() as session:
-            found = session.rows(reshaping.keyed(scene.uris, keys, str(file)))
+            found = session.rows(reshaping.keyed(scene.uris, scene.entry.columns, keys, [str(file)]))
         met = {by_uri[str(uri)]: int(n or 0) for uri, n in found if str(uri) in by_uri}
         return spared(
-            scene, met, lambda uris: reshaping.unkeyed_rest(uris, scene.entry.columns, keys, str(file)), extra=[file]
+            scene, met, lambda uris: merging.remaining(uris, scene.entry.columns, [str(file)], keys), extra=[file]
         )
 
     return reshape(desk, order, work)

@@ -65,6 +65,7 @@ commits = sa.table("lake_commit", *map(sa.column, ("seq", *_COMMIT)))
 versions = sa.table("lake_version", *map(sa.column, (*_VERSION, "expired_ms")))
 heads = sa.table("lake_head", *map(sa.column, ("branch", "table_name", "version")))
 tags = sa.table("lake_tag", *map(sa.column, ("table_name", "tag", "version")))
+lineages = sa.table("lake_lineage", sa.column("table_name"))
 profiles = sa.table("lake_profile", *map(sa.column, ("table_name", "version", "body")))
 
 
@@ -220,7 +221,7 @@ _DROPS = tuple(
     Statement(sa.delete(table).where(column == sa.bindparam("name")))
     for table, column in (
         (profiles, profiles.c.table_name), (tags, tags.c.table_name), (heads, heads.c.table_name),
-        (manifests, manifests.c.table_name),
+        (manifests, manifests.c.table_name), (lineages, lineages.c.table_name),
         (versions, versions.c.table_name), (tables, tables.c.name),
     )
 )  # fmt: skip

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelyard.lake.model.columns import ROW_COLUMN
+from modelyard.lake.api import Column
+from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN
 from modelyard.lake.store.casts import quoted, scan
+from modelyard.lake.store.scans import source
 
 
 def unfit(files: Sequence[str], keys: Sequence[str]) -> str:
@@ -25,11 +27,10 @@ def same_key(keys: Sequence[str]) -> str:
     return " AND ".join(f"old.{quoted(key)} = new.{quoted(key)}" for key in keys)
 
 
-def replaced(file: str, new: Sequence[str], keys: Sequence[str]) -> str:
-    """How many rows of a file a new row replaces."""
-    return f"SELECT count(*) FROM {scan([file])} old SEMI JOIN {scan(new)} new ON {same_key(keys)}"
-
-
-def remaining(file: str, new: Sequence[str], keys: Sequence[str]) -> str:
-    """The rows of a file that no new row replaces."""
-    return f"SELECT old.* FROM {scan([file])} old ANTI JOIN {scan(new)} new ON {same_key(keys)}"
+def remaining(files: Sequence[str], columns: Sequence[Column], new: Sequence[str], keys: Sequence[str]) -> str:
+    """The rows of some files that no new row replaces."""
+    names = ", ".join(f"old.{quoted(c.name)}" for c in columns)
+    return (
+        f"SELECT {names}, old.{LOAD_COLUMN}, old.{ROW_COLUMN} FROM {source(files, columns)} old "
+        f"ANTI JOIN {scan(new)} new ON {same_key(keys)}"
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from modelyard.lake.api import Column
 from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN, sql_type
-from modelyard.lake.store.casts import literal, quoted
+from modelyard.lake.store.casts import literal, quoted, scan
 from modelyard.lake.store.merging import same_key
 from modelyard.lake.store.scans import source
 
@@ -19,11 +19,12 @@ def alone(condition: str) -> tuple[str, str]:
     return f"SELECT 1 WHERE\n{condition}\n", f"SELECT (\n{condition}\n)"
 
 
-def meeting(paths: Sequence[str], condition: str) -> str:
+def meeting(paths: Sequence[str], columns: Sequence[Column], condition: str) -> str:
     """For each file that holds rows that meet a condition: the file, and how many."""
     listed = ", ".join(map(literal, paths))
+    file = _free([c.name for c in columns])
     return (
-        f"SELECT {FILE}, count(*) FROM read_parquet([{listed}], union_by_name = true, filename = {literal(FILE)}) "
+        f"SELECT {file}, count(*) FROM read_parquet([{listed}], union_by_name = true, filename = {literal(file)}) "
         f"WHERE (\n{condition}\n) GROUP BY ALL"
     )
 
@@ -92,22 +93,24 @@ def ordered(query: str, by: Sequence[str]) -> str:
     return f"SELECT * FROM ({query}) ORDER BY {order}"
 
 
-def keyed(paths: Sequence[str], keys: Sequence[str], given: str) -> str:
-    """For each file that holds rows of some keys: the file, and how many. `given` is a file of keys."""
+def keyed(paths: Sequence[str], columns: Sequence[Column], keys: Sequence[str], given: Sequence[str]) -> str:
+    """For each file that holds rows of some keys: the file, and how many. `given` are files of keys."""
     listed = ", ".join(map(literal, paths))
+    chosen = ", ".join(quoted(key) for key in keys)
+    file = _free([c.name for c in columns])
+    scanned = f"read_parquet([{listed}], union_by_name = true, filename = {literal(file)})"
     return (
-        f"SELECT old.{FILE}, count(*) FROM read_parquet([{listed}], union_by_name = true, filename = {literal(FILE)}) "
-        f"old SEMI JOIN read_parquet({literal(given)}) new ON {same_key(keys)} GROUP BY ALL"
+        f"SELECT old.{file}, count(*) FROM (SELECT {chosen}, {file} FROM {scanned}) old "
+        f"SEMI JOIN {scan(given)} new ON {same_key(keys)} GROUP BY ALL"
     )
 
 
-def unkeyed_rest(paths: Sequence[str], columns: Sequence[Column], keys: Sequence[str], given: str) -> str:
-    """The rows of some files whose key is not among the given ones."""
-    names = ", ".join(f"old.{quoted(c.name)}" for c in columns)
-    return (
-        f"SELECT {names}, old.{LOAD_COLUMN}, old.{ROW_COLUMN} FROM {source(paths, columns)} old "
-        f"ANTI JOIN read_parquet({literal(given)}) new ON {same_key(keys)}"
-    )
+def _free(names: Sequence[str]) -> str:
+    """A name that no column has."""
+    found = FILE
+    while found in {name.lower() for name in names}:
+        found += "_"
+    return found
 
 
 def _all(paths: Sequence[str], columns: Sequence[Column], names: Sequence[str]) -> str:

@@ -1,0 +1,81 @@
+"""Merging: an old row goes where a new one has its key, and only files that hold such rows are written anew.
+
+In a partitioned table whose key holds the partition columns, files of partitions that no new row belongs to are passed
+over unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelyard.lake.model.columns import partitions
+from modelyard.lake.service.datafiles import FileWriter, describe
+from modelyard.lake.service.desk import Desk
+from modelyard.lake.store import catalogue, merging, reshaping
+from modelyard.ports.queries import Session
+from modelyard.ports.tables import DataFile
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What a merge brings: the files of its rows, in place; and Parquet of the keys that leave, where not theirs do."""
+
+    added: Sequence[DataFile]
+    leaving: Path | None = None
+
+
+def without_replaced(
+    desk: Desk, entry: catalogue.Entry, files: Sequence[DataFile], incoming: Incoming, *, folder: Path, stem: str
+) -> tuple[DataFile, ...]:
+    """A table's files without the rows that new ones replace; what is written anew is in place already.
+
+    Args:
+        stem: begins the names of files that are written anew.
+    """
+    tables = desk.tables()
+    new = [tables.uri(entry.location, file.path) for file in incoming.added]
+    if incoming.leaving is not None:
+        new = [str(incoming.leaving)]
+    touched = _touchable(entry, files, incoming)
+    if not touched:
+        return tuple(files)
+    by_uri = {tables.uri(entry.location, file.path): file.path for file in touched}
+    kept: list[DataFile] = []
+    with desk.queries().session() as session:
+        uris = desk.located(entry, list(by_uri.values()))
+        query = reshaping.keyed(uris, entry.columns, entry.keys, new)
+        met = {by_uri[str(uri)]: int(n or 0) for uri, n in session.rows(query) if str(uri) in by_uri}
+        for place, file in enumerate(files):
+            replaced = met.get(file.path, 0)
+            if replaced == 0:
+                kept.append(file)
+            elif replaced < file.rows:
+                left = merging.remaining(desk.located(entry, [file.path]), entry.columns, new, entry.keys)
+                name, path = f"{stem}n{place}.parquet", _written(session, left, entry, file, folder / f"{stem}n{place}")
+                kept.append(describe(path, name, file.part))
+                tables.publish(entry.location, name, path)
+    return tuple(kept)
+
+
+def _touchable(
+    entry: catalogue.Entry, files: Sequence[DataFile], incoming: Incoming
+) -> list[DataFile]:  # fmt: skip
+    """The files that may hold rows of the new ones' keys."""
+    by = partitions(entry.columns)
+    if not by or not set(by) <= set(entry.keys) or incoming.leaving is not None:
+        return list(files)
+    parts = [file.part for file in incoming.added]
+    return [file for file in files if file.part in parts]
+
+
+def _written(session: Session, query: str, entry: catalogue.Entry, file: DataFile, stem: Path) -> Path:
+    """What is left of a file."""
+    writer = FileWriter(stem, entry.columns, most_rows=file.rows)
+    try:
+        for batch in session.reader(query):
+            writer.write(batch)
+    finally:
+        writer.close()
+    return writer.paths[0]
