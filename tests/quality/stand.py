@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from modelyard.adapters.duck import DuckQueries
-from modelyard.lake.api import Inspection, Lake
+from modelyard.lake.api import Audited, Inspection, Lake, TableFiles
 from modelyard.lake.api import Verdict as LoadVerdict
 from modelyard.quality.api import Quality
 from modelyard.quality.service import QualityService
@@ -22,6 +22,10 @@ class LateInspector:
 
     def inspect(self, about: Inspection) -> LoadVerdict:
         return LoadVerdict() if self.service is None else self.service.inspect(about)
+
+    def audit(self, about: TableFiles, *, at: str | None) -> Audited:
+        assert self.service is not None
+        return self.service.audit(about, at=at)
 
 
 @dataclass(frozen=True)

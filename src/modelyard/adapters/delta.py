@@ -216,7 +216,7 @@ class DeltaTables:
         if size is None or size == file.size_bytes:
             return file
         rows = pq.read_metadata(self._place.local(location, file.path, size_bytes=size)).num_rows
-        return structs.replace(file, rows=rows, size_bytes=size, stats=json.dumps({"numRecords": rows}))
+        return structs.replace(file, rows=rows, size_bytes=size, stats=json.dumps({"numRecords": rows}), part=file.part)
 
     def expel(self, location: str, paths: Collection[str]) -> int:
         """Remove files that no wanted version refers to."""

@@ -10,11 +10,12 @@ are imported when a frame of theirs is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelyard.kernel.operations import Operation
-from modelyard.lake.api import Declared, Lake, Load, Mode, Reading, Version
+from modelyard.lake.api import Declared, Lake, Load, Mode, Reading, Resolve, Version
 from modelyard.sdk.filesets import FileSetHandle
 from modelyard.sdk.frames import Feed, Rows, as_stream
 from modelyard.sdk.proxy import Transport, proxy
@@ -142,6 +143,37 @@ class LakeHandle(FileSetHandle):
     def on(self, branch: str) -> LakeHandle:
         """The same lake, every verb bound to an open branch: what writes goes there, what reads starts there."""
         return proxy(LakeHandle, BranchTransport(self._transport, branch))
+
+    @contextmanager
+    def branch(
+        self,
+        name: str,
+        *,
+        source: str = "main",
+        into: str = "main",
+        resolve: Resolve | None = None,
+        message: str = "",
+    ) -> Iterator[LakeHandle]:
+        """Write, audit, publish: a new branch to work on, published whole when the block ends without an error.
+
+            with yard.lake.branch("load-2026-11") as b:
+                b.load_file("trips", "trips.csv")
+                b.load_file("zones", "zones.csv")
+
+        Every changed table is checked against its contract first. Where one breaks it, where rows are in conflict, or
+        where the block raises, the branch stays open with all that was written, and nobody else sees any of it.
+
+        Args:
+            source: what it starts from: a branch, or a tag of the lake.
+            into: where it is published.
+
+        Raises:
+            GateClosed: a contract does not hold; the detail names the branch and the report.
+            Conflict: both sides changed a row differently, and `resolve` does not say whose counts.
+        """
+        self.create_branch(name, source=source, description=message)
+        yield self.on(name)
+        self.publish(name, into=into, resolve=resolve, message=message)
 
     @property
     def _plain(self) -> Lake:

@@ -9,7 +9,7 @@ from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
 from modelyard.governance.api import Governance
 from modelyard.kernel.refs import Ref, parts
-from modelyard.lake.api import Inspection, Inspector, Lake, Verdict
+from modelyard.lake.api import Audited, Auditor, Inspection, Inspector, Lake, TableFiles, Verdict
 from modelyard.lake.reactions import duties, reactions, recover
 from modelyard.lake.service import LakeService
 from modelyard.lake.service.pushes import PushTerms
@@ -25,6 +25,12 @@ class _LateInspector:
     def inspect(self, about: Inspection) -> Verdict:
         keeper = self.engines.services.get("quality")
         return keeper.inspect(about) if isinstance(keeper, Inspector) else Verdict()
+
+    def audit(self, about: TableFiles, *, at: str | None) -> Audited:
+        keeper = self.engines.services.get("quality")
+        if isinstance(keeper, Auditor):
+            return keeper.audit(about, at=at)
+        return Audited(table=about.table, version=about.ref, report=None, holds=True)
 
 
 @dataclass(frozen=True, slots=True)

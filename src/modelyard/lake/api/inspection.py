@@ -11,7 +11,8 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from modelyard.lake.api.records import Column, LoadId, QuarantinedRow
+from modelyard.lake.api.publishing import Audited
+from modelyard.lake.api.records import Column, LoadId, QuarantinedRow, TableFiles
 
 
 class Inspection(Struct, frozen=True, kw_only=True):
@@ -58,6 +59,20 @@ class Inspector(Protocol):
 
     def inspect(self, about: Inspection) -> Verdict:
         """Judge; runs inside the load's call, outside of its transaction."""
+        ...
+
+
+@runtime_checkable
+class Auditor(Protocol):
+    """Judges versions before they are published; an inspector may be one as well."""
+
+    def audit(self, about: TableFiles, *, at: str | None) -> Audited:
+        """Say whether a version that is to be published holds what its table promises; the report is kept.
+
+        Args:
+            about: the version as it would be; its files need not be in the table yet.
+            at: the branch whose other tables it is seen with; None for `main`.
+        """
         ...
 
 

@@ -14,6 +14,7 @@ from modelyard.lake.api.changes import ChangeOperations
 from modelyard.lake.api.derivation import DerivationOperations
 from modelyard.lake.api.filesets import FileSetOperations
 from modelyard.lake.api.profiles import ProfileOperations
+from modelyard.lake.api.publishing import PublishOperations
 from modelyard.lake.api.pushes import PushOperations
 from modelyard.lake.api.quarantine import QuarantineOperations
 from modelyard.lake.api.queries import QueryOperations
@@ -48,6 +49,7 @@ class Lake(
     DerivationOperations,
     ShapingOperations,
     BranchOperations,
+    PublishOperations,
     UpkeepOperations,
     PushOperations,
     FileSetOperations,

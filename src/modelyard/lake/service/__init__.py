@@ -40,6 +40,7 @@ from modelyard.lake.service.branches import BranchService
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.filesets import FileSetService, plain_tables
 from modelyard.lake.service.filesets.adds import Adds
+from modelyard.lake.service.publishing import PublishService
 from modelyard.lake.service.pushes import PushService, PushTerms
 from modelyard.lake.service.quarantinework import QuarantineWork
 from modelyard.lake.service.shaping import TableShaping
@@ -58,6 +59,7 @@ class LakeService(
     TableWork,
     QuarantineWork,
     BranchService,
+    PublishService,
     UpkeepService,
     PushService,
     FileSetService,

@@ -8,7 +8,7 @@ from modelyard.kernel.refs import Name, ref
 from modelyard.lake.api import Branch, BranchMade, BranchOperations, BranchState
 from modelyard.lake.model.moments import MAIN, check_name
 from modelyard.lake.service.desk import Desk
-from modelyard.lake.store import branches, catalogue
+from modelyard.lake.store import branches, catalogue, labels
 from modelyard.ports import calls
 
 
@@ -23,11 +23,16 @@ class BranchService(BranchOperations):
         check_name(name, "branch")
         if branches.is_open(call.tx, name):
             raise AlreadyExists(f"there is a branch {name}; discard it, or choose another name")
-        if catalogue.is_tag(call.tx, name):
+        if catalogue.is_tag(call.tx, name) or labels.get(call.tx, name) is not None:
             raise AlreadyExists(f"{name} is a tag; a branch cannot have its name")
-        branches.opened(call.tx, source)
+        label = labels.get(call.tx, source)
+        if label is None:
+            branches.opened(call.tx, source)
         branches.add(call.tx, name, source=source, description=description, author=call.actor.id, at_ms=call.now_ms)
-        branches.copy_heads(call.tx, name, source=source)
+        if label is None:
+            branches.copy_heads(call.tx, name, source=source)
+        else:
+            branches.show(call.tx, name, label.tables)
         call.emit(BranchMade(branch=name, source=source), writes=(ref("branch", name),))
         return branches.opened(call.tx, name)
 

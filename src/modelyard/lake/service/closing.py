@@ -13,7 +13,7 @@ from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.quarantine import kept
 from modelyard.lake.service.upkeep import unreferred
-from modelyard.lake.store import branches, catalogue, descent, loads
+from modelyard.lake.store import branches, catalogue, descent, labels, loads
 from modelyard.ports import calls
 
 
@@ -68,7 +68,12 @@ def unreachable(table: str) -> list[int]:
     tx = calls.current().tx
     edges = descent.edges(tx, table)
     on_main = descent.versions_on(tx, table, MAIN)
-    waiting = [*on_main, *map(abs, branches.every_head(tx, table)), *descent.tagged_versions(tx, table)]
+    waiting = [
+        *on_main,
+        *map(abs, branches.every_head(tx, table)),
+        *descent.tagged_versions(tx, table),
+        *labels.labelled(tx, table),
+    ]
     reached: set[int] = set()
     while waiting:
         version = waiting.pop()

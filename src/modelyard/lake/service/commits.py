@@ -114,7 +114,7 @@ class About:
 
     Attributes:
         direct: True if it is refused by a protected branch.
-        beside: further rows to write in the same transaction; gets the version of each table.
+        beside: further rows to write in the same transaction; gets the commit and the version of each table.
     """
 
     branch: str
@@ -122,7 +122,7 @@ class About:
     run: str | None = None
     reads: tuple[Ref, ...] = ()
     direct: bool = True
-    beside: Callable[[Mapping[str, int]], None] = field(default=lambda _: None)
+    beside: Callable[[CommitId, Mapping[str, int]], None] = field(default=lambda *_: None)
 
 
 def commit(desk: Desk, change: Change) -> Version:
@@ -137,7 +137,7 @@ def commit(desk: Desk, change: Change) -> Version:
     moved = False
     about = About(
         branch=change.branch, message=change.message, run=change.run, reads=change.reads,
-        beside=lambda versions: change.beside(versions[change.table]),
+        beside=lambda _, versions: change.beside(versions[change.table]),
     )  # fmt: skip
     with tables.locked(change.table):
         for attempt in range(_ATTEMPTS):
@@ -240,7 +240,7 @@ def carry_out(desk: Desk, about: About, steps: Sequence[Step]) -> tuple[Version,
         )  # fmt: skip
         for step, record in made:
             _move(about, step, record)
-        about.beside({record.table: record.version for _, record in made})
+        about.beside(commit_id, {record.table: record.version for _, record in made})
 
     call.unit(publish)
     return tuple(record for step, record in made if step.files is not None)

@@ -14,7 +14,7 @@ from modelyard.kernel.errors import Gone, Internal, NotFound
 from modelyard.lake.api import Holders, Inspector, LoadId
 from modelyard.lake.model.columns import is_uneven
 from modelyard.lake.model.moments import MAIN, parse_at
-from modelyard.lake.store import branches, catalogue, manifests
+from modelyard.lake.store import branches, catalogue, labels, manifests
 from modelyard.ports import calls
 from modelyard.ports.objects import Objects
 from modelyard.ports.queries import Queries
@@ -80,7 +80,7 @@ class Desk:
     def files(self, entry: catalogue.Entry) -> tuple[DataFile, ...]:
         """The data files of a table's version, in order of path; a branch's own are named by their manifest."""
         if entry.listed:
-            listed = manifests.get(calls.current().tx, entry.name, entry.version)
+            listed = _manifest(entry)
             self.tables().learn(entry.location, listed)
             return listed
         return self.tables().files(entry.location, entry.version)
@@ -99,6 +99,15 @@ class Desk:
         return [str(shape(self.staging.parent / "shapes", entry.columns)), *found]
 
 
+def _manifest(entry: catalogue.Entry) -> tuple[DataFile, ...]:
+    """From this call's snapshot, or, where the version is younger than that, as the writer sees it."""
+    call = calls.current()
+    try:
+        return manifests.get(call.tx, entry.name, entry.version)
+    except NotFound:
+        return call.unit(lambda: manifests.get(calls.current().tx, entry.name, entry.version))
+
+
 def _is_dead(folder: Path) -> bool:
     try:
         with (folder / _ALIVE).open("r") as alive:
@@ -111,7 +120,7 @@ def _is_dead(folder: Path) -> bool:
 
 
 def resolve(name: str, at: str | None, *, branch: str | None = None) -> catalogue.Entry:
-    """The table at what stands behind its `@`: a version, a moment of `main`, a tag of the table, or a branch.
+    """The table at what stands behind its `@`: a version, a moment of `main`, a tag, or a branch.
 
     Args:
         branch: the branch whose newest version is meant where `at` says nothing; `main` where it is left out.
@@ -130,6 +139,8 @@ def resolve(name: str, at: str | None, *, branch: str | None = None) -> catalogu
         version = catalogue.version_before(tx, name, wanted.moment_ms)
     elif wanted.name is not None:
         version = catalogue.tagged(tx, name, wanted.name)
+        if version is None and (label := labels.get(tx, wanted.name)) is not None:
+            version = label.tables.get(name)
         if version is None and branches.is_open(tx, wanted.name):
             shown, at = wanted.name, None
     if at not in (None, "", MAIN) and version is None:

@@ -155,7 +155,7 @@ def reshape(desk: Desk, order: Order, work: Callable[[Scene], Outcome]) -> Versi
 def _about(order: Order) -> About:
     return About(
         branch=order.branch, message=order.message or order.operation, run=order.run, reads=order.reads,
-        beside=lambda versions: order.beside(versions[order.table]),
+        beside=lambda _commit, versions: order.beside(versions[order.table]),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from modelyard.lake.model.moments import MAIN
 from modelyard.lake.model.retention import due, earliest_fork, kept
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.upkeep import unreferred
-from modelyard.lake.store import branches, manifests, retention
+from modelyard.lake.store import branches, labels, manifests, retention
 from modelyard.ports import calls
 
 
@@ -46,12 +46,21 @@ def _chosen(desk: Desk, name: str) -> tuple[list[int], dict[int, str]]:
     shown = branches.holders(tx, name)
     since = earliest_fork(retention.parents(tx, name), {b: v for b, v in shown.items() if b != MAIN})
     heads = {version: branch for branch, version in shown.items()}
-    held = kept(wanted, heads=heads, tags=retention.tagged(tx, name), since=since)
+    held = kept(wanted, heads=heads, tags=_tags(name), since=since)
     if desk.holders is not None:
         for version in wanted:
             if version not in held and (by := desk.holders.holders(ref("table", name, version))):
                 held[version] = f"{by[0]} was made from it"
     return wanted, held
+
+
+def _tags(name: str) -> dict[int, str]:
+    """Versions that a tag of the table or of the lake names."""
+    tx = calls.current().tx
+    whole = {
+        label.tables[name]: label.tag for label in labels.listed(tx, after="", most=1_000_000) if name in label.tables
+    }
+    return {**whole, **retention.tagged(tx, name)}
 
 
 def _let_go(name: str, going: tuple[int, ...]) -> None:

@@ -3,10 +3,11 @@
 from modelyard.lake.store.branches import BRANCHES
 from modelyard.lake.store.catalogue import CATALOGUE
 from modelyard.lake.store.filesets import THUMBNAILS, UPLOADS
+from modelyard.lake.store.labels import LABELS
 from modelyard.lake.store.lineages import LINEAGES
 from modelyard.lake.store.loads import LOADS
 from modelyard.lake.store.pushes import PUSHES
 from modelyard.lake.store.retention import RETENTION
 from modelyard.lake.store.sinks import SINKS
 
-MIGRATIONS = (CATALOGUE, LOADS, BRANCHES, RETENTION, PUSHES, UPLOADS, THUMBNAILS, SINKS, LINEAGES)
+MIGRATIONS = (CATALOGUE, LOADS, BRANCHES, RETENTION, PUSHES, UPLOADS, THUMBNAILS, SINKS, LINEAGES, LABELS)

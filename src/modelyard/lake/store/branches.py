@@ -6,6 +6,8 @@ says at which version; so a merge can tell a table that was dropped from one tha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 
 from modelyard.kernel.errors import Conflict, NotFound
@@ -85,6 +87,7 @@ _ADD = Statement(
         **{n: sa.bindparam(n) for n in ("name", "source", "source_seq", "description", "author", "at_ms")},
     )
 )  # fmt: skip
+_SHOW = Statement(sa.insert(heads).values(**{n: sa.bindparam(n) for n in ("branch", "table_name", "version")}))
 _COPY = Statement(
     sa.insert(heads).from_select(
         ["branch", "table_name", "version"],
@@ -180,6 +183,11 @@ def add(tx: Transaction, name: str, *, source: str, description: str, author: Ac
 def copy_heads(tx: Transaction, name: str, *, source: str) -> None:
     """Let a branch show what another shows."""
     tx.run(_COPY, {"fresh": name, "source": source})
+
+
+def show(tx: Transaction, name: str, tables: Mapping[str, int]) -> None:
+    """Let a new branch show some versions, as far as they still are there."""
+    tx.many(_SHOW, [{"branch": name, "table_name": table, "version": version} for table, version in tables.items()])
 
 
 def protect(tx: Transaction, name: str, *, protected: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from modelyard.kernel.errors import NotFound
 from modelyard.kernel.pages import Limit, Page, page_of, place_of
 from modelyard.kernel.refs import Name, ref
-from modelyard.lake.api import Files, HeldRows, Inspection, Lake
+from modelyard.lake.api import Audited, Files, HeldRows, Inspection, Lake, TableFiles
 from modelyard.lake.api import Verdict as LoadVerdict
 from modelyard.ports import calls
 from modelyard.ports.queries import Queries
@@ -22,8 +22,10 @@ from modelyard.quality.api import (
     Report,
     ReportId,
     TextForm,
+    Verdict,
 )
 from modelyard.quality.model.suggestion import suggest
+from modelyard.quality.model.verdicts import broke, said
 from modelyard.quality.store import contracts, reports, sketches
 
 
@@ -166,6 +168,20 @@ class QualityService(Quality):
         from modelyard.quality.service import inspection
 
         return inspection.inspect(self._queries(), declared, about, lake=self._lake, files=self._files)
+
+    def audit(self, about: TableFiles, *, at: str | None) -> Audited:
+        """Say whether a version that is to be published holds what its table promises."""
+        declared = contracts.newest(calls.current().tx, about.table)
+        if declared is None:
+            return Audited(table=about.table, version=about.ref, report=None, holds=True)
+        from modelyard.quality.service import inspection
+
+        made = inspection.check(self._queries(), declared, about, lake=self._lake, files=self._files, at=at)
+        failures = tuple(said(result) for result in made.results if broke(result))
+        holds = made.verdict in (Verdict.PASSED, Verdict.WARNED)
+        return Audited(
+            table=about.table, version=about.ref, report=ref("report", made.id), holds=holds, failures=failures
+        )
 
     def forget_values(self, table: str) -> None:
         """Remove what came from a table's rows: samples of its reports, and sketches."""

@@ -98,14 +98,17 @@ class Surroundings:
         return (compiled.referred(their, files), *paths), ""
 
     def rows_before(self, version: int | None) -> int | None:
-        """Rows of the version before `version`, or of the newest one; None if there is none."""
-        if version is None:
-            try:
-                return self._lake.table(self._table, at=self._at).rows
-            except NotFound:
+        """Rows of the version that `version` was made from, or of the newest one; None if there is none."""
+        at = self._at
+        if version is not None:
+            page = self._lake.history(self._table, every=True, cursor=encode_cursor(version + 1), limit=1)
+            if not page.items or page.items[0].parent is None:
                 return None
-        page = self._lake.history(self._table, cursor=encode_cursor(version), limit=1)
-        return page.items[0].rows if page.items else None
+            at = str(page.items[0].parent)
+        try:
+            return self._lake.table(self._table, at=at).rows
+        except NotFound:
+            return None
 
     def sketch(self, queries: Queries, column: str, at: str, *, hidden: bool) -> Sketch:
         """A column at a reference version, in bins; kept, unless its values must not be.
