@@ -11,8 +11,11 @@ from modelyard.adapters.delta import DeltaTables
 from modelyard.adapters.duck import DuckQueries
 from modelyard.adapters.objects.folder import FolderObjects
 from modelyard.adapters.places.folder import FolderPlace
+from modelyard.adapters.secrets import open_secrets
+from modelyard.adapters.sources import Grounds, KnownSources
 from modelyard.lake.api import Holders, Inspector, Lake
 from modelyard.lake.service import LakeService
+from modelyard.lake.service.desk import Outside
 from modelyard.lake.service.pushes import PushTerms
 from modelyard.ports.secrets import Secrets
 from modelyard.ports.sinks import Sinks
@@ -28,9 +31,11 @@ def lake_service(
     pushes: PushTerms | None = None,
     sinks: Callable[[], Sinks] | None = None,
     secrets: Callable[[], Secrets] | None = None,
+    grounds: Grounds | None = None,
 ) -> Iterator[LakeService]:
     """The service itself, for slices that stand on it."""
     root = bench.home / "lake"
+    known, sealed = KnownSources(grounds or Grounds()), open_secrets(bench.home / "state")
     queries = DuckQueries(root / "spill")
     service = LakeService(
         tables=lambda: DeltaTables(FolderPlace(root / "tables"), bench.home / "run", bench.clock),
@@ -40,7 +45,7 @@ def lake_service(
     )  # fmt: skip
     if sinks is not None and secrets is not None:
         service.ship_through(sinks, secrets)
-    yield service
+    yield service.reaching(Outside(sources=lambda: known, secrets=lambda: sealed))
     queries.close()
 
 

@@ -17,6 +17,7 @@ from modelyard.app import housekeeping
 from modelyard.app.session import session
 from modelyard.edges.cli.derived import DerivedGroup
 from modelyard.edges.cli.output import fail
+from modelyard.edges.cli.pulling import pull_command
 from modelyard.kernel.errors import YardError
 from modelyard.kernel.operations import Operation
 from modelyard.kernel.version import VERSION
@@ -95,7 +96,12 @@ class _Main(click.Group):
             return _group(SHORT[cmd_name][0]).get_command(ctx, cmd_name)
         if own is not None or cmd_name not in SLICES:
             return own
-        return _group(cmd_name)
+        group = _group(cmd_name)
+        if cmd_name == "lake":
+            pull = pull_command(lambda: session().yard.lake)
+            pull.params += everywhere()
+            group.add_command(pull)
+        return group
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
         """Two lists: the yard itself, and what is in it."""

@@ -27,8 +27,13 @@ class Adapter(NamedTuple):
 
 _SQL = Adapter("sql", "sql")
 _REDIS = Adapter("redis", "redis")
+_BUCKET = Adapter("buckets", "s3")
+_WEB = Adapter("web", "lake")
 
 ADAPTERS: dict[str, Adapter] = {
+    "file": Adapter("folders", "lake"),
+    **dict.fromkeys(("http", "https"), _WEB),
+    **dict.fromkeys(("s3", "gs", "az"), _BUCKET),
     **dict.fromkeys(("postgresql", "postgres", "sqlite", "mysql", "snowflake", "bigquery"), _SQL),
     **dict.fromkeys(("redis", "rediss", "redis+unix"), _REDIS),
     "kafka": Adapter("kafka", "kafka"),

@@ -12,6 +12,7 @@ from modelyard.kernel.refs import Ref, parts
 from modelyard.lake.api import Audited, Auditor, Inspection, Inspector, Lake, TableFiles, Verdict
 from modelyard.lake.reactions import duties, reactions, recover
 from modelyard.lake.service import LakeService
+from modelyard.lake.service.desk import Outside
 from modelyard.lake.service.pushes import PushTerms
 from modelyard.lake.store import MIGRATIONS
 
@@ -60,7 +61,7 @@ def _build(engines: Engines) -> LakeService:
         files=engines.files,
     )  # fmt: skip
     service.ship_through(lambda: engines.sinks, lambda: engines.secrets)
-    return service
+    return service.reaching(Outside(sources=lambda: engines.sources, secrets=lambda: engines.secrets))
 
 
 ROOM = Room(

@@ -5,12 +5,14 @@ A required argument is positional, the others are options; what an upload sends 
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, cast
 
 import click
 import msgspec
@@ -68,6 +70,7 @@ def command(op: Operation, call: Caller, beside: Options = tuple) -> click.Comma
     params += [option for option in beside() if not taken.intersection(option.opts)]
 
     def run(*, as_json: bool, output: str | None = None, **given: Any) -> None:
+        given |= {name: _asked(name) for name in op.private if given.get(name) == "-"}
         arguments = {p.name: _value(p, given[p.name]) for p in op.parameters if given.get(p.name) is not None}
         if op.content is not None and any(p.name == "source" and p.name not in arguments for p in op.parameters):
             arguments["source"] = Path(given[op.content].name).name
@@ -81,6 +84,14 @@ def command(op: Operation, call: Caller, beside: Options = tuple) -> click.Comma
         _show(op, result, Output(as_json=as_json), output)
 
     return click.Command(op.command_name, params=params, callback=run, help=_help(op), short_help=op.summary)
+
+
+def _asked(name: str) -> str:
+    """What must not stand in a shell's history: asked for without showing it, or read from a pipe."""
+    if sys.stdin.isatty():
+        found: str = click.prompt(name, hide_input=True)
+        return found
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 def _help(op: Operation) -> str:
@@ -171,8 +182,22 @@ def _value(p: Parameter, given: Any) -> Any:
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
-        yield chunk
+    """The file's bytes, with a bar while they go where standard error is a terminal."""
+    if not sys.stderr.isatty():
+        while chunk := file.read(_CHUNK):
+            yield chunk
+        return
+    from rich.console import Console
+    from rich.progress import wrap_file
+
+    state = os.fstat(file.fileno())
+    total = state.st_size if stat.S_ISREG(state.st_mode) else 0
+    console = Console(stderr=True)
+    with wrap_file(
+        cast("BinaryIO", file), total=total, description=Path(file.name).name, console=console, transient=True
+    ) as watched:
+        while chunk := watched.read(_CHUNK):
+            yield chunk
 
 
 def _show(op: Operation, result: Any, out: Output, file: str | None) -> None:

@@ -38,6 +38,7 @@ from modelyard.lake.api.records import (
 )
 from modelyard.lake.api.shaping import ShapingOperations
 from modelyard.lake.api.sinks import SinkOperations
+from modelyard.lake.api.sources import SourceOperations
 from modelyard.lake.api.upkeep import UpkeepOperations
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -56,6 +57,7 @@ class Lake(
     QuarantineOperations,
     ProfileOperations,
     SinkOperations,
+    SourceOperations,
     ABC,
 ):
     """Tables on Delta Lake: loaded without losing a row, versioned, readable at any ref."""

@@ -86,6 +86,7 @@ class Format(StrEnum):
     JSON_LINES = "jsonl"
     PARQUET = "parquet"
     ARROW = "arrow"
+    EXCEL = "excel"
 
 
 class Table(Struct, frozen=True, kw_only=True):
@@ -155,7 +156,7 @@ class LoadState(StrEnum):
 class Load(Struct, frozen=True, kw_only=True):
     """One ingestion: from which bytes, into which version, and where each of its rows went.
 
-    `rows_in == rows_loaded + rows_quarantined` holds for every load.
+    `rows_in == rows_loaded + rows_quarantined + rows_unchanged` holds for every load.
 
     Attributes:
         source: the name the caller gave, e.g. the file name.
@@ -166,6 +167,9 @@ class Load(Struct, frozen=True, kw_only=True):
         notes: what a person should know: renamed columns, warnings of the contract.
         replays: the load whose quarantined rows were loaded again.
         branch: the branch it went to.
+        origin: the declared source that it was pulled from; empty if it was sent.
+        rows_unchanged: of a pull, rows that were in the table already.
+        position_before, position_after: how far the source was read.
     """
 
     id: LoadId
@@ -189,6 +193,10 @@ class Load(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     replays: LoadId | None = None
     branch: str = "main"
+    origin: str = ""
+    rows_unchanged: int = 0
+    position_before: str = ""
+    position_after: str = ""
 
 
 class RowState(StrEnum):
@@ -208,6 +216,7 @@ class QuarantinedRow(Struct, frozen=True, kw_only=True):
         raw: the row as text of its format; bytes that are not UTF-8 are written as `\xNN`.
         note: why it was dropped, or the load that took it.
         by, at_ms: who said so, and when.
+        position: where the row lies in the system it was pulled from, where that is more than its place.
     """
 
     load: LoadId
@@ -220,6 +229,7 @@ class QuarantinedRow(Struct, frozen=True, kw_only=True):
     note: str = ""
     by: ActorId | None = None
     at_ms: int | None = None
+    position: str = ""
 
 
 class Mend(Struct, frozen=True, kw_only=True):
@@ -363,6 +373,7 @@ class Reading(Struct, frozen=True, kw_only=True):
         header: whether the first record names the columns.
         encoding: `utf-8`, `utf-16`, `latin-1`, ...
         null: the unquoted text that stands for no value, beside the empty one.
+        sheet: of a spreadsheet; the first where it is left out.
     """
 
     format: Format | None = None
@@ -370,6 +381,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     header: bool | None = None
     encoding: str | None = None
     null: tuple[str, ...] = ()
+    sheet: str | None = None
 
 
 SHAPE = ".shape"

@@ -45,6 +45,7 @@ from modelyard.lake.service.pushes import PushService, PushTerms
 from modelyard.lake.service.quarantinework import QuarantineWork
 from modelyard.lake.service.shaping import TableShaping
 from modelyard.lake.service.shipping import SinkService
+from modelyard.lake.service.sourcing import SourcingService
 from modelyard.lake.service.tablework import TableWork
 from modelyard.lake.service.tidying import UpkeepService
 from modelyard.lake.store import branches, catalogue, loads
@@ -64,6 +65,7 @@ class LakeService(
     PushService,
     FileSetService,
     SinkService,
+    SourcingService,
     Lake,
 ):
     """Tables on Delta Lake.

@@ -43,6 +43,7 @@ class Change:
     Attributes:
         added: new data files and where they lie now.
         folder: where files that a merge rewrites are made.
+        gone: Parquet of keys whose rows a merge removes.
         beside: further rows to write in the same transaction, once the version is known.
         branch: the branch that is to show it.
         leaving: Parquet of the keys whose rows a merge removes; where None, those of the added rows.
@@ -61,6 +62,7 @@ class Change:
     reads: tuple[Ref, ...] = ()
     load: LoadId | None = None
     folder: Path | None = None
+    gone: Path | None = None
     beside: Callable[[int], None] = field(default=lambda _: None)
     branch: str = MAIN
     leaving: Path | None = None
@@ -198,13 +200,13 @@ def _check(change: Change, head: catalogue.Entry | None) -> None:
 def _step(desk: Desk, change: Change, before: Standing, *, number: int) -> Step:
     kept = before.files
     added = [file for file, _ in change.added]
-    if change.mode is Mode.MERGE and before.entry is not None and (added or change.leaving is not None):
+    if change.mode is Mode.MERGE and before.entry is not None and (added or change.leaving or change.gone):
         if change.folder is None:
             raise Internal("a merge needs a folder to rewrite files in")
         from modelyard.lake.service.replacing import Incoming, without_replaced
 
         kept = without_replaced(
-            desk, before.entry, before.files, Incoming(added, change.leaving), folder=change.folder,
+            desk, before.entry, before.files, Incoming(added, change.leaving, change.gone), folder=change.folder,
             stem=f"{change.load}-m{number}",
         )  # fmt: skip
     return Step(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from modelyard.kernel.clock import from_ms
-from modelyard.kernel.errors import Gone, Internal, NotFound
+from modelyard.kernel.errors import Gone, Internal, NotFound, Unavailable
 from modelyard.lake.api import Holders, Inspector, LoadId
 from modelyard.lake.model.columns import is_uneven
 from modelyard.lake.model.moments import MAIN, parse_at
@@ -18,9 +20,24 @@ from modelyard.lake.store import branches, catalogue, labels, manifests
 from modelyard.ports import calls
 from modelyard.ports.objects import Objects
 from modelyard.ports.queries import Queries
+from modelyard.ports.secrets import Secrets
+from modelyard.ports.sources import Sources
 from modelyard.ports.tables import DataFile, Tables
 
 _ALIVE = "alive"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def _nowhere() -> NoReturn:
+    raise Unavailable("this yard was opened without sources; open it through the app")
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """How other systems are reached: what opens them, and the secrets that they ask of the yard."""
+
+    sources: Callable[[], Sources] = _nowhere
+    secrets: Callable[[], Secrets] = _nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +49,7 @@ class Desk:
         staging: holds a folder for each job that is under way.
         vault: holds the quarantined rows, one Parquet file a load.
         kept: the contents of file sets, and nothing else: what no file set refers to there is nobody's.
+        outside: how other systems are reached.
     """
 
     tables: Callable[[], Tables]
@@ -42,6 +60,7 @@ class Desk:
     inspector: Inspector | None = None
     holders: Holders | None = None
     kept: Objects | None = None
+    outside: Outside = field(default_factory=Outside)
 
     def contents(self) -> Objects:
         """Where the contents of file sets lie."""
@@ -58,6 +77,12 @@ class Desk:
             fcntl.flock(alive, fcntl.LOCK_EX)
             try:
                 yield folder
+            except OSError as err:
+                if err.errno in _FULL:
+                    raise Unavailable(
+                        "the disk of this yard is full; nothing was taken. Free space, then repeat"
+                    ) from err
+                raise
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 

@@ -175,7 +175,7 @@ def _place_of(told: Mapping[bytes, bytes], column: str) -> int | None:
 def _names(raw: str, form: Format, where: tuple[int | None, str], values: set[str], anywhere: re.Pattern[str]) -> bool:
     """True if a refused row names the subject: in its column if the text has one, else anywhere in it."""
     place, delimiter = where
-    if form is Format.CSV and place is not None:
+    if form in (Format.CSV, Format.EXCEL) and place is not None:
         try:
             fields = split_record(raw, delimiter)
         except InvalidInput:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -32,8 +32,30 @@ from modelyard.ports.tables import DataFile
 _FLUSH_ROWS = 5_000
 _TIMEOUT_S = 600.0
 _RECENT = 4
-VAULT = pa.schema([("row", pa.int64()), ("raw", pa.string()), ("reasons", pa.list_(pa.string()))])
+VAULT = pa.schema(
+    [("row", pa.int64()), ("raw", pa.string()), ("reasons", pa.list_(pa.string())), ("position", pa.string())]
+)
 Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How rows that come are told from those that are there.
+
+    Attributes:
+        keys: the key by which rows will replace others; a row whose key is not whole or not its own is refused.
+        there: files of the rows that are there.
+        drops: True to leave out rows that are there already, whole and equal.
+        window: where there are no keys, the column from whose least new value on whole rows are compared; as many
+            equal rows are left out as are there.
+        removes: True to find the keys that are there and do not come.
+    """
+
+    keys: Sequence[str] = ()
+    there: Sequence[str] = ()
+    drops: bool = False
+    window: str = ""
+    removes: bool = False
 
 
 @dataclass(slots=True)
@@ -41,6 +63,10 @@ class Intake:
     """What became of a source's rows.
 
     Attributes:
+        rows_unchanged: left out, because they are in the table already.
+        gone: Parquet of the keys that do not come any more; None where there are none. `rows_gone` of them.
+        keeps_gone: True where rows were refused, so that nobody knows which keys do not come.
+        compared: True if the table was looked at, so that the load fits no other version of it.
         files: data files with their local paths, not yet in the table.
         quarantine: Parquet of the refused rows; None if none was refused.
         samples: some refusals in words.
@@ -49,30 +75,57 @@ class Intake:
     rows_in: int = 0
     rows_loaded: int = 0
     rows_quarantined: int = 0
+    rows_unchanged: int = 0
+    rows_gone: int = 0
+    gone: Path | None = None
+    keeps_gone: bool = False
+    compared: bool = False
     files: list[tuple[DataFile, Path]] = field(default_factory=list)
     quarantine: Path | None = None
     verdict: Verdict = field(default_factory=Verdict)
     samples: list[str] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
 
+    @property
+    def brings_nothing(self) -> bool:
+        """True if all that came was there already."""
+        return not (self.rows_loaded or self.rows_quarantined or self.rows_gone or self.verdict.blocks)
+
 
 def take_in(
     desk: Desk, source: Source, *, table: str, load: LoadId, columns: Sequence[Column], existing: Sequence[str],
-    folder: Path, merge_by: Sequence[str] = (),
+    folder: Path,
 ) -> Intake:  # fmt: skip
-    """Turn a source into data files and a quarantine file in `folder`, which is named by the load to be recorded.
+    """Turn a source into data files and a quarantine file, as `taking_in` does."""
+    work = taking_in(desk, source, table=table, load=load, columns=columns, existing=existing, folder=folder)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            found: Intake = end.value
+            return found
+
+
+def taking_in(
+    desk: Desk, source: Source, *, table: str, load: LoadId, columns: Sequence[Column], existing: Sequence[str],
+    folder: Path, compare: Comparison = Comparison(),
+) -> Generator[int, None, Intake]:  # fmt: skip
+    """Turn a source into data files and a quarantine file in `folder`; tells how many rows were converted so far.
 
     Args:
         existing: Parquet files of the rows that will stay beside the new ones.
-        merge_by: the key by which rows will replace others; a row whose key is not whole or not its own is refused.
 
     Raises:
         InvalidInput: the source cannot be read as rows; nothing is taken.
     """
     done = Intake()
     vault = _Vault(folder / "quarantine.parquet", source)
-    bad, files = _convert(desk, source, vault, load=load, columns=columns, folder=folder)
+    bad, files = yield from _convert(desk, source, vault, load=load, columns=columns, folder=folder)
     done.rows_in = source.rows
+    if compare.drops:
+        files = _tell_apart(
+            desk, done, files, columns=columns, compare=compare, whole=not (bad.size or vault.rows), folder=folder
+        )
     if desk.inspector is not None:
         rejects = folder / "rejects.parquet"
         done.verdict = desk.inspector.inspect(
@@ -86,9 +139,9 @@ def take_in(
         reasons = _reasons(folder / "rejects.parquet")
     if files and not done.verdict.blocks:
         _hold_checks(desk, [str(path) for path in files], columns, reasons)
-    if merge_by and files and not done.verdict.blocks:
+    if compare.keys and files and not done.verdict.blocks:
         with desk.queries().session() as session:
-            for place, reason in session.rows(merging.unfit([str(path) for path in files], merge_by)):
+            for place, reason in session.rows(merging.unfit([str(path) for path in files], compare.keys)):
                 reasons.setdefault(int(place or 0), []).append(str(reason))
     if reasons:
         files = _without(files, np.array(sorted(reasons), np.int64), columns, folder)
@@ -102,10 +155,10 @@ def take_in(
     done.rows_quarantined = vault.close()
     done.quarantine = vault.path if vault.rows else None
     done.samples, done.refused = vault.samples, vault.places
-    if done.rows_in != done.rows_loaded + done.rows_quarantined:
+    if done.rows_in != done.rows_loaded + done.rows_quarantined + done.rows_unchanged:
         raise Internal(
-            f"load {load}: of {done.rows_in} rows read, {done.rows_loaded} were taken and {done.rows_quarantined} "
-            "quarantined; nothing was loaded"
+            f"load {load}: of {done.rows_in} rows read, {done.rows_loaded} were taken, {done.rows_quarantined} "
+            f"quarantined and {done.rows_unchanged} known; nothing was loaded"
         )
     return done
 
@@ -140,9 +193,36 @@ def _described(
     return writer.described(load)
 
 
+def _tell_apart(
+    desk: Desk, done: Intake, files: list[Path], *, columns: Sequence[Column], compare: Comparison, whole: bool,
+    folder: Path,
+) -> list[Path]:  # fmt: skip
+    """Leave out what is in the table already; find the keys that do not come any more.
+
+    Args:
+        whole: False where a row was refused: it may have had any key, so none is taken for gone.
+    """
+    done.compared = True
+    new, names = [str(path) for path in files], [c.name for c in columns]
+    with desk.queries().session() as session:
+        if compare.removes and whole:
+            done.gone, done.rows_gone = _gone(session, folder, new, compare)
+        elif compare.removes:
+            done.keeps_gone = True
+        if not (files and compare.there):
+            return files
+        if compare.keys:
+            query = merging.unchanged(new, compare.there, names, compare.keys)
+        else:
+            query = merging.repeated(new, compare.there, names, compare.window)
+        known = np.array([int(row[0] or 0) for row in session.rows(query)], np.int64)
+    done.rows_unchanged = known.size
+    return _without(files, np.sort(known), columns, folder) if known.size else files
+
+
 def _convert(
     desk: Desk, source: Source, vault: _Vault, *, load: LoadId, columns: Sequence[Column], folder: Path
-) -> tuple[Places, list[Path]]:
+) -> Generator[int, None, tuple[Places, list[Path]]]:
     """First pass: typed rows into files, what a cast refuses into the vault; the places of rows it could not find."""
     bad: list[Places] = []
     writer = FileWriter(folder / "data", columns)
@@ -172,6 +252,7 @@ def _convert(
                     bad.append(picking.pick(list(recent), places, {}))
                     good = good.filter(_inverse(wrong))
                 writer.write(good)
+                yield source.rows
     except YardError as err:
         raise (failure[0] if failure else err) from err
     finally:
@@ -184,6 +265,17 @@ def _flow_schema(source: Source) -> pa.Schema:
     columns = [Column(name=name, type=kind or "string") for name, kind in source.types.items()]
     fields = list(arrow_schema(columns, provenance=False))
     return pa.schema([*fields, pa.field(ROW_COLUMN, pa.int64())])
+
+
+def _gone(session: Session, folder: Path, new: Sequence[str], compare: Comparison) -> tuple[Path | None, int]:
+    """The keys that are there and do not come, in a file; and how many."""
+    path, rows = folder / "gone.parquet", 0
+    reader = session.reader(merging.gone(new, compare.there, compare.keys))
+    with pq.ParquetWriter(path, reader.schema) as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return (path if rows else None), rows
 
 
 def _inverse(mask: pa.BooleanArray) -> pa.BooleanArray:
@@ -203,7 +295,7 @@ def _reasons(rejects: Path) -> dict[int, list[str]]:
 
 def _without(files: list[Path], rejected: Places, columns: Sequence[Column], folder: Path) -> list[Path]:
     """The files without the rejected rows; the old ones are removed."""
-    writer = FileWriter(folder / "kept", columns)
+    writer = FileWriter(folder / f"kept-{files[0].stem}", columns)
     for path in files:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches():
@@ -235,7 +327,7 @@ class _Picking:
             for row, raw in zip(chosen.to_pylist(), self._source.raw(chosen), strict=True):
                 place = row[ROW_COLUMN]
                 failed = [_why(c, row.get(c.name)) for c in self._named if flags[place][c.name]]
-                self._vault.put(place, raw, failed + reasons.get(place, []))
+                self._vault.put(place, raw, failed + reasons.get(place, []), self._source.position(place))
             wanted = np.setdiff1d(wanted, chosen.column(ROW_COLUMN).to_numpy())
         return wanted
 
@@ -258,9 +350,9 @@ class _Vault:
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[dict[str, object]] = []
 
-    def put(self, place: int, raw: str, reasons: list[str]) -> None:
+    def put(self, place: int, raw: str, reasons: list[str], position: str = "") -> None:
         """Keep one row."""
-        self._waiting.append({"row": place, "raw": raw, "reasons": reasons})
+        self._waiting.append({"row": place, "raw": raw, "reasons": reasons, "position": position})
         self.places.append(place)
         self.rows += 1
         if len(self.samples) < 20:
@@ -271,7 +363,7 @@ class _Vault:
     def put_wrong(self) -> None:
         """Keep the rows that the source could not read as rows."""
         for wrong in self._source.take_wrong():
-            self.put(wrong.row, wrong.raw, [wrong.reason])
+            self.put(wrong.row, wrong.raw, [wrong.reason], wrong.position)
 
     def close(self) -> int:
         """Finish the file; the number of rows in it."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelyard.kernel.errors import AlreadyExists, InvalidInput
+import msgspec
+
+from modelyard.kernel.errors import AlreadyExists, InvalidInput, StaleVersion
 from modelyard.kernel.refs import Ref, parts, ref
 from modelyard.lake.api import (
     LOAD,
@@ -27,15 +27,15 @@ from modelyard.lake.api import (
     Version,
 )
 from modelyard.lake.model.columns import alike, check_declared, check_keys, laid_out
-from modelyard.lake.model.dialect import encoding_of, format_of
 from modelyard.lake.model.filesets import refuse_listing
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.asking import told
 from modelyard.lake.service.commits import Change, commit, may_write
 from modelyard.lake.service.desk import Desk
-from modelyard.lake.service.intake import Intake, take_in
-from modelyard.lake.service.sources import Source, open_source
-from modelyard.lake.store import casts, catalogue, loads
+from modelyard.lake.service.intake import Comparison, Intake, taking_in
+from modelyard.lake.service.sources import Source
+from modelyard.lake.service.spooling import Spooled, drained, opened_spool, spooling
+from modelyard.lake.store import casts, catalogue, loads, sources
 from modelyard.ports import calls
 from modelyard.ports.objects import Digest
 from modelyard.ports.queries import Session
@@ -44,8 +44,28 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _CHUNK = 1 << 20
-_HEAD_BYTES = 64
 _SAMPLE_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a pull adds to a load.
+
+    Attributes:
+        before, after: the source's position that the load goes on from, and the one that it reaches.
+        taken: the file that it brings in.
+        compares: True to leave out rows that are in the table already.
+        window: a column whose values only grow; where there are no keys, whole rows are compared from its least value.
+        removes: True to remove rows whose key does not come.
+    """
+
+    source: str
+    before: str
+    after: str
+    taken: sources.Taken | None = None
+    compares: bool = False
+    window: str = ""
+    removes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +73,7 @@ class Order:
     """What somebody asked to be loaded.
 
     Attributes:
+        terms: of a pull; None for what people and programs send.
         keeps_source: True to keep the bytes as an object, so that lineage reaches them.
         reads: what a program made the rows from.
         branch: the branch that is to show them.
@@ -72,48 +93,94 @@ class Order:
     run: str | None = None
     branch: str = MAIN
     beside: Callable[[LoadId], None] = field(default=lambda _: None)
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Spooled:
-    """The bytes of a source, on disk: as they came, and as UTF-8 if they came in another encoding."""
+class Settled:
+    """What a load came to.
 
-    path: Path
-    text: Path
-    digest: str
-    size_bytes: int
-    form: Format
+    Attributes:
+        load, version: None where everything was in the table already.
+        removed: rows that a snapshot no longer has.
+    """
+
+    load: Load | None
+    version: Version | None
+    rows_in: int
+    unchanged: int
+    removed: int
 
 
 def load(desk: Desk, order: Order, content: Iterable[bytes]) -> tuple[Load, Version]:
     """Carry out a load; see `Lake.load`."""
-    call = calls.current()
-    load_id = LOAD.new(call.clock)
-    began = call.clock.monotonic()
+    load_id = LOAD.new(calls.current().clock)
     check_declared(order.declared)
     refuse_listing(order.table)
     for each in order.reads:
         parts(each)
     may_write(order.branch)
-    before = catalogue.entry(call.tx, order.table, branch=order.branch)
+    before = catalogue.entry(calls.current().tx, order.table, branch=order.branch)
     if order.mode is Mode.CREATE and before is not None:
         raise AlreadyExists(f"table {order.table} exists, at version {before.version}; append to it or overwrite it")
     with desk.bench(load_id) as folder:
-        spooled = _spool(folder, content, order)
-        expected = _expected(order, before)
-        source = open_source(spooled.text, spooled.form, order.reading, expected=[c.name for c in expected])
-        columns = _columns(desk, order, before, source)
-        stays = before is not None and order.mode is Mode.APPEND
-        existing = desk.uris(before) if stays and before is not None else []
-        intake = take_in(
-            told(desk, order.branch), source, table=order.table, load=load_id, columns=columns, existing=existing,
-            folder=folder, merge_by=_merge_key(order, before) if order.mode is Mode.MERGE else (),
-        )  # fmt: skip
-        took_ms = int((call.clock.monotonic() - began) * 1000)
-        record = _record(order, spooled, source, intake, load_id=load_id, took_ms=took_ms)
-        if intake.verdict.blocks:
-            _refuse(record, intake)
-        return _publish(desk, order, spooled, intake, record=record, columns=columns, before=before)
+        spooled = drained(spooling(folder, content, name=order.source, form=order.form, reading=order.reading))
+        source = opened_spool(spooled, order.reading, expected_columns(order, before))
+        settled = drained(settling(desk, order, source, spooled, load=load_id, folder=folder))
+    assert settled.load is not None
+    assert settled.version is not None
+    return settled.load, settled.version
+
+
+def settling(
+    desk: Desk, order: Order, source: Source, spooled: Spooled, *, load: LoadId, folder: Path
+) -> Generator[int, None, Settled]:
+    """Take the rows of an opened source in, and tell how many were checked so far.
+
+    Raises:
+        StaleVersion: what a pull compares with changed meanwhile; do it again.
+    """
+    call = calls.current()
+    began = call.clock.monotonic()
+    before = call.unit(lambda: catalogue.entry(calls.current().tx, order.table, branch=order.branch))
+    columns = _columns(desk, order, before, source)
+    stays = before is not None and order.mode is Mode.APPEND
+    existing = desk.uris(before) if stays and before is not None else []
+    intake = yield from taking_in(
+        told(desk, order.branch), source, table=order.table, load=load, columns=columns, existing=existing,
+        folder=folder, compare=_comparison(desk, order, before),
+    )  # fmt: skip
+    if order.terms is not None and before is not None and intake.brings_nothing and order.mode is not Mode.OVERWRITE:
+        call.unit(lambda: _note_position(order, before.version))
+        return Settled(None, None, intake.rows_in, intake.rows_unchanged, 0)
+    took_ms = int((call.clock.monotonic() - began) * 1000)
+    record = _record(order, spooled, source, intake, load_id=load, took_ms=took_ms)
+    if intake.verdict.blocks:
+        _refuse(record, intake)
+    made = _publish(desk, order, spooled, intake, record=record, columns=columns, before=before, folder=folder)
+    return Settled(*made, intake.rows_in, intake.rows_unchanged, intake.rows_gone)
+
+
+def _comparison(desk: Desk, order: Order, before: catalogue.Entry | None) -> Comparison:
+    """How the rows that come are told from those that are there."""
+    terms = order.terms
+    keys = _merge_key(order, before) if order.mode is Mode.MERGE else ()
+    if terms is None or before is None or not terms.compares:
+        return Comparison(keys=keys)
+    return Comparison(keys=keys, there=desk.uris(before), drops=True, window=terms.window, removes=terms.removes)
+
+
+def _note_position(order: Order, version: int) -> None:
+    """Note how far a source was read as of a version, if it was read from where this pull believed."""
+    if (terms := order.terms) is None:
+        return
+    tx = calls.current().tx
+    if sources.position(tx, order.table, version, terms.source) != terms.before:
+        raise StaleVersion(f"source {terms.source} was pulled by somebody else meanwhile; pull again")
+    if terms.taken is not None:
+        sources.take(tx, terms.taken)
+    if terms.after != terms.before:
+        sources.place(tx, order.table, version, terms.source, terms.after)
 
 
 def _merge_key(order: Order, before: catalogue.Entry | None) -> tuple[str, ...]:
@@ -123,35 +190,8 @@ def _merge_key(order: Order, before: catalogue.Entry | None) -> tuple[str, ...]:
     return keys
 
 
-def _spool(folder: Path, content: Iterable[bytes], order: Order) -> Spooled:
-    """Write the bytes down as they come, and hash them."""
-    path, seen, size, head = folder / "source", sha256(), 0, b""
-    with path.open("wb") as file:
-        for chunk in content:
-            head = head or bytes(chunk[:_HEAD_BYTES])
-            seen.update(chunk)
-            size += file.write(chunk)
-    if size == 0:
-        raise InvalidInput("the source is empty: it has neither a header nor a row")
-    form = order.form or format_of(order.source, head)
-    text = path
-    if form in (Format.CSV, Format.JSON_LINES):
-        encoding = encoding_of(head, order.reading.encoding)
-        if codecs.lookup(encoding).name != "utf-8":
-            text = folder / "text"
-            _transcode(path, text, encoding)
-    return Spooled(path=path, text=text, digest=seen.hexdigest(), size_bytes=size, form=form)
-
-
-def _transcode(path: Path, target: Path, encoding: str) -> None:
-    decoder = codecs.getincrementaldecoder(encoding)(errors="backslashreplace")
-    with path.open("rb") as given, target.open("wb") as made:
-        while chunk := given.read(_CHUNK):
-            made.write(decoder.decode(chunk).encode("utf-8", errors="backslashreplace"))
-        made.write(decoder.decode(b"", final=True).encode("utf-8", errors="backslashreplace"))
-
-
-def _expected(order: Order, before: catalogue.Entry | None) -> tuple[Column, ...]:
+def expected_columns(order: Order, before: catalogue.Entry | None) -> tuple[Column, ...]:
+    """The columns that the rows should have, as far as anybody said."""
     if order.mode is Mode.OVERWRITE and order.declared.columns:
         return order.declared.columns
     return before.columns if before is not None else order.declared.columns
@@ -159,11 +199,11 @@ def _expected(order: Order, before: catalogue.Entry | None) -> tuple[Column, ...
 
 def _columns(desk: Desk, order: Order, before: catalogue.Entry | None, source: Source) -> tuple[Column, ...]:
     """The table's columns after the load; refuses a source that has others."""
-    columns = _expected(order, before)
+    columns = expected_columns(order, before)
     if before is not None and order.mode is not Mode.OVERWRITE and not _fits(order.declared, before):
         raise InvalidInput(f"table {order.table} has other columns than declared; leave them out, or overwrite it")
     if not columns:
-        columns = _inferred(desk, source)
+        columns = inferred(desk, source)
     known = {c.name for c in columns}
     if extra := [name for name in source.names if name not in known]:
         raise InvalidInput(
@@ -183,9 +223,10 @@ def _fits(declared: Declared, before: catalogue.Entry) -> bool:
     return not declared.columns or alike(declared.columns, before.columns)
 
 
-def _inferred(desk: Desk, source: Source) -> tuple[Column, ...]:
+def inferred(desk: Desk, source: Source) -> tuple[Column, ...]:
     """Columns with the types that the first rows show."""
     kinds = dict(source.types)
+    kinds |= {name: hint for name, hint in source.hints.items() if hint}
     texts = [name for name, kind in kinds.items() if kind is None]
     if texts and (sample := source.sample(_SAMPLE_ROWS)):
         with desk.queries().session() as session:
@@ -223,6 +264,7 @@ def _tally(place: int, chunks: Sequence[pa.Array]) -> pa.Table:
 def _record(order: Order, spooled: Spooled, source: Source, intake: Intake, *, load_id: LoadId, took_ms: int) -> Load:
     call = calls.current()
     blocked = bool(intake.verdict.blocks)
+    terms = order.terms or Terms(source="", before="", after="")
     return Load(
         id=load_id, table=order.table, version=None, state=LoadState.REFUSED if blocked else LoadState.DONE,
         source=order.source,
@@ -232,9 +274,19 @@ def _record(order: Order, spooled: Spooled, source: Source, intake: Intake, *, l
         rows_loaded=0 if blocked else intake.rows_loaded,
         rows_quarantined=0 if blocked else intake.rows_quarantined,
         held=0 if blocked else intake.rows_quarantined, started_ms=call.now_ms, took_ms=took_ms,
-        author=call.actor.id, dialect=source.describe(),
-        notes=(*source.notes, *intake.verdict.warnings, *intake.verdict.blocks), branch=order.branch,
+        author=call.actor.id, dialect={**source.describe(), **dict(spooled.told)},
+        notes=(*source.notes, *intake.verdict.warnings, *intake.verdict.blocks, *_told(intake)),
+        rows_unchanged=intake.rows_unchanged, origin=terms.source, position_before=terms.before,
+        position_after=terms.after, branch=order.branch,
     )  # fmt: skip
+
+
+def _told(intake: Intake) -> tuple[str, ...]:
+    if intake.rows_gone:
+        return (f"removed {intake.rows_gone:,} rows whose key the source no longer has",)
+    if intake.keeps_gone:
+        return ("rows were refused, so none was taken for gone; mend them and pull again",)
+    return ()
 
 
 def _refuse(record: Load, intake: Intake) -> None:
@@ -254,9 +306,9 @@ def _refuse(record: Load, intake: Intake) -> None:
 
 def _publish(
     desk: Desk, order: Order, spooled: Spooled, intake: Intake, *, record: Load, columns: tuple[Column, ...],
-    before: catalogue.Entry | None,
+    before: catalogue.Entry | None, folder: Path,
 ) -> tuple[Load, Version]:  # fmt: skip
-    reads = order.reads
+    reads = order.reads if order.terms is None else (*order.reads, ref("source", order.terms.source))
     if order.keeps_source:
         desk.objects.put(_chunks(spooled.path), expect=Digest(spooled.digest))
         reads = (*reads, ref("source", order.source, spooled.digest[:12]))
@@ -267,6 +319,7 @@ def _publish(
         call = calls.current()
         loads.add(call.tx, _at(record, version))
         order.beside(record.id)
+        _note_position(order, version)
         if intake.rows_quarantined:
             call.emit(
                 RowsQuarantined(table=order.table, load=record.id, rows=intake.rows_quarantined, rows_in=intake.rows_in)
@@ -277,16 +330,15 @@ def _publish(
         Change(
             table=order.table, operation=order.operation, mode=order.mode, columns=columns, added=intake.files,
             keys=order.declared.keys or (before.keys if before else ()), description=order.declared.description,
-            message=order.message, run=order.run, folder=spooled.path.parent, reads=reads, load=record.id,
-            beside=beside, branch=order.branch,
+            message=order.message, run=order.run, folder=folder, reads=reads, load=record.id,
+            beside=beside, branch=order.branch, gone=intake.gone,
+            based_on=before.version if intake.compared and before is not None else None,
         ),
     )  # fmt: skip
     return _at(record, made.version), made
 
 
 def _at(record: Load, version: int) -> Load:
-    import msgspec
-
     return msgspec.structs.replace(record, version=version)
 
 

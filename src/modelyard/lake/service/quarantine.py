@@ -27,27 +27,39 @@ def listed(desk: Desk, load: Load, *, state: RowState | None, after: int, limit:
 def every(desk: Desk, load: Load, *, after: int = 0) -> Iterator[QuarantinedRow]:
     """A load's rows after a place, as they were found, whatever became of them."""
     resolved = loads.resolved(calls.current().tx, load.id)
-    for row, raw, reasons in kept(desk, load, after=after):
+    for row, raw, reasons, position in placed(desk, load, after=after):
         became = resolved.get(row)
         yield QuarantinedRow(
             load=load.id, table=load.table, source=load.source, row=row, reasons=tuple(reasons), raw=raw,
             state=RowState.HELD if became is None else became.state, note="" if became is None else became.note,
             by=None if became is None else became.author, at_ms=None if became is None else became.at_ms,
+            position=position,
         )  # fmt: skip
 
 
 def kept(desk: Desk, load: Load, *, after: int = 0) -> Iterator[tuple[int, str, list[str]]]:
     """Every row that was refused: place, text, reasons; in the order they were found."""
+    for row, raw, reasons, _ in placed(desk, load, after=after):
+        yield row, raw, reasons
+
+
+def placed(desk: Desk, load: Load, *, after: int = 0) -> Iterator[tuple[int, str, list[str], str]]:
+    """As `kept`, and where each lies in the system it came from."""
     path = desk.quarantine_of(load.id)
     if load.replays is not None or not path.is_file():
         return
-    yield from refused(path, after=after)
+    yield from _rows_in(path, after=after)
 
 
 def refused(path: Path, *, after: int = 0) -> Iterator[tuple[int, str, list[str]]]:
     """Place, text and reasons of the rows in one file of refused rows."""
+    for row, raw, reasons, _ in _rows_in(path, after=after):
+        yield row, raw, reasons
+
+
+def _rows_in(path: Path, *, after: int) -> Iterator[tuple[int, str, list[str], str]]:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(_BATCH):
             for row in batch.to_pylist():
                 if row["row"] > after:
-                    yield row["row"], row["raw"], row["reasons"]
+                    yield row["row"], row["raw"], row["reasons"], row.get("position") or ""

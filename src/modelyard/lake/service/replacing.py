@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from modelyard.lake.model.columns import partitions
 from modelyard.lake.service.datafiles import FileWriter, describe
 from modelyard.lake.service.desk import Desk
@@ -20,10 +22,16 @@ from modelyard.ports.tables import DataFile
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """What a merge brings: the files of its rows, in place; and Parquet of the keys that leave, where not theirs do."""
+    """What a merge brings: the files of its rows, in place.
+
+    Attributes:
+        leaving: Parquet of the keys that leave, where not those of the rows do.
+        gone: Parquet of keys that leave besides.
+    """
 
     added: Sequence[DataFile]
     leaving: Path | None = None
+    gone: Path | None = None
 
 
 def without_replaced(
@@ -44,6 +52,8 @@ def without_replaced(
     by_uri = {tables.uri(entry.location, file.path): file.path for file in touched}
     kept: list[DataFile] = []
     with desk.queries().session() as session:
+        if incoming.gone is not None:
+            new = [str(_keys(session, merging.keys_of(new, [str(incoming.gone)], entry.keys), folder / f"{stem}.keys"))]
         uris = desk.located(entry, list(by_uri.values()))
         query = reshaping.keyed(uris, entry.columns, entry.keys, new)
         met = {by_uri[str(uri)]: int(n or 0) for uri, n in session.rows(query) if str(uri) in by_uri}
@@ -64,10 +74,18 @@ def _touchable(
 ) -> list[DataFile]:  # fmt: skip
     """The files that may hold rows of the new ones' keys."""
     by = partitions(entry.columns)
-    if not by or not set(by) <= set(entry.keys) or incoming.leaving is not None:
+    if not by or not set(by) <= set(entry.keys) or incoming.leaving or incoming.gone:
         return list(files)
     parts = [file.part for file in incoming.added]
     return [file for file in files if file.part in parts]
+
+
+def _keys(session: Session, query: str, path: Path) -> Path:
+    """Keys as a Parquet file."""
+    with session.reader(query) as reader, pq.ParquetWriter(path, reader.schema) as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+    return path
 
 
 def _written(session: Session, query: str, entry: catalogue.Entry, file: DataFile, stem: Path) -> Path:

@@ -17,7 +17,7 @@ from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.commits import About, Step, carry_out, may_write, standing
 from modelyard.lake.service.desk import Desk
-from modelyard.lake.store import branches, catalogue, loads, manifests
+from modelyard.lake.store import branches, catalogue, loads, manifests, sources
 from modelyard.ports import calls
 from modelyard.ports.tables import DataFile, Tables
 
@@ -39,6 +39,7 @@ def drop(desk: Desk, entry: catalogue.Entry, *, branch: str) -> None:
             gone = [each.id for each in loads.listed(call.tx, table=entry.name, before=None, most=1_000_000)]
             catalogue.drop(call.tx, entry.name)
             loads.drop(call.tx, entry.name)
+            sources.forget_table(call.tx, entry.name)
             call.emit(
                 TableDropped(table=entry.name, version=entry.version),
                 writes=(thing(entry.name, entry.version),),

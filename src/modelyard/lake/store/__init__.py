@@ -5,9 +5,23 @@ from modelyard.lake.store.catalogue import CATALOGUE
 from modelyard.lake.store.filesets import THUMBNAILS, UPLOADS
 from modelyard.lake.store.labels import LABELS
 from modelyard.lake.store.lineages import LINEAGES
-from modelyard.lake.store.loads import LOADS
+from modelyard.lake.store.loads import LOADS, ORIGINS
 from modelyard.lake.store.pushes import PUSHES
 from modelyard.lake.store.retention import RETENTION
 from modelyard.lake.store.sinks import SINKS
+from modelyard.lake.store.sources import SOURCES
 
-MIGRATIONS = (CATALOGUE, LOADS, BRANCHES, RETENTION, PUSHES, UPLOADS, THUMBNAILS, SINKS, LINEAGES, LABELS)
+MIGRATIONS = (
+    CATALOGUE,
+    LOADS,
+    BRANCHES,
+    RETENTION,
+    PUSHES,
+    UPLOADS,
+    THUMBNAILS,
+    SINKS,
+    LINEAGES,
+    LABELS,
+    SOURCES,
+    ORIGINS,
+)

@@ -35,10 +35,22 @@ LOADS = Migration(
     ),
 )
 
+ORIGINS = Migration(
+    slice="lake",
+    number=12,
+    name="origins",
+    ddl=(
+        "ALTER TABLE lake_load ADD COLUMN origin {text} NOT NULL DEFAULT ''",
+        "ALTER TABLE lake_load ADD COLUMN rows_unchanged {int} NOT NULL DEFAULT 0",
+        "ALTER TABLE lake_load ADD COLUMN position_before {text} NOT NULL DEFAULT ''",
+        "ALTER TABLE lake_load ADD COLUMN position_after {text} NOT NULL DEFAULT ''",
+    ),
+)
+
 _FIELDS = (
     "id", "table_name", "version", "state", "source", "digest", "size_bytes", "format", "mode", "rows_in",
     "rows_loaded", "rows_quarantined", "held", "started_ms", "took_ms", "author", "dialect", "notes", "replays",
-    "source_ref", "branch",
+    "source_ref", "branch", "origin", "rows_unchanged", "position_before", "position_after",
 )  # fmt: skip
 loads = sa.table("lake_load", *map(sa.column, _FIELDS))
 resolutions = sa.table("lake_resolution", *map(sa.column, ("load_id", "row_no", "state", "note", "at_ms", "author")))
@@ -102,6 +114,8 @@ def add(tx: Transaction, load: Load) -> None:
             "took_ms": load.took_ms, "author": load.author, "dialect": msgspec.json.encode(load.dialect),
             "notes": msgspec.json.encode(load.notes), "replays": load.replays, "source_ref": _short(load),
             "branch": load.branch,
+            "origin": load.origin, "rows_unchanged": load.rows_unchanged, "position_before": load.position_before,
+            "position_after": load.position_after,
         },
     )  # fmt: skip
 
@@ -205,12 +219,13 @@ _notes = msgspec.json.Decoder(tuple[str, ...])
 def _load(row: Row) -> Load:
     (
         load, table, version, state, source, digest, size, form, mode, rows_in, loaded, quarantined, held_rows, started,
-        took, author, dialect, notes, replays, source_ref, branch,
+        took, author, dialect, notes, replays, source_ref, branch, origin, unchanged, before, after,
     ) = row  # fmt: skip
     return Load(
         id=LoadId(load), table=table, version=version, state=LoadState(state), source=source,
         source_ref=ref("source", source, source_ref) if source_ref else None, digest=digest, size_bytes=size,
         format=Format(form), mode=Mode(mode), rows_in=rows_in, rows_loaded=loaded, rows_quarantined=quarantined,
         held=held_rows, started_ms=started, took_ms=took, author=ActorId(author), dialect=_dialect.decode(dialect),
-        notes=_notes.decode(notes), replays=None if replays is None else LoadId(replays), branch=branch,
+        notes=_notes.decode(notes), replays=None if replays is None else LoadId(replays), branch=branch, origin=origin,
+        rows_unchanged=unchanged, position_before=before, position_after=after,
     )  # fmt: skip

@@ -34,3 +34,49 @@ def remaining(files: Sequence[str], columns: Sequence[Column], new: Sequence[str
         f"SELECT {names}, old.{LOAD_COLUMN}, old.{ROW_COLUMN} FROM {source(files, columns)} old "
         f"ANTI JOIN {scan(new)} new ON {same_key(keys)}"
     )
+
+
+def keys_of(new: Sequence[str], gone: Sequence[str], keys: Sequence[str]) -> str:
+    """The keys of new rows, and those that are gone."""
+    names = ", ".join(quoted(key) for key in keys)
+    return " UNION ALL ".join(f"SELECT {names} FROM {scan(each)}" for each in (new, gone) if each)
+
+
+def _equal(names: Sequence[str]) -> str:
+    return " AND ".join(f"old.{quoted(name)} IS NOT DISTINCT FROM new.{quoted(name)}" for name in names)
+
+
+def unchanged(new: Sequence[str], there: Sequence[str], names: Sequence[str], keys: Sequence[str]) -> str:
+    """Places of new rows that equal the row of their key in every column."""
+    rest = [name for name in names if name not in keys]
+    equal = f" AND {_equal(rest)}" if rest else ""
+    return f"SELECT new.{ROW_COLUMN} FROM {scan(new)} new SEMI JOIN {scan(there)} old ON {same_key(keys)}{equal}"
+
+
+def repeated(new: Sequence[str], there: Sequence[str], names: Sequence[str], window: str) -> str:
+    """Places of new rows that equal a whole row that is there, as many as are there of each.
+
+    Args:
+        window: a column; only rows from its least new value on are looked at, and those without a value.
+    """
+    listed = ", ".join(quoted(name) for name in names)
+    where = ""
+    if window:
+        least = f"(SELECT min({quoted(window)}) FROM {scan(new)})"
+        where = f" WHERE {quoted(window)} >= {least} OR {quoted(window)} IS NULL OR {least} IS NULL"
+    old = f"SELECT {listed}, row_number() OVER (PARTITION BY {listed}) AS nth FROM {scan(there)}{where}"
+    fresh = (
+        f"SELECT {listed}, {ROW_COLUMN}, row_number() OVER (PARTITION BY {listed} ORDER BY {ROW_COLUMN}) AS nth "
+        f"FROM {scan(new)}"
+    )
+    return f"SELECT new.{ROW_COLUMN} FROM ({fresh}) new SEMI JOIN ({old}) old ON new.nth = old.nth AND {_equal(names)}"
+
+
+def gone(new: Sequence[str], there: Sequence[str], keys: Sequence[str]) -> str:
+    """Keys that are there and do not come."""
+    names = ", ".join(f"old.{quoted(key)}" for key in keys)
+    if not there:
+        return f"SELECT {', '.join(f'NULL AS {quoted(key)}' for key in keys)} WHERE FALSE"
+    if not new:
+        return f"SELECT {names} FROM {scan(there)} old"
+    return f"SELECT {names} FROM {scan(there)} old ANTI JOIN {scan(new)} new ON {same_key(keys)}"

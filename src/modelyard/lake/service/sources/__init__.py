@@ -14,9 +14,10 @@ from modelyard.lake.model.dialect import SAMPLE_BYTES, sniff
 from modelyard.lake.service.sources.columnar import ArrowSource, ParquetSource
 from modelyard.lake.service.sources.delimited import CsvSource
 from modelyard.lake.service.sources.lines import HeldSource, JsonLinesSource
+from modelyard.lake.service.sources.pulled import PulledSource, Spool
 from modelyard.lake.service.sources.source import Source, WrongRow
 
-__all__ = ["HeldSource", "Source", "WrongRow", "open_source"]
+__all__ = ["HeldSource", "PulledSource", "Source", "Spool", "WrongRow", "open_source"]
 
 
 def open_source(path: Path, form: Format, reading: Reading, *, expected: Sequence[str]) -> Source:
@@ -29,7 +30,7 @@ def open_source(path: Path, form: Format, reading: Reading, *, expected: Sequenc
     Raises:
         InvalidInput: it is not of that format, or has no rows and no header.
     """
-    if form is Format.CSV:
+    if form in (Format.CSV, Format.EXCEL):
         with path.open("rb") as file:
             dialect = sniff(file.read(SAMPLE_BYTES), reading, expected=expected)
         return CsvSource(path, dialect, null=reading.null, expected=expected)

@@ -18,7 +18,7 @@ from modelyard.lake.model.columns import MOST_COLUMNS, ROW_COLUMN, arrow_type, t
 from modelyard.lake.service.sources.source import BATCH_ROWS, Source
 
 
-class _TypedSource(Source):
+class TypedSource(Source):
     """Rows that come with types."""
 
     def _take_schema(self, schema: pa.Schema) -> None:
@@ -48,7 +48,7 @@ class _TypedSource(Source):
         ]
 
 
-class ParquetSource(_TypedSource):
+class ParquetSource(TypedSource):
     """A Parquet file."""
 
     def __init__(self, path: Path) -> None:
@@ -65,7 +65,7 @@ class ParquetSource(_TypedSource):
                 yield self._placed(batch)
 
 
-class ArrowSource(_TypedSource):
+class ArrowSource(TypedSource):
     """An Arrow IPC stream or file."""
 
     def __init__(self, path: Path) -> None:

@@ -12,11 +12,12 @@ BATCH_ROWS = 16_384
 
 
 class WrongRow(NamedTuple):
-    """A row that is no row of its source's kind."""
+    """A row that is no row of its source's kind; `position` says where it lies, if that is more than a number."""
 
     row: int
     raw: str
     reason: str
+    position: str = ""
 
 
 class Source(ABC):
@@ -25,12 +26,14 @@ class Source(ABC):
     Attributes:
         names: the fields, made unique.
         types: what each comes as, in the lake's words; None for text.
+        hints: what text means, where the source knows; an empty word where the values must tell.
         notes: what had to be changed to read it.
         rows: how many were read so far, wrong ones included.
     """
 
     names: tuple[str, ...]
     types: dict[str, str | None]
+    hints: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     rows: int = 0
 
@@ -59,6 +62,11 @@ class Source(ABC):
     @abstractmethod
     def raw(self, batch: pa.RecordBatch) -> list[str]:
         """Each row of a batch as text of the source's kind, fit to be read again."""
+
+    def position(self, place: int) -> str:
+        """Where a row of the last batches lies in the system it came from; empty if its place says it."""
+        del place
+        return ""
 
     def describe(self) -> dict[str, str]:
         """How it was read."""

@@ -1,0 +1,1 @@
+"""Pulling rows and files from other systems into tables."""
