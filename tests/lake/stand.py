@@ -13,6 +13,7 @@ from modelyard.adapters.objects.folder import FolderObjects
 from modelyard.adapters.places.folder import FolderPlace
 from modelyard.adapters.secrets import open_secrets
 from modelyard.adapters.sources import Grounds, KnownSources
+from modelyard.kernel.actors import ScopeAuthority
 from modelyard.lake.api import Holders, Inspector, Lake
 from modelyard.lake.service import LakeService
 from modelyard.lake.service.desk import Outside
@@ -40,7 +41,7 @@ def lake_service(
     service = LakeService(
         tables=lambda: DeltaTables(FolderPlace(root / "tables"), bench.home / "run", bench.clock),
         queries=lambda: queries, objects=FolderObjects(bench.home / "objects"), folder=root, inspector=inspector,
-        holders=holders, pushes=pushes,
+        holders=holders, authority=ScopeAuthority(), pushes=pushes,
         files=FolderObjects(bench.home / "objects" / "files"),
     )  # fmt: skip
     if sinks is not None and secrets is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
 from modelyard.governance.api import Governance
+from modelyard.kernel.actors import Actor
 from modelyard.kernel.refs import Ref, parts
 from modelyard.lake.api import Audited, Auditor, Inspection, Inspector, Lake, TableFiles, Verdict
 from modelyard.lake.reactions import duties, reactions, recover
@@ -48,6 +49,17 @@ class _Lineage:
         return [each for each in found if each != ref and parts(each).kind not in ("table", "load", "report")]
 
 
+@dataclass(frozen=True, slots=True)
+class _Permissions:
+    """Asks governance what somebody may; before it is there, nobody may anything."""
+
+    engines: Engines
+
+    def may(self, actor: Actor, scope: str, about: Ref | None) -> bool:
+        recognition = self.engines.recognition
+        return recognition is not None and recognition.may(actor, scope, about)
+
+
 def _build(engines: Engines) -> LakeService:
     settings = engines.settings
     pushes = PushTerms(
@@ -57,6 +69,7 @@ def _build(engines: Engines) -> LakeService:
     service = LakeService(
         tables=lambda: engines.tables, queries=lambda: engines.queries, objects=engines.objects,
         folder=engines.home / "lake", inspector=_LateInspector(engines), holders=_Lineage(engines),
+        authority=_Permissions(engines),
         pushes=pushes,
         files=engines.files,
     )  # fmt: skip

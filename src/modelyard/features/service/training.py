@@ -117,10 +117,10 @@ def _ordered(desk: Desk, name: str, spec: TrainingSpec) -> Order:
         raise InvalidInput(
             f"`at` names table {unread[0]!r}, which no view reads; they read {', '.join(sorted(sources))}"
         )
-    pinned = {source: desk.files.files(source, at=spec.at.get(source)) for source in sorted(sources)}
+    pinned = {source: desk.files.files(source, at=spec.at.get(source), revealing=True) for source in sorted(sources)}
     if name in sources or name == spec.labels.table:
         raise InvalidInput(f"the training set {name} would write over a table that it is made from; name it otherwise")
-    return Order(name, spec, desk.files.files(spec.labels.table, at=spec.labels.at), views, pinned)
+    return Order(name, spec, desk.files.files(spec.labels.table, at=spec.labels.at, revealing=True), views, pinned)
 
 
 def _labels(desk: Desk, order: Order) -> pa.Table:

@@ -44,6 +44,7 @@ from modelyard.lake.api.news import (
     TableErased,
 )
 from modelyard.lake.api.operations import ARROW, Files, Lake
+from modelyard.lake.api.policies import REVEAL, Mask, Policy, PolicyOperations, PolicySet
 from modelyard.lake.api.profiles import ColumnComparison, ColumnFate, ProfileComparison, ProfileOperations
 from modelyard.lake.api.publishing import (
     Audited,
@@ -155,6 +156,7 @@ __all__ = [
     "QUERY",
     "QUERY_KEY",
     "READS_KEY",
+    "REVEAL",
     "SHAPE",
     "SINK",
     "AddId",
@@ -227,12 +229,16 @@ __all__ = [
     "LoadRefused",
     "LoadState",
     "Look",
+    "Mask",
     "Mend",
     "MendRule",
     "MendTrial",
     "Merge",
     "Mode",
     "Moved",
+    "Policy",
+    "PolicyOperations",
+    "PolicySet",
     "Preview",
     "ProfileComparison",
     "ProfileOperations",

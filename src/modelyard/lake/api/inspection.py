@@ -85,5 +85,6 @@ class HeldRows(Protocol):
 
         Raises:
             NotFound: no such load.
+            Forbidden: its table hides something from whoever asks.
         """
         ...

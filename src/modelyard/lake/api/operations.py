@@ -13,6 +13,7 @@ from modelyard.lake.api.branches import BranchOperations
 from modelyard.lake.api.changes import ChangeOperations
 from modelyard.lake.api.derivation import DerivationOperations
 from modelyard.lake.api.filesets import FileSetOperations
+from modelyard.lake.api.policies import PolicyOperations
 from modelyard.lake.api.profiles import ProfileOperations
 from modelyard.lake.api.publishing import PublishOperations
 from modelyard.lake.api.pushes import PushOperations
@@ -53,6 +54,7 @@ class Lake(
     PublishOperations,
     UpkeepOperations,
     PushOperations,
+    PolicyOperations,
     FileSetOperations,
     QuarantineOperations,
     ProfileOperations,
@@ -374,10 +376,14 @@ class Lake(
 class Files(Protocol):
     """Where slices above read whole versions at the speed of the files."""
 
-    def files(self, name: str, *, at: str | None = None) -> TableFiles:
+    def files(self, name: str, *, at: str | None = None, revealing: bool = False) -> TableFiles:
         """The Parquet files of a version; rows also carry `_load` and `_row`.
+
+        Args:
+            revealing: their rows will be shown to whoever asks.
 
         Raises:
             NotFound: no such table or version.
+            Forbidden: they are to be shown, and the table hides something from whoever asks.
         """
         ...

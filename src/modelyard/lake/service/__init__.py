@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from modelyard.kernel.actors import Authority
 from modelyard.kernel.errors import AlreadyExists, Gone, NotFound
 from modelyard.kernel.pages import Limit, Page, page_of, place_of
 from modelyard.kernel.refs import Name, Ref
@@ -40,6 +41,7 @@ from modelyard.lake.service.branches import BranchService
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.filesets import FileSetService, plain_tables
 from modelyard.lake.service.filesets.adds import Adds
+from modelyard.lake.service.policies import PolicyService, check_reveals
 from modelyard.lake.service.publishing import PublishService
 from modelyard.lake.service.pushes import PushService, PushTerms
 from modelyard.lake.service.quarantinework import QuarantineWork
@@ -62,6 +64,7 @@ class LakeService(
     BranchService,
     PublishService,
     UpkeepService,
+    PolicyService,
     PushService,
     FileSetService,
     SinkService,
@@ -75,6 +78,7 @@ class LakeService(
         folder: the lake's own folder, for what is staged and what is quarantined.
         inspector: judges rows before they are taken in.
         holders: says which versions something else still stands on.
+        authority: says who sees what a table hides; without one, nobody but the yard itself.
         pushes: how pushed rows are kept and folded.
         files: a store for the contents of file sets, and for nothing else.
     """
@@ -88,12 +92,14 @@ class LakeService(
         folder: Path,
         inspector: Inspector | None = None,
         holders: Holders | None = None,
+        authority: Authority | None = None,
         pushes: PushTerms | None = None,
         files: Objects | None = None,
     ) -> None:
         self._desk = Desk(
             tables=tables, queries=queries, objects=objects, staging=folder / "staging",
             vault=folder / "quarantine", inspector=inspector, holders=holders, kept=files,
+            authority=authority,
         )  # fmt: skip
         self._board = Board()
         self._push_folder = folder / "pushes"
@@ -258,6 +264,7 @@ class LakeService(
     def source(self, load: LoadId) -> Iterator[bytes]:
         """Give back the bytes that a load came from."""
         found = _load(load)
+        check_reveals(self._desk, found.table, "sources")
         if found.source_ref is None or found.state is LoadState.REFUSED:
             raise NotFound(f"load {load} kept no source; a program wrote its rows, or it was refused")
         if not found.digest:
@@ -271,13 +278,17 @@ class LakeService(
         from modelyard.lake.service import quarantine
 
         after = place_of(cursor, 0)
-        return quarantine.listed(self._desk, _load(load), state=state, after=after, limit=limit)
+        found = _load(load)
+        check_reveals(self._desk, found.table, "quarantined rows")
+        return quarantine.listed(self._desk, found, state=state, after=after, limit=limit)
 
     def held_rows(self, load: LoadId) -> Iterator[QuarantinedRow]:
         """Every row of a load's quarantine, for a reader in this process."""
         from modelyard.lake.service import quarantine
 
-        return quarantine.every(self._desk, _load(load))
+        found = _load(load)
+        check_reveals(self._desk, found.table, "quarantined rows")
+        return quarantine.every(self._desk, found)
 
     def replay(self, load: LoadId, *, mends: tuple[Mend, ...] = (), rows: tuple[int, ...] = ()) -> Load:
         """Load held rows again."""
@@ -329,8 +340,10 @@ class LakeService(
         terms = queries.Terms(at=at, timeout_s=timeout_s, memory_mb=memory_mb, query_id=query_id)
         return queries.sql(self._desk, self._board, query, terms)
 
-    def files(self, name: str, *, at: str | None = None) -> TableFiles:
+    def files(self, name: str, *, at: str | None = None, revealing: bool = False) -> TableFiles:
         """The Parquet files of a version, for a reader in this process."""
+        if revealing:
+            check_reveals(self._desk, name, "rows")
         entry = resolve(name, at)
         return TableFiles(
             table=name, version=entry.version, ref=thing(name, entry.version), columns=entry.columns,

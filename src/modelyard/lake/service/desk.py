@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from modelyard.kernel.actors import Authority
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import Gone, Internal, NotFound, Unavailable
 from modelyard.lake.api import Holders, Inspector, LoadId
@@ -59,6 +60,7 @@ class Desk:
     vault: Path
     inspector: Inspector | None = None
     holders: Holders | None = None
+    authority: Authority | None = None
     kept: Objects | None = None
     outside: Outside = field(default_factory=Outside)
 

@@ -21,6 +21,7 @@ from modelyard.kernel.refs import Ref, ref
 from modelyard.lake.api import LOAD, Column, Erasure, Format, Load, LoadId, TableErased
 from modelyard.lake.model.dialect import split_record
 from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.service.policies import forget_copies
 from modelyard.lake.service.upkeep import remeasure
 from modelyard.lake.store import branches, catalogue, loads, manifests, subjects
 from modelyard.ports import calls
@@ -81,6 +82,7 @@ def erase(desk: Desk, name: str, column: str, values: Sequence[str]) -> Erasure:
             quarantined=found.quarantined, version=entry.version, at_ms=call.now_ms,
         )  # fmt: skip
         left = _left(desk, entry, [version for version in touched if version not in on_branches])
+        forget_copies(desk, entry.name)
         call.unit(lambda: _note(done, found, sources, left))
     return done
 

@@ -17,6 +17,7 @@ from modelyard.lake.api import (
     TableQuarantine,
 )
 from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.service.policies import check_reveals
 from modelyard.lake.store import catalogue, loads
 from modelyard.ports import calls
 
@@ -30,6 +31,7 @@ class QuarantineWork(QuarantineOperations, ProfileOperations):
         """Show what a table's quarantine holds."""
         from modelyard.lake.service import holdings
 
+        check_reveals(self._desk, name, "quarantined rows")
         return holdings.summary(self._desk, _known(name))
 
     def held(
@@ -38,13 +40,16 @@ class QuarantineWork(QuarantineOperations, ProfileOperations):
         """List the rows that a table's quarantine holds."""
         from modelyard.lake.service import holdings
 
+        check_reveals(self._desk, name, "quarantined rows")
         return holdings.listed(self._desk, _known(name), reason=reason, cursor=cursor, limit=limit)
 
     def try_mend(self, load: LoadId, rule: MendRule, *, limit: Limit = 20) -> MendTrial:
         """Show what a rule would do to held rows."""
         from modelyard.lake.service import remedies
 
-        return remedies.trial(self._desk, _load(load), rule, limit=limit)
+        found = _load(load)
+        check_reveals(self._desk, found.table, "quarantined rows")
+        return remedies.trial(self._desk, found, rule, limit=limit)
 
     def mend(self, load: LoadId, rule: MendRule, why: str) -> Load:
         """Mend held rows by a rule and load them again."""

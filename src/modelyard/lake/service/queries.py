@@ -14,6 +14,7 @@ from modelyard.kernel.refs import Ref, ref
 from modelyard.lake.api import QUERY, QUERY_KEY, READS_KEY, QueryId, QueryPlan
 from modelyard.lake.service.board import Board, Running
 from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.service.policies import shown
 from modelyard.lake.service.reading import END_OF_STREAM, only_select
 from modelyard.lake.store import catalogue, scans
 from modelyard.ports import calls
@@ -75,7 +76,7 @@ def views_of(desk: Desk, query: str, at: str | None) -> tuple[dict[str, Sequence
     views: dict[str, Sequence[str]] = {}
     reads: dict[Ref, None] = {}
     for name, entry in named(query, at).items():
-        uris = desk.uris(entry)
+        uris, _ = shown(desk, entry)
         views[name] = (scans.rows(uris, [c.name for c in entry.columns], entry.columns), *uris)
         reads[ref("table", entry.name, entry.version)] = None
     return views, tuple(reads)

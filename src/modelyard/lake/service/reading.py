@@ -11,6 +11,7 @@ from typing import Any
 from modelyard.kernel.errors import InvalidInput
 from modelyard.lake.api import Cell, Preview
 from modelyard.lake.service.desk import Desk
+from modelyard.lake.service.policies import shown
 from modelyard.lake.store import catalogue, scans
 from modelyard.ports.queries import Session
 
@@ -23,7 +24,7 @@ def stream(
 ) -> Iterator[bytes]:  # fmt: skip
     """Rows of a table's version as an Arrow IPC stream."""
     names = chosen(entry, columns)
-    uris = desk.uris(entry)
+    uris, _ = shown(desk, entry)
     query = scans.rows(uris, names, entry.columns, where=where, limit=limit, provenance=provenance)
     return _answer(desk, {}, uris, query, timeout_s=600.0)
 
@@ -45,8 +46,8 @@ def preview(
         chosen(entry, [sort])
     if offset < 0:
         raise InvalidInput("offset counts rows from 0 on")
-    uris = desk.uris(entry)
-    total, rows = entry.rows, list[list[Cell]]()
+    uris, total = shown(desk, entry)
+    rows = list[list[Cell]]()
     with desk.queries().confined(views={}, extra=uris) as session:
         if where:
             counting = scans.count(uris, entry.columns, where)

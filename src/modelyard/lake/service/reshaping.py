@@ -19,6 +19,7 @@ from modelyard.lake.model.columns import evened, partitions
 from modelyard.lake.service.commits import About, Step, carry_out, may_write, standing
 from modelyard.lake.service.datafiles import FileWriter, describe
 from modelyard.lake.service.desk import Desk
+from modelyard.lake.service.policies import check_reveals
 from modelyard.lake.store import catalogue, reshaping
 from modelyard.ports import calls
 from modelyard.ports.tables import DataFile
@@ -128,6 +129,7 @@ def reshape(desk: Desk, order: Order, work: Callable[[Scene], Outcome]) -> Versi
         Conflict: the branch is protected.
     """
     may_write(order.branch)
+    check_reveals(desk, order.table, "columns")
     job = COMMIT.new(calls.current().clock)
     tables = desk.tables()
     with desk.bench(job) as bench, tables.locked(order.table):

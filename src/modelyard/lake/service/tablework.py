@@ -21,6 +21,7 @@ from modelyard.lake.api import (
 )
 from modelyard.lake.service.board import Board
 from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.service.policies import check_reveals
 
 
 class TableWork(ChangeOperations, QueryOperations, DerivationOperations):
@@ -42,6 +43,7 @@ class TableWork(ChangeOperations, QueryOperations, DerivationOperations):
         """Show how a table's rows differ between two refs."""
         from modelyard.lake.service import differences
 
+        check_reveals(self._desk, name, "differences")
         return differences.diff(
             self._desk, resolve(name, base), resolve(name, target), columns=columns, cursor=cursor, limit=limit
         )
@@ -58,6 +60,7 @@ class TableWork(ChangeOperations, QueryOperations, DerivationOperations):
         """Read what each version changed."""
         from modelyard.lake.service import differences
 
+        check_reveals(self._desk, name, "changes")
         target = resolve(name, at)
         return differences.changes(self._desk, target, differences.steps(target, since), columns)
 

@@ -17,7 +17,8 @@ from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.commits import About, Step, carry_out, may_write, standing
 from modelyard.lake.service.desk import Desk
-from modelyard.lake.store import branches, catalogue, loads, manifests, sources
+from modelyard.lake.service.policies import forget_copies
+from modelyard.lake.store import branches, catalogue, loads, manifests, policies, retention, sources
 from modelyard.ports import calls
 from modelyard.ports.tables import DataFile, Tables
 
@@ -40,6 +41,8 @@ def drop(desk: Desk, entry: catalogue.Entry, *, branch: str) -> None:
             catalogue.drop(call.tx, entry.name)
             loads.drop(call.tx, entry.name)
             sources.forget_table(call.tx, entry.name)
+            policies.forget(call.tx, entry.name)
+            retention.forget(call.tx, entry.name)
             call.emit(
                 TableDropped(table=entry.name, version=entry.version),
                 writes=(thing(entry.name, entry.version),),
@@ -49,6 +52,7 @@ def drop(desk: Desk, entry: catalogue.Entry, *, branch: str) -> None:
         for load in calls.current().unit(forget):
             desk.quarantine_of(load).unlink(missing_ok=True)
         tables.drop(entry.location)
+        forget_copies(desk, entry.name)
 
 
 def _let_go(desk: Desk, entry: catalogue.Entry, branch: str) -> None:

@@ -35,6 +35,7 @@ from modelyard.lake.model.dialect import format_of
 from modelyard.lake.model.widening import widens
 from modelyard.lake.service.commits import Change, commit, may_write
 from modelyard.lake.service.desk import Desk
+from modelyard.lake.service.policies import carry_mask
 from modelyard.lake.service.reshaping import Order, Outcome, Scene, one_expression, reshape, spared, without
 from modelyard.lake.service.sources import Source, open_source
 from modelyard.lake.store import casts, catalogue, merging, reshaping
@@ -170,7 +171,8 @@ def widen(desk: Desk, order: Order, column: str, kind: str) -> Version:
 
 
 def rename(desk: Desk, order: Order, column: str, fresh: str) -> Version:
-    """Rename a column."""
+    """Rename a column; what a policy hides stays hidden under the new name."""
+    carry_mask(desk, order.table, column, fresh)
 
     def work(scene: Scene) -> Outcome:
         held = _loose(scene, column, "renamed")

@@ -6,6 +6,7 @@ from modelyard.lake.store.filesets import THUMBNAILS, UPLOADS
 from modelyard.lake.store.labels import LABELS
 from modelyard.lake.store.lineages import LINEAGES
 from modelyard.lake.store.loads import LOADS, ORIGINS
+from modelyard.lake.store.policies import POLICIES
 from modelyard.lake.store.pushes import PUSHES
 from modelyard.lake.store.retention import RETENTION
 from modelyard.lake.store.sinks import SINKS
@@ -24,4 +25,5 @@ MIGRATIONS = (
     LABELS,
     SOURCES,
     ORIGINS,
+    POLICIES,
 )

@@ -36,7 +36,7 @@ def rows(
     if check is None:
         raise InvalidInput(f"{name}: it is about a column, so that no single row breaks it; its note says more")
     if about.kind == "table":
-        found = files.files(report.table, at=about.version)
+        found = files.files(report.table, at=about.version, revealing=True)
         return inspection.failing_rows(queries, declared, found, name, around=around)
     load = lake.load_record(LoadId(about.name))
     if load.state is LoadState.REFUSED:
@@ -57,7 +57,7 @@ def _taken(
     if load.replays is not None:
         origin = load.replays
         places = [row.row for row in held.held_rows(origin) if row.note == load.id]
-    found = files.files(load.table, at=str(load.version))
+    found = files.files(load.table, at=str(load.version), revealing=True)
     return inspection.failing_rows(queries, declared, found, name, around=around, load=str(origin), rows=places)
 
 
