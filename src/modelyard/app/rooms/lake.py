@@ -46,7 +46,9 @@ class _Lineage:
         if not isinstance(governance, Governance):
             return ()
         found = (node.ref for node in governance.downstream(ref, depth=1).nodes)
-        return [each for each in found if each != ref and parts(each).kind not in ("table", "load", "report")]
+        return [
+            each for each in found if each != ref and parts(each).kind not in ("table", "fileset", "load", "report")
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from modelyard.kernel.refs import ref
 from modelyard.lake.api import LOAD, Retention, Vacuum, VersionsExpired
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.model.retention import due, earliest_fork, kept
 from modelyard.lake.service.desk import Desk
@@ -49,7 +49,7 @@ def _chosen(desk: Desk, name: str) -> tuple[list[int], dict[int, str]]:
     held = kept(wanted, heads=heads, tags=_tags(name), since=since)
     if desk.holders is not None:
         for version in wanted:
-            if version not in held and (by := desk.holders.holders(ref("table", name, version))):
+            if version not in held and (by := desk.holders.holders(thing(name, version))):
                 held[version] = f"{by[0]} was made from it"
     return wanted, held
 
