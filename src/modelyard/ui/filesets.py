@@ -83,7 +83,8 @@ def _list(calls: PageCalls, ask: Ask) -> Page:
 def _one(calls: PageCalls, ask: Ask) -> Page:
     lake, name = slices(calls).lake, ask.params["name"]
     at = ask.text("version") or None
-    found = lake.fileset(name, at=at)
+    opened = lake.fileset(name, at=at)
+    found = FileSet(**{field: getattr(opened, field) for field in FileSet.__struct_fields__})
     prefix, label, split = ask.text("prefix"), ask.text("label"), ask.text("split")
     page = lake.list_files(
         name, at=at, prefix=prefix, label=label or None, split=split or None, cursor=ask.text("after") or None,

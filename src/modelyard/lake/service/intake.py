@@ -391,7 +391,9 @@ def keep_whole(path: Path, lines: Iterable[str], names: Sequence[str], reason: s
         for batch in _batched(lines, _FLUSH_ROWS):
             places = range(rows + 1, rows + len(batch) + 1)
             rows += len(batch)
-            held = {"row": list(places), "raw": batch, "reasons": [[reason]] * len(batch)}
+            held = {
+                "row": list(places), "raw": batch, "reasons": [[reason]] * len(batch), "position": [""] * len(batch),
+            }  # fmt: skip
             writer.write_table(pa.table(held, schema=VAULT))
     return rows
 
