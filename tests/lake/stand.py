@@ -41,12 +41,12 @@ def lake_service(
     service = LakeService(
         tables=lambda: DeltaTables(FolderPlace(root / "tables"), bench.home / "run", bench.clock),
         queries=lambda: queries, objects=FolderObjects(bench.home / "objects"), folder=root, inspector=inspector,
-        holders=holders, authority=ScopeAuthority(), pushes=pushes,
+        holders=holders, pushes=pushes,
         files=FolderObjects(bench.home / "objects" / "files"),
     )  # fmt: skip
     if sinks is not None and secrets is not None:
         service.ship_through(sinks, secrets)
-    yield service.reaching(Outside(sources=lambda: known, secrets=lambda: sealed))
+    yield service.reaching(Outside(sources=lambda: known, secrets=lambda: sealed)).guarded_by(ScopeAuthority())
     queries.close()
 
 

@@ -71,12 +71,12 @@ def _build(engines: Engines) -> LakeService:
     service = LakeService(
         tables=lambda: engines.tables, queries=lambda: engines.queries, objects=engines.objects,
         folder=engines.home / "lake", inspector=_LateInspector(engines), holders=_Lineage(engines),
-        authority=_Permissions(engines),
         pushes=pushes,
         files=engines.files,
     )  # fmt: skip
     service.ship_through(lambda: engines.sinks, lambda: engines.secrets)
-    return service.reaching(Outside(sources=lambda: engines.sources, secrets=lambda: engines.secrets))
+    outside = Outside(sources=lambda: engines.sources, secrets=lambda: engines.secrets)
+    return service.reaching(outside).guarded_by(_Permissions(engines))
 
 
 ROOM = Room(

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from modelyard.kernel.actors import Authority
 from modelyard.kernel.errors import AlreadyExists, Gone, NotFound
 from modelyard.kernel.pages import Limit, Page, page_of, place_of
 from modelyard.kernel.refs import Name, Ref
@@ -78,7 +77,6 @@ class LakeService(
         folder: the lake's own folder, for what is staged and what is quarantined.
         inspector: judges rows before they are taken in.
         holders: says which versions something else still stands on.
-        authority: says who sees what a table hides; without one, nobody but the yard itself.
         pushes: how pushed rows are kept and folded.
         files: a store for the contents of file sets, and for nothing else.
     """
@@ -92,14 +90,12 @@ class LakeService(
         folder: Path,
         inspector: Inspector | None = None,
         holders: Holders | None = None,
-        authority: Authority | None = None,
         pushes: PushTerms | None = None,
         files: Objects | None = None,
     ) -> None:
         self._desk = Desk(
             tables=tables, queries=queries, objects=objects, staging=folder / "staging",
             vault=folder / "quarantine", inspector=inspector, holders=holders, kept=files,
-            authority=authority,
         )  # fmt: skip
         self._board = Board()
         self._push_folder = folder / "pushes"

@@ -80,3 +80,8 @@ def _masked(column: Column, mask: Mask, salt: str) -> str:
     if mask is Mask.YEAR:
         return f"CAST(date_trunc('year', {name}) AS {sql_type(column.type)})"
     return f"CAST(NULL AS {sql_type(column.type)})"
+
+
+def counted(query: str) -> str:
+    """How many rows a query gives."""
+    return f"SELECT count(*) FROM ({query})"
