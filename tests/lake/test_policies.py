@@ -1,4 +1,4 @@
-"""Policies: readers without `privacy:reveal` see masked columns and filtered rows, whichever way they ask."""
+"""Policies: readers without `governance:reveal` see masked columns and filtered rows, whichever way they ask."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_what_shows_rows_as_they_came_is_refused(hidden: Lake) -> None:
         lambda: hidden.diff("people", "1"),
         lambda: list(hidden.changes("people")),
     ):
-        with pytest.raises(Forbidden, match="privacy:reveal"):
+        with pytest.raises(Forbidden, match="governance:reveal"):
             ask()
 
 

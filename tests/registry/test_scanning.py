@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -226,7 +227,16 @@ def test_a_changed_byte_hides_no_call(place_: int, byte: int) -> None:
     changed = bytearray(hostile.SYSTEM)
     changed[place_] = byte
     verdict, _ = verdict_on("a.pkl", bytes(changed))
-    assert verdict is Verdict.UNSAFE or b"system" not in changed
+    assert verdict is Verdict.UNSAFE or b"system" not in _run_of(bytes(changed))
+
+
+def _run_of(content: bytes) -> bytes:
+    """What a loader would come to run: nothing that stands behind the opcode that ends a pickle."""
+    try:
+        *_, (_, _, end) = pickletools.genops(content)
+    except ValueError:
+        return content
+    return content[: (end or 0) + 1]
 
 
 _DATA = st.recursive(

@@ -13,7 +13,7 @@ from modelyard.kernel.ids import ActorId
 from modelyard.kernel.operations import Effect, operation
 from modelyard.kernel.refs import Name
 
-REVEAL = "privacy:reveal"
+REVEAL = "governance:reveal"
 """The scope of those whom no policy touches; owners have it, on everything or where they were granted it."""
 
 RowFilter = Annotated[str, Meta(max_length=4000)]
@@ -33,7 +33,7 @@ class Mask(StrEnum):
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """What a table shows to those without `privacy:reveal`.
+    """What a table shows to those without `governance:reveal`.
 
     Attributes:
         row_filter: a condition in SQL; other rows are not there. `$actor` is the reader's name. Empty: all rows.
@@ -58,10 +58,10 @@ class PolicySet(News, frozen=True, kw_only=True):
 class PolicyOperations(ABC):
     """Row filters and column masks."""
 
-    @operation("PUT", "/tables/{name}/policy", scope="privacy:policy", about="table:{name}", effect=Effect.WORK)
+    @operation("PUT", "/tables/{name}/policy", scope="governance:policy", about="table:{name}", effect=Effect.WORK)
     @abstractmethod
     def set_policy(self, name: Name, *, row_filter: RowFilter = "", masks: dict[str, Mask] | None = None) -> Policy:
-        """Say which rows and columns of a table are seen by those without the scope `privacy:reveal`.
+        """Say which rows and columns of a table are seen by those without the scope `governance:reveal`.
 
         It holds for every version and branch, in rows, previews, profiles and SQL. What shows rows as they are stored
         or came (differences, changes, quarantined rows, sources) is refused to them. Columns that a version lacks are

@@ -1,4 +1,4 @@
-"""Policies carried out: a reader without `privacy:reveal` reads copies of versions that hold only what may be seen.
+"""Policies carried out: a reader without `governance:reveal` reads copies of versions that hold only what may be seen.
 
 A copy is made when a version is first asked for, in a folder of its own; the reader's own SQL never comes near the
 stored files. Copies are named by all that they depend on and may be removed at any time.
