@@ -10,7 +10,8 @@ import msgspec
 import sqlalchemy as sa
 
 from modelyard.app.rooms import Room
-from modelyard.kernel.errors import NotFound
+from modelyard.kernel.contents import Content
+from modelyard.kernel.errors import Damaged, NotFound
 from modelyard.kernel.events import News
 from modelyard.kernel.operations import Effect, operation, stream
 from modelyard.kernel.pages import Limit, Page, decode_cursor, page_of
@@ -74,6 +75,11 @@ class Shelf(ABC):
     @abstractmethod
     def text(self, title: Name, copies: int = 1) -> Iterator[bytes]:
         """A book's text."""
+
+    @stream("GET", "/books/{title}/scan", scope="shelf:read", about="book:{title}", ranges=True)
+    @abstractmethod
+    def scan(self, title: Name, fault: int | None = None) -> Iterator[bytes]:
+        """A book as a whole of known size."""
 
     @stream("GET", "/books/{title}/words", scope="shelf:read", about="book:{title}")
     @abstractmethod
@@ -152,6 +158,17 @@ class ShelfService(Shelf):
             raise NotFound(f"there is no book {title}")
         for _ in range(copies):
             yield bytes(row[3])
+
+    def scan(self, title: Name, fault: int | None = None) -> Content:
+        text = b"".join(self.text(title))
+
+        def read(start: int, stop: int) -> Iterator[bytes]:
+            for place in range(start, stop, 4):
+                if fault is not None and place >= fault:
+                    raise Damaged("the page is torn")
+                yield text[place : min(place + 4, stop)]
+
+        return Content(read, size_bytes=len(text), media="audio/ogg", tag=f"text-{len(text)}")
 
     def words(self, title: Name) -> Iterator[Book]:
         for word in b"".join(self.text(title)).decode().split():

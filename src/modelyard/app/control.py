@@ -15,7 +15,7 @@ from functools import partial
 from modelyard.app.binding import LOOPBACK, address_of, refuse_open_bind
 from modelyard.app.gauges import writer_samples
 from modelyard.app.house import House
-from modelyard.edges.http.endpoints import Endpoint, OperationEndpoint, WireEndpoint
+from modelyard.edges.http.endpoints import ContentEndpoint, Endpoint, OperationEndpoint, WireEndpoint
 from modelyard.edges.http.house import OPEN, Document, Healthy, Metrics, Ready
 from modelyard.edges.http.listening import listen
 from modelyard.edges.http.messages import App
@@ -88,7 +88,9 @@ class Control:
         house, router = self.house, Router[Endpoint]()
         for op in house.operations():
             method = getattr(house.engines.services[op.group], op.method)
-            router.add(op.verb, "/v1" + op.path, OperationEndpoint(op, method, house.guard))
+            endpoint = (ContentEndpoint if op.ranges else OperationEndpoint)(op, method, house.guard)
+            for verb in (op.verb, "HEAD") if op.ranges else (op.verb,):
+                router.add(verb, "/v1" + op.path, endpoint)
         for wire in self._wires():
             router.add(wire.verb, wire.path, WireEndpoint(wire, house.guard))
         router.add("GET", "/healthz", Healthy())

@@ -16,6 +16,7 @@
     ├── GateClosed          gate_closed          412  4   a required check or approval is missing
     ├── TooLarge            too_large            413  2   more bytes than the limit
     ├── UnsupportedMedia    unsupported_media    415  2   a content type that nobody reads here
+    ├── OutOfRange          out_of_range         416  2   a part that the bytes do not have
     ├── TooMany             too_many             429  6   a limit of rate or count
     ├── BudgetSpent         budget_spent         402  4   the budget does not allow it
     ├── Unavailable         unavailable          503  6   a needed part does not answer; try again
@@ -141,6 +142,12 @@ class UnsupportedMedia(YardError):
     """A content type that nobody reads here."""
 
     code, status, exit_code, title = "unsupported_media", 415, 2, "Content type not read here"
+
+
+class OutOfRange(YardError):
+    """A part was asked for that the bytes do not have."""
+
+    code, status, exit_code, title = "out_of_range", 416, 2, "No such part"
 
 
 class TooMany(YardError):

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from modelyard.kernel.contents import BYTES
 from modelyard.kernel.refs import Ref, ref
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -86,7 +87,8 @@ class Operation:
         params: a record type of all arguments but the content of an upload.
         path_params, rest_params: the same, split by where they travel.
         private: arguments that are never logged or audited.
-        media: the content type of a download.
+        media: the content type of a download; where it serves ranges, each answer says its own.
+        ranges: True if a download answers with a `Content`, any part of which may be asked for.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Operation:
     returns: Any
     private: frozenset[str] = frozenset()
     media: str = "application/json"
+    ranges: bool = False
     command: str | None = None
     audited: bool = True
     content: str | None = None
@@ -152,6 +155,7 @@ class _Mark:
     media: str
     command: str | None
     audited: bool
+    ranges: bool = False
 
 
 def operation(
@@ -189,17 +193,22 @@ def stream(
     scope: str,
     effect: Effect | None = None,
     about: str | None = None,
-    media: str = "application/octet-stream",
+    media: str = BYTES,
     command: str | None = None,
     audited: bool = True,
+    ranges: bool = False,
 ) -> Callable[[F], F]:
     """Declare an abstract method whose bytes or records flow.
 
     The types say which way: a parameter `content: Iterable[bytes]` is an upload, a return of `Iterator[bytes]` a
     download of `media`, a return of `Iterator[Record]` live records, one as each comes.
+
+    Args:
+        ranges: the service answers a download with a `kernel.contents.Content`: it is served with its length and
+            type, answers HEAD and byte ranges, and so can be played and gone on with.
     """
     chosen = effect or (Effect.SCAN if verb == "GET" else Effect.WORK)
-    return _marker(_Mark(verb, path, scope, chosen, True, about, frozenset(), media, command, audited))
+    return _marker(_Mark(verb, path, scope, chosen, True, about, frozenset(), media, command, audited, ranges))
 
 
 def _marker(mark: _Mark) -> Callable[[F], F]:
@@ -261,6 +270,8 @@ def _compile(cls: type[Any], method: str, fn: Callable[..., Any], mark: _Mark) -
     form = _form(where, parameters, returns, streamed=mark.streamed)
     group = group_of(cls)
     plain = [p for p in parameters if p.place != "content"]
+    if mark.ranges and (form is not Form.DOWNLOAD or mark.verb != "GET"):
+        raise TypeError(f"{where}: ranges are of a download by GET")
     about = _about(where, mark.about, names)
     return Operation(
         name=f"{group}.{method}", group=group, method=method, verb=mark.verb, path=mark.path, scope=mark.scope,
@@ -269,7 +280,7 @@ def _compile(cls: type[Any], method: str, fn: Callable[..., Any], mark: _Mark) -
         path_params=_record(f"{cls.__name__}_{method}_path", [p for p in plain if p.place == "path"]),
         rest_params=_record(f"{cls.__name__}_{method}_rest", [p for p in plain if p.place != "path"]),
         returns=returns, private=mark.private | {p.name for p in parameters if _is_private(p.type)}, media=mark.media,
-        command=mark.command, audited=mark.audited,
+        ranges=mark.ranges, command=mark.command, audited=mark.audited,
         content=next((p.name for p in parameters if p.place == "content"), None), raises=raises, examples=examples,
         _about=about,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import NewType, Protocol
 
 from msgspec import Struct
 
+from modelyard.kernel.contents import BYTES, Content
 from modelyard.kernel.errors import InvalidInput
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -96,3 +97,17 @@ class Objects(Protocol):
     def sweep(self) -> int:
         """Remove what writers that died left behind; the number of leftovers removed."""
         ...
+
+
+def content_of(
+    objects: Objects, stored: Stored, *, media: str = BYTES, span: tuple[int, int | None] = (0, None)
+) -> Content:
+    """An object, or a part of it, as a content of which any part may be asked for; nothing is read yet."""
+    size, (start, stop) = stored.size_bytes, span
+    first, end = min(start, size), size if stop is None else min(stop, size)
+
+    def read(begin: int, until: int) -> Iterator[bytes]:
+        last = first + until
+        return objects.read(stored.digest, start=first + begin, stop=None if last == size else last)
+
+    return Content(read, size_bytes=max(end - first, 0), tag=f"{stored.digest}.{first}.{end}", media=media)

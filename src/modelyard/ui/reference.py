@@ -129,7 +129,7 @@ def _operation_lines(op: Operation) -> Iterator[str]:
     yield f"- HTTP: `{op.verb} {PREFIX}{op.path}`" + {
         Form.UPLOAD: ", the bytes are the body", Form.DOWNLOAD: f", answers `{op.media}`",
         Form.LIVE: ", answers server-sent events",
-    }.get(op.form, "")  # fmt: skip
+    }.get(op.form, "") + (", or a range of it" if op.ranges else "")  # fmt: skip
     yield f"- Python: `yard.{op.group}.{op.method}({_signature(op)})` gives `{shown(op.returns)}`"
     if command := command_of(op):
         yield f"- Shell: `{command}`"

@@ -18,25 +18,30 @@ import msgspec
 
 from modelyard.edges.guard import Guard, Task, Terms
 from modelyard.edges.http.messages import (
+    PROBLEM,
     Outgoing,
     Receive,
     Scope,
     Send,
     as_yard_error,
     incoming,
+    problem,
     read_body,
     refuse_encoded,
     respond,
     uploaded,
 )
+from modelyard.edges.http.ranges import head_of, span_of
 from modelyard.kernel.actors import SYSTEM, Actor
-from modelyard.kernel.errors import InvalidInput, Malformed, UnsupportedMedia, YardError
+from modelyard.kernel.contents import Content
+from modelyard.kernel.errors import InvalidInput, Malformed, OutOfRange, UnsupportedMedia, YardError
 from modelyard.kernel.operations import Effect, Form, Operation, Parameter
 from modelyard.ports.wires import WireRequest, WireResponse, WireRoute
 
 _MAX_FIELDS = 200
 _DETAIL = 2000
 _NDJSON = "application/x-ndjson"
+_EVENTS = "text/event-stream"
 
 
 class Waker:
@@ -193,15 +198,17 @@ class OperationEndpoint(Endpoint):
             result = await loop.run_in_executor(guard.pool, guard.run_here, task)
             await respond(request.send, 200, self._encode(result), request_id=request.request_id)
             return
-        events = op.form is Form.LIVE and b"text/event-stream" in request.headers.get(b"accept", b"")
-        media = op.media if op.form is Form.DOWNLOAD else "text/event-stream" if events else _NDJSON
+        media = op.media if op.form is Form.DOWNLOAD else _EVENTS if self._as_events(request) else _NDJSON
         out = Outgoing(request.send, loop, media=media, request_id=request.request_id)
-        pour = partial(self._pour, task, out, as_events=events)
+        pour = partial(self._pour, request, task, out)
         pool = guard.live if op.form is Form.LIVE else guard.pool
         await stream_out(request, out, pool, pour, left=task.call.left)
 
-    def _pour(self, task: Task[Any], out: Outgoing, *, as_events: bool) -> None:
-        work = task.work
+    def _as_events(self, request: Request) -> bool:
+        return self.op.form is Form.LIVE and _EVENTS.encode() in request.headers.get(b"accept", b"")
+
+    def _pour(self, request: Request, task: Task[Any], out: Outgoing) -> None:
+        work, as_events = task.work, self._as_events(request)
 
         def pour() -> None:
             for item in work():
@@ -214,6 +221,39 @@ class OperationEndpoint(Endpoint):
                     out.write(b"data: " + line + b"\n\n" if as_events else line + b"\n")
 
         task.work = pour
+        self._guard.run_here(task)
+        out.end()
+
+
+class ContentEndpoint(OperationEndpoint):
+    """A download of a whole whose size is known: it answers byte ranges (RFC 9110, section 14) and HEAD."""
+
+    def _pour(self, request: Request, task: Task[Any], out: Outgoing) -> None:
+        work = task.work
+
+        def give() -> None:
+            whole: Content = work()
+            try:
+                asked = span_of(request.headers, whole)
+            except OutOfRange as err:
+                out.status = err.status
+                out.extend({"content-type": PROBLEM, "content-range": f"bytes */{whole.size_bytes}"})
+                out.write(problem(err, request.request_id))
+                return
+            out.status, told = head_of(whole, asked)
+            out.extend(told)
+            if request.scope["method"] == "HEAD":
+                return
+            held = b""  # damage shows at the very end: then the last bytes do not come, and the caller notices
+            for chunk in whole if asked is None else whole.part(asked.start, asked.stop):
+                if held:
+                    out.write(held)
+                if out.gone:
+                    return
+                held = chunk
+            out.write(held)
+
+        task.work = give
         self._guard.run_here(task)
         out.end()
 

@@ -24,7 +24,8 @@ MAX_BODY_BYTES = 32 * 1024 * 1024
 BODY_TIMEOUT_S = 30.0
 _BASE = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 _JSON = (b"content-type", b"application/json")
-_PROBLEM = (b"content-type", b"application/problem+json")
+PROBLEM = "application/problem+json"
+_PROBLEM = (b"content-type", PROBLEM.encode())
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:

@@ -69,6 +69,14 @@ def _entry(op: Operation, parameters: list[dict[str, Any]], body: Any, answer: A
                 "description": "Repeat a call under its key and get the first answer again.",
             },
         ]  # fmt: skip
+    if op.ranges:
+        parameters = [
+            *parameters,
+            {
+                "name": "Range", "in": "header", "required": False, "schema": {"type": "string"},
+                "description": "One range of bytes, e.g. `bytes=0-1023`; answered with 206 and that part.",
+            },
+        ]  # fmt: skip
     entry: dict[str, Any] = {
         "operationId": op.name,
         "tags": [op.group],
@@ -86,6 +94,8 @@ def _entry(op: Operation, parameters: list[dict[str, Any]], body: Any, answer: A
             },
         },
     }  # fmt: skip
+    if op.ranges:
+        entry["responses"]["206"] = {"description": "A part of it", "content": content}
     if any(p.place == "body" for p in op.parameters):
         entry["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
     elif op.form is Form.UPLOAD:

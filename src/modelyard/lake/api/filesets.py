@@ -207,12 +207,14 @@ class FileSetOperations(ABC):
             NotFound: the version has no such file.
         """
 
-    @stream("GET", "/filesets/{name}/content/{path*}", scope="lake:read", about="fileset:{name}")
+    @stream("GET", "/filesets/{name}/content/{path*}", scope="lake:read", about="fileset:{name}", ranges=True)
     @abstractmethod
     def read_file(
         self, name: Name, path: FilePath, *, at: str | None = None, start: int = 0, stop: int | None = None
     ) -> Iterator[bytes]:
         """Give a file's bytes, or those from `start` up to `stop`.
+
+        Over HTTP images, sounds, films and plain text come under their type, everything else as plain bytes.
 
         Raises:
             NotFound: the version has no such file.

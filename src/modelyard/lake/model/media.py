@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from modelyard.kernel.contents import BYTES
 from modelyard.lake.api.files import FileFacts
 
 _NOT_IN_TEXT = bytes(byte for byte in range(32) if byte < 9 or (byte > 13 and byte != 27))
@@ -16,7 +17,6 @@ HEAD_BYTES = 256 << 10
 
 _ABSURD = 1_000_000  # no side of a picture and no rate of a sound: such a header lies
 
-BYTES = "application/octet-stream"
 TEXT = "text/plain"
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"),

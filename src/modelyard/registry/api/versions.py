@@ -239,7 +239,7 @@ class VersionOperations(ABC):
         "/models/{name}/versions/{version}/files/{path*}",
         scope="registry:read",
         about="model:{name}@{version}",
-        media="application/octet-stream",
+        ranges=True,
     )
     @abstractmethod
     def download(self, name: ModelName, version: VersionNumber, path: str) -> Iterator[bytes]:

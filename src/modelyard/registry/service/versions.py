@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from modelyard.kernel.contents import Content
 from modelyard.kernel.errors import Conflict, GateClosed, InvalidInput, NotFound
 from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.ports import calls
-from modelyard.ports.objects import Objects, parse_digest
+from modelyard.ports.objects import Objects, Stored, content_of, parse_digest
 from modelyard.registry.api import (
     ModelVersion,
     ServingForm,
@@ -161,14 +160,14 @@ class Versions(VersionOperations):
         after = place_of(cursor, "")
         return page_of(store.files(tx, inside, after=after, limit=limit + 1), limit, lambda f: (f.path,))
 
-    def download(self, name: str, version: int, path: str) -> Iterator[bytes]:
+    def download(self, name: str, version: int, path: str) -> Content:
         """Give a file of a version."""
         tx = calls.current().tx
         _, inside, _ = version_of(tx, name, version)
         one = store.file(tx, inside, path)
         if one is None:
             raise NotFound(f"{name} version {version} has no file {path[:200]!r}; list them: yard registry files")
-        return self._objects.read(parse_digest(one.digest))
+        return content_of(self._objects, Stored(parse_digest(one.digest), one.size_bytes))
 
     def download_uri(self, name: str, version: int) -> str:
         """Say from where MLflow's clients fetch a version's files."""

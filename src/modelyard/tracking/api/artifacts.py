@@ -70,7 +70,7 @@ class ArtifactOperations(ABC):
             yard tracking upload 0199c7a1b2c37d4e5f60718293a4b5c6 notes.txt < notes.txt
         """
 
-    @stream("GET", "/artifacts/{owner}/{path*}", scope="tracking:read", media="application/octet-stream")
+    @stream("GET", "/artifacts/{owner}/{path*}", scope="tracking:read", ranges=True)
     @abstractmethod
     def download(self, owner: str, path: str) -> Iterator[bytes]:
         """Give a file's bytes; they are checked against their digest as they go.

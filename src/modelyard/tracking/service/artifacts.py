@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
+from modelyard.kernel.contents import Content
 from modelyard.kernel.errors import Conflict, NotFound
 from modelyard.kernel.pages import Page, encode_cursor, place_of
 from modelyard.kernel.refs import Ref, ref
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
-from modelyard.ports.objects import Digest, Objects
+from modelyard.ports.objects import Digest, Objects, Stored, content_of
 from modelyard.tracking.api import Artifact, ArtifactsDeleted
 from modelyard.tracking.api.artifacts import ArtifactOperations
 from modelyard.tracking.api.limits import safe_path
@@ -58,10 +59,10 @@ class Artifacts(ArtifactOperations):
 
         return call.unit(note)
 
-    def download(self, owner: str, path: str) -> Iterator[bytes]:
+    def download(self, owner: str, path: str) -> Content:
         """Give a file's bytes."""
         found = _file(calls.current().tx, owner, safe_path(path))
-        return self._objects.read(Digest(found.digest or ""))
+        return content_of(self._objects, Stored(Digest(found.digest or ""), found.size_bytes or 0))
 
     def delete_artifacts(self, owner: str, path: str) -> int:
         """Remove a file, or a folder with all below it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Iterable, Iterator, Sequence
 
+from modelyard.kernel.contents import Content
 from modelyard.kernel.errors import AlreadyExists
 from modelyard.kernel.pages import Limit, Page, page_of, place_of
 from modelyard.kernel.refs import Name
@@ -195,7 +196,7 @@ class FileSetService(Lake, ABC):
 
     def read_file(
         self, name: Name, path: FilePath, *, at: str | None = None, start: int = 0, stop: int | None = None
-    ) -> Iterator[bytes]:
+    ) -> Content:
         """Give a file's bytes."""
         from modelyard.lake.service.filesets import showing
 

@@ -10,13 +10,14 @@ from contextlib import ExitStack
 
 import msgspec
 
+from modelyard.kernel.contents import Content
 from modelyard.kernel.errors import InvalidInput, MissingExtra, NotFound, TooLarge, UnsupportedMedia
 from modelyard.kernel.pages import Page, page_of
 from modelyard.lake.api import LOAD
 from modelyard.lake.api.files import File, FileCounts, Waveform
 from modelyard.lake.api.paths import shown
 from modelyard.lake.model.filesets import PREFIX, own_columns, table_of
-from modelyard.lake.model.media import DRAWN, HEAD_BYTES, wav_form
+from modelyard.lake.model.media import DRAWN, HEAD_BYTES, safe, wav_form
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.filesets.adds import bringing
 from modelyard.lake.service.filesets.frames import SIZE_BYTES
@@ -24,7 +25,7 @@ from modelyard.lake.service.filesets.rows import entry_of, file_of, known_conten
 from modelyard.lake.service.reading import only_select
 from modelyard.lake.store import catalogue, filesets
 from modelyard.ports import calls
-from modelyard.ports.objects import Digest
+from modelyard.ports.objects import Digest, Stored, content_of
 from modelyard.ports.queries import Session
 
 SIDES = (64, 128, 256, 512)
@@ -84,13 +85,14 @@ def _first(session: Session, query: str) -> Sequence[str | int | float | bool | 
     return session.rows(query)[0]
 
 
-def content(desk: Desk, name: str, path: str, at: str | None, span: tuple[int, int | None]) -> Iterator[bytes]:
+def content(desk: Desk, name: str, path: str, at: str | None, span: tuple[int, int | None]) -> Content:
     """A file's bytes, or a part of them."""
     start, stop = span
     if start < 0 or (stop is not None and stop < 0):
         raise InvalidInput("start and stop count bytes from 0 on")
-    found = one(desk, entry_of(name, at), path)
-    return desk.contents().read(Digest(found.facts.digest), start=start, stop=stop)
+    facts = one(desk, entry_of(name, at), path).facts
+    stored = Stored(Digest(facts.digest), facts.size_bytes)
+    return content_of(desk.contents(), stored, media=safe(facts.media_type), span=span)
 
 
 def fetched(desk: Desk, name: str, digests: Sequence[str]) -> Iterator[bytes]:
