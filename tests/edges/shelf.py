@@ -13,7 +13,7 @@ from modelyard.app.rooms import Room
 from modelyard.kernel.contents import Content
 from modelyard.kernel.errors import Damaged, NotFound
 from modelyard.kernel.events import News
-from modelyard.kernel.operations import Effect, operation, stream
+from modelyard.kernel.operations import ANY, Effect, operation, stream
 from modelyard.kernel.pages import Limit, Page, decode_cursor, page_of
 from modelyard.kernel.refs import Name, ref
 from modelyard.ports import calls
@@ -76,7 +76,7 @@ class Shelf(ABC):
     def text(self, title: Name, copies: int = 1) -> Iterator[bytes]:
         """A book's text."""
 
-    @stream("GET", "/books/{title}/scan", scope="shelf:read", about="book:{title}", ranges=True)
+    @stream("GET", "/books/{title}/scan", scope="shelf:read", about="book:{title}", media=ANY)
     @abstractmethod
     def scan(self, title: Name, fault: int | None = None) -> Iterator[bytes]:
         """A book as a whole of known size."""

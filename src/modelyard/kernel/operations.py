@@ -31,6 +31,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__operation__"
 PRIVATE: dict[str, Any] = {"private": True}
 """For `msgspec.Meta(extra=PRIVATE)`: values of the type are never logged or audited, whichever operation takes them."""
+ANY = "*/*"
+"""The media type of downloads each of which says its own."""
 _HOLE = re.compile(r"\{([a-z_]+)(\*?)\}")
 _SCOPE = re.compile(r"[a-z]+:[a-z_]+")
 
@@ -87,8 +89,7 @@ class Operation:
         params: a record type of all arguments but the content of an upload.
         path_params, rest_params: the same, split by where they travel.
         private: arguments that are never logged or audited.
-        media: the content type of a download; where it serves ranges, each answer says its own.
-        ranges: True if a download answers with a `Content`, any part of which may be asked for.
+        media: the content type of a download; `ANY` where each answer says its own.
     """
 
     name: str
@@ -109,7 +110,6 @@ class Operation:
     returns: Any
     private: frozenset[str] = frozenset()
     media: str = "application/json"
-    ranges: bool = False
     command: str | None = None
     audited: bool = True
     content: str | None = None
@@ -121,6 +121,11 @@ class Operation:
     def command_name(self) -> str:
         """What its command is called within the slice's group, if it has one."""
         return self.command or self.method.replace("_", "-")
+
+    @property
+    def ranges(self) -> bool:
+        """True if it is a download of a `Content`, any part of which may be asked for."""
+        return self.media == ANY
 
     @property
     def confidential(self) -> bool:
@@ -155,7 +160,6 @@ class _Mark:
     media: str
     command: str | None
     audited: bool
-    ranges: bool = False
 
 
 def operation(
@@ -196,7 +200,6 @@ def stream(
     media: str = BYTES,
     command: str | None = None,
     audited: bool = True,
-    ranges: bool = False,
 ) -> Callable[[F], F]:
     """Declare an abstract method whose bytes or records flow.
 
@@ -204,11 +207,11 @@ def stream(
     download of `media`, a return of `Iterator[Record]` live records, one as each comes.
 
     Args:
-        ranges: the service answers a download with a `kernel.contents.Content`: it is served with its length and
-            type, answers HEAD and byte ranges, and so can be played and gone on with.
+        media: `ANY` where the service answers with a `kernel.contents.Content`: that is served with its length and
+            its own type, answers HEAD and byte ranges, and so can be played and gone on with.
     """
     chosen = effect or (Effect.SCAN if verb == "GET" else Effect.WORK)
-    return _marker(_Mark(verb, path, scope, chosen, True, about, frozenset(), media, command, audited, ranges))
+    return _marker(_Mark(verb, path, scope, chosen, True, about, frozenset(), media, command, audited))
 
 
 def _marker(mark: _Mark) -> Callable[[F], F]:
@@ -270,8 +273,8 @@ def _compile(cls: type[Any], method: str, fn: Callable[..., Any], mark: _Mark) -
     form = _form(where, parameters, returns, streamed=mark.streamed)
     group = group_of(cls)
     plain = [p for p in parameters if p.place != "content"]
-    if mark.ranges and (form is not Form.DOWNLOAD or mark.verb != "GET"):
-        raise TypeError(f"{where}: ranges are of a download by GET")
+    if mark.media == ANY and (form is not Form.DOWNLOAD or mark.verb != "GET"):
+        raise TypeError(f"{where}: media=ANY is for a download by GET")
     about = _about(where, mark.about, names)
     return Operation(
         name=f"{group}.{method}", group=group, method=method, verb=mark.verb, path=mark.path, scope=mark.scope,
@@ -280,7 +283,7 @@ def _compile(cls: type[Any], method: str, fn: Callable[..., Any], mark: _Mark) -
         path_params=_record(f"{cls.__name__}_{method}_path", [p for p in plain if p.place == "path"]),
         rest_params=_record(f"{cls.__name__}_{method}_rest", [p for p in plain if p.place != "path"]),
         returns=returns, private=mark.private | {p.name for p in parameters if _is_private(p.type)}, media=mark.media,
-        ranges=mark.ranges, command=mark.command, audited=mark.audited,
+        command=mark.command, audited=mark.audited,
         content=next((p.name for p in parameters if p.place == "content"), None), raises=raises, examples=examples,
         _about=about,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
-from modelyard.kernel.operations import Effect, operation, stream
+from modelyard.kernel.operations import ANY, Effect, operation, stream
 from modelyard.kernel.pages import Limit, Page
 from modelyard.kernel.refs import Name
 from modelyard.lake.api.files import (
@@ -207,7 +207,7 @@ class FileSetOperations(ABC):
             NotFound: the version has no such file.
         """
 
-    @stream("GET", "/filesets/{name}/content/{path*}", scope="lake:read", about="fileset:{name}", ranges=True)
+    @stream("GET", "/filesets/{name}/content/{path*}", scope="lake:read", about="fileset:{name}", media=ANY)
     @abstractmethod
     def read_file(
         self, name: Name, path: FilePath, *, at: str | None = None, start: int = 0, stop: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from modelyard.kernel.operations import Effect, operation, stream
+from modelyard.kernel.operations import ANY, Effect, operation, stream
 from modelyard.kernel.pages import Limit, Page
 from modelyard.registry.api.records import (
     ModelName,
@@ -239,7 +239,7 @@ class VersionOperations(ABC):
         "/models/{name}/versions/{version}/files/{path*}",
         scope="registry:read",
         about="model:{name}@{version}",
-        ranges=True,
+        media=ANY,
     )
     @abstractmethod
     def download(self, name: ModelName, version: VersionNumber, path: str) -> Iterator[bytes]:

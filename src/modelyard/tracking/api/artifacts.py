@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
-from modelyard.kernel.operations import Effect, operation, stream
+from modelyard.kernel.operations import ANY, Effect, operation, stream
 from modelyard.kernel.pages import Limit, Page
 from modelyard.tracking.api.records import Artifact
 
@@ -70,7 +70,7 @@ class ArtifactOperations(ABC):
             yard tracking upload 0199c7a1b2c37d4e5f60718293a4b5c6 notes.txt < notes.txt
         """
 
-    @stream("GET", "/artifacts/{owner}/{path*}", scope="tracking:read", ranges=True)
+    @stream("GET", "/artifacts/{owner}/{path*}", scope="tracking:read", media=ANY)
     @abstractmethod
     def download(self, owner: str, path: str) -> Iterator[bytes]:
         """Give a file's bytes; they are checked against their digest as they go.
