@@ -24,6 +24,8 @@ hypothesis.settings.load_profile("yard")
 #: The discard port: whatever asks a proxy for the outside is refused at once.
 CLOSED = "http://127.0.0.1:9"
 HERE = "localhost,127.0.0.1,::1"
+#: How long a slow test is to go on, e.g. `YARD_TEST_KILLS=20`.
+SIZES = "YARD_TEST_"
 #: A developer's own settings must not reach a test.
 FOREIGN = ("YARD_", "MODELYARD_", "MLFLOW_", "AWS_", "OTEL_")
 
@@ -42,7 +44,7 @@ def _close_the_door() -> Path:
     return Path(log)
 
 
-for _name in [name for name in os.environ if name.startswith(FOREIGN)]:
+for _name in [name for name in os.environ if name.startswith(FOREIGN) and not name.startswith(SIZES)]:
     del os.environ[_name]
 ATTEMPTS = _close_the_door()
 
