@@ -8,12 +8,13 @@ machines meet at the compare-and-swap of the head, and the slower one tries agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelyard.kernel.actors import ActorKind
-from modelyard.kernel.errors import AlreadyExists, Conflict, Internal, StaleVersion
+from modelyard.kernel.errors import AlreadyExists, Conflict, Internal, InvalidInput, NotFound, StaleVersion
 from modelyard.kernel.refs import Ref
 from modelyard.lake.api import (
     COMMIT,
@@ -31,9 +32,11 @@ from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.store import branches, catalogue, descent, manifests
 from modelyard.ports import calls
-from modelyard.ports.tables import DataFile
+from modelyard.ports.tables import DataFile, Tables
 
 _ATTEMPTS = 8
+Fresh = tuple[str, DataFile, Path]
+"""A finished file that no version refers to yet: its table, what it is, where it lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,26 +139,44 @@ def commit(desk: Desk, change: Change) -> Version:
         Conflict: the branch is protected, or is closed by now.
     """
     tables = desk.tables()
-    moved = False
     about = About(
         branch=change.branch, message=change.message, run=change.run, reads=change.reads,
         beside=lambda _, versions: change.beside(versions[change.table]),
     )  # fmt: skip
     with tables.locked(change.table):
-        for attempt in range(_ATTEMPTS):
-            before = standing(desk, change.table, change.branch)
-            _check(change, before.entry)
-            if not before.known and not moved:
-                tables.create(change.table, arrow_schema(change.columns))
-            if not moved:
-                for file, path in change.added:
-                    tables.publish(change.table, file.path, path)
-                moved = True
-            try:
-                return carry_out(desk, about, [_step(desk, change, before, number=attempt)])[0]
-            except StaleVersion:
-                continue
-    raise StaleVersion(f"table {change.table}: other writers were quicker {_ATTEMPTS} times; try again")
+        before = standing(desk, change.table, change.branch)
+        _check(change, before.entry)
+        if not before.known:
+            tables.create(change.table, arrow_schema(change.columns))
+        with _in_place(desk, [(change.table, file, path) for file, path in change.added]):
+            for attempt in range(_ATTEMPTS):
+                step, rest = _step(desk, change, before, number=attempt)
+                try:
+                    return carry_out(desk, about, [step], fresh=rest)[0]
+                except StaleVersion:
+                    before = standing(desk, change.table, change.branch)
+                    _check(change, before.entry)
+            settle(tables, change.table)
+            raise StaleVersion(f"table {change.table}: other writers were quicker {_ATTEMPTS} times; try again")
+
+
+@contextmanager
+def _in_place(desk: Desk, fresh: Sequence[Fresh]) -> Iterator[None]:
+    """Files moved into their tables; where what follows is refused, out again: no version refers to them.
+
+    After any other failure nobody knows here whether the commit came about, so they stay.
+    """
+    moved: list[Fresh] = []
+    try:
+        for each in fresh:
+            table, file, path = each
+            desk.tables().publish(table, file.path, path)
+            moved.append(each)
+        yield
+    except (Conflict, InvalidInput, NotFound):
+        for table, file, _ in moved:
+            desk.tables().expel(table, [file.path])
+        raise
 
 
 def may_write(branch: str) -> None:
@@ -197,34 +218,44 @@ def _check(change: Change, head: catalogue.Entry | None) -> None:
         raise StaleVersion(f"table {change.table} is no longer at version {change.based_on}; look again and repeat")
 
 
-def _step(desk: Desk, change: Change, before: Standing, *, number: int) -> Step:
-    kept = before.files
+def _step(desk: Desk, change: Change, before: Standing, *, number: int) -> tuple[Step, list[Fresh]]:
+    """What becomes of the table, and the files written anew for it."""
+    kept: Sequence[DataFile] = before.files
+    rest: list[Fresh] = []
     added = [file for file, _ in change.added]
     if change.mode is Mode.MERGE and before.entry is not None and (added or change.leaving or change.gone):
         if change.folder is None:
             raise Internal("a merge needs a folder to rewrite files in")
         from modelyard.lake.service.replacing import Incoming, without_replaced
 
-        kept = without_replaced(
+        kept, made = without_replaced(
             desk, before.entry, before.files, Incoming(added, change.leaving, change.gone), folder=change.folder,
             stem=f"{change.load}-m{number}",
         )  # fmt: skip
-    return Step(
+        rest = [(change.table, file, path) for file, path in made]
+    step = Step(
         table=change.table, before=before, files=added if change.mode is Mode.OVERWRITE else [*kept, *added],
         columns=change.columns, operation=change.operation, added=sum(file.rows for file in added), keys=change.keys,
         description=change.description, load=change.load, reads=change.reads,
     )  # fmt: skip
+    return step, rest
 
 
-def carry_out(desk: Desk, about: About, steps: Sequence[Step]) -> tuple[Version, ...]:
+def carry_out(desk: Desk, about: About, steps: Sequence[Step], *, fresh: Sequence[Fresh] = ()) -> tuple[Version, ...]:
     """Write the logs of all tables, then move all heads at once; the versions made, without those of dropped tables.
 
-    The caller holds the tables' locks, and their files lie in place.
+    The caller holds the tables' locks. All files lie in place but `fresh`, which are moved there, and out again if
+    the commit does not come about.
 
     Raises:
         StaleVersion: another writer was quicker somewhere; nothing is visible of it.
         Conflict: the branch is protected, or is closed by now.
     """
+    with _in_place(desk, fresh):
+        return _carry_out(desk, about, steps)
+
+
+def _carry_out(desk: Desk, about: About, steps: Sequence[Step]) -> tuple[Version, ...]:
     call = calls.current()
     commit_id = COMMIT.new(call.clock)
     info = {"commit": commit_id, "branch": about.branch}
@@ -244,8 +275,39 @@ def carry_out(desk: Desk, about: About, steps: Sequence[Step]) -> tuple[Version,
             _move(about, step, record)
         about.beside(commit_id, {record.table: record.version for _, record in made})
 
-    call.unit(publish)
+    try:
+        call.unit(publish)
+    except (Conflict, InvalidInput, NotFound) as err:
+        if about.branch == MAIN and not isinstance(err, StaleVersion):
+            for step in steps:
+                settle(desk.tables(), step.table)
+        raise
     return tuple(record for step, record in made if step.files is not None)
+
+
+def settle(tables: Tables, name: str) -> list[int]:
+    """Let a table's log end as the catalogue says, for foreign readers; the versions that are undone by it.
+
+    Ask under the table's lock. A log that another writer outran needs none of it: the next attempt settles it.
+    """
+
+    def look() -> tuple[catalogue.Entry | None, catalogue.Entry | None, list[int]]:
+        tx = calls.current().tx
+        noted = catalogue.all_versions(tx, name)
+        last = catalogue.entry(tx, name, noted[-1]) if noted else None
+        return catalogue.entry(tx, name), last, noted
+
+    head, last, noted = calls.current().unit(look)
+    if last is None:
+        return []
+    latest = tables.latest(last.location)
+    target = () if head is None else tables.files(last.location, head.version)
+    base = 0 if head is None else head.version
+    if tables.files(last.location, latest) == target:
+        return []
+    schema = arrow_schema((head or last).columns)
+    tables.advance(last.location, base=base, target=target, schema=schema, info={"cause": "undo"})
+    return [version for version in range(base + 1, latest + 1) if version not in set(noted)]
 
 
 def _logged(desk: Desk, about: About, step: Step, info: Mapping[str, str]) -> int:

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from modelyard.kernel.errors import Internal, StaleVersion
 from modelyard.lake.api import LOAD, Column, Compaction
-from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN, arrow_schema, evened
+from modelyard.lake.model.columns import evened
 from modelyard.lake.service.commits import About, Step, carry_out, standing
-from modelyard.lake.service.datafiles import describe
+from modelyard.lake.service.datafiles import FileWriter
 from modelyard.lake.service.desk import Desk, resolve
-from modelyard.lake.store import scans
+from modelyard.lake.store import catalogue, scans
 from modelyard.ports import calls
 from modelyard.ports.queries import Session
 from modelyard.ports.tables import DataFile
@@ -41,8 +39,9 @@ def compact(desk: Desk, name: str, *, branch: str, target_bytes: int) -> Compact
 
 def crowded(desk: Desk, name: str, branch: str) -> bool:
     """True if a table has so many small files that folding them pays."""
-    before = standing(desk, name, branch)
-    return sum(file.size_bytes < TARGET_BYTES // _SMALL_SHARE for file in before.files) >= MANY
+    entry = catalogue.entry(calls.current().tx, name, branch=branch)
+    small = TARGET_BYTES // _SMALL_SHARE
+    return entry is not None and sum(file.size_bytes < small for file in desk.files(entry)) >= MANY
 
 
 def _compact(desk: Desk, name: str, *, branch: str, target_bytes: int) -> Compaction:
@@ -54,17 +53,15 @@ def _compact(desk: Desk, name: str, *, branch: str, target_bytes: int) -> Compac
             raise StaleVersion(f"table {name} left {branch} meanwhile")
         groups = list(_groups(before.files, target_bytes))
         folded = {file.path for group in groups for file in group}
-        made: list[DataFile] = []
+        made: list[tuple[DataFile, Path]] = []
         with desk.queries().session() as session:
             for number, group in enumerate(groups):
-                path = f"{job}-c{number:03d}.parquet"
                 uris = desk.located(before.entry, [file.path for file in group])
-                file = _fold(session, uris, before.entry.columns, folder / path, group[0].part)
-                if file.rows != sum(each.rows for each in group):
+                fresh = _fold(session, uris, before.entry.columns, group, stem=folder / f"{job}-c{number:03d}")
+                if sum(file.rows for file, _ in fresh) != sum(file.rows for file in group):
                     raise Internal(f"folding {len(group)} files of {name} would lose rows; nothing was changed")
-                tables.publish(name, path, folder / path)
-                made.append(file)
-        after = [*(file for file in before.files if file.path not in folded), *made]
+                made += fresh
+        after = [*(file for file in before.files if file.path not in folded), *(file for file, _ in made)]
         version = None
         if made:
             about = About(branch=branch, message=f"fold {len(folded)} files into {len(made)}", direct=False)
@@ -72,7 +69,7 @@ def _compact(desk: Desk, name: str, *, branch: str, target_bytes: int) -> Compac
                 table=name, before=before, files=after, operation="compact",
                 columns=evened(before.entry.columns) if len(folded) == len(before.files) else before.entry.columns,
             )  # fmt: skip
-            version = carry_out(desk, about, [step])[0].version
+            version = carry_out(desk, about, [step], fresh=[(name, *each) for each in made])[0].version
     return Compaction(
         table=name, version=version, files_before=len(before.files), files_after=len(after),
         size_bytes_before=sum(file.size_bytes for file in before.files),
@@ -97,12 +94,14 @@ def _groups(files: Sequence[DataFile], target_bytes: int) -> Iterator[list[DataF
 
 
 def _fold(
-    session: Session, uris: Sequence[str], columns: Sequence[Column], target: Path, part: dict[str, str | None]
-) -> DataFile:
-    schema = arrow_schema(columns)
-    open_ = [c.name for c in columns if c.classification is None] + [LOAD_COLUMN, ROW_COLUMN]
+    session: Session, uris: Sequence[str], columns: Sequence[Column], group: Sequence[DataFile], *, stem: Path
+) -> list[tuple[DataFile, Path]]:
+    """The rows of some files of one partition in one file."""
+    writer = FileWriter(stem, columns, most_rows=sum(file.rows for file in group))
     query = scans.rows(uris, [c.name for c in columns], columns, provenance=True)
-    with pq.ParquetWriter(target, schema, compression="zstd", write_statistics=open_) as writer:
+    try:
         for batch in session.reader(query):
-            writer.write_batch(batch.cast(schema))
-    return describe(target, target.name, part)
+            writer.write(batch)
+    finally:
+        writer.close()
+    return writer.described(stem.name)

@@ -34,7 +34,7 @@ from modelyard.lake.api import (
 from modelyard.lake.model.fates import Course, course
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service import joining
-from modelyard.lake.service.commits import About, Standing, Step, carry_out, standing
+from modelyard.lake.service.commits import About, Fresh, Standing, Step, carry_out, standing
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.joining import Meeting
 from modelyard.lake.store import branches, catalogue, descent
@@ -94,7 +94,7 @@ class Plan:
 
     steps: list[Step] = field(default_factory=list)
     moves: list[TableMove] = field(default_factory=list)
-    fresh: list[tuple[str, DataFile, Path]] = field(default_factory=list)
+    fresh: list[Fresh] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     conflicts: list[RowConflict] = field(default_factory=list)
 
@@ -268,8 +268,6 @@ def _add(plan: Plan, case: Case, step: Step, *, fate: Fate) -> None:
 
 def _carry_out(desk: Desk, request: Request, plan: Plan, heads: Mapping[str, int]) -> Merge:
     findings = _checked(desk, request, plan)
-    for table, file, path in plan.fresh:
-        desk.tables().publish(table, file.path, path)
     done: list[CommitId] = []
 
     def beside(commit: CommitId, versions: Mapping[str, int]) -> None:
@@ -299,7 +297,7 @@ def _carry_out(desk: Desk, request: Request, plan: Plan, heads: Mapping[str, int
         branch=request.into, message=message, direct=False, beside=beside,
         reads=tuple(each for step in plan.steps for each in step.reads),
     )  # fmt: skip
-    made = {version.table: version.ref for version in carry_out(desk, about, plan.steps)}
+    made = {version.table: version.ref for version in carry_out(desk, about, plan.steps, fresh=plan.fresh)}
     moves = tuple(
         msgspec.structs.replace(move, version=made.get(move.table), report=findings.get(move.table))
         for move in plan.moves

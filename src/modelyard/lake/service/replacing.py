@@ -36,8 +36,8 @@ class Incoming:
 
 def without_replaced(
     desk: Desk, entry: catalogue.Entry, files: Sequence[DataFile], incoming: Incoming, *, folder: Path, stem: str
-) -> tuple[DataFile, ...]:
-    """A table's files without the rows that new ones replace; what is written anew is in place already.
+) -> tuple[Sequence[DataFile], list[tuple[DataFile, Path]]]:
+    """A table's files without the rows that new ones replace; those that are written anew lie in `folder` yet.
 
     Args:
         stem: begins the names of files that are written anew.
@@ -48,9 +48,10 @@ def without_replaced(
         new = [str(incoming.leaving)]
     touched = _touchable(entry, files, incoming)
     if not touched:
-        return tuple(files)
+        return files, []
     by_uri = {tables.uri(entry.location, file.path): file.path for file in touched}
     kept: list[DataFile] = []
+    fresh: list[tuple[DataFile, Path]] = []
     with desk.queries().session() as session:
         if incoming.gone is not None:
             new = [str(_keys(session, merging.keys_of(new, [str(incoming.gone)], entry.keys), folder / f"{stem}.keys"))]
@@ -64,9 +65,9 @@ def without_replaced(
             elif replaced < file.rows:
                 left = merging.remaining(desk.located(entry, [file.path]), entry.columns, new, entry.keys)
                 name, path = f"{stem}n{place}.parquet", _written(session, left, entry, file, folder / f"{stem}n{place}")
-                kept.append(describe(path, name, file.part))
-                tables.publish(entry.location, name, path)
-    return tuple(kept)
+                fresh.append((describe(path, name, file.part), path))
+                kept.append(fresh[-1][0])
+    return kept, fresh
 
 
 def _touchable(

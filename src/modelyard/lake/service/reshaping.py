@@ -141,16 +141,15 @@ def reshape(desk: Desk, order: Order, work: Callable[[Scene], Outcome]) -> Versi
             folder.mkdir()
             scene = Scene(desk, before.entry, before.files, folder, f"{job}-{attempt}")
             outcome = work(scene)
-            for file, path in outcome.fresh:
-                tables.publish(order.table, file.path, path)
             step = Step(
                 table=order.table, before=before, files=outcome.files, columns=outcome.columns,
                 operation=order.operation, added=outcome.added, reads=order.reads,
             )  # fmt: skip
             try:
-                return carry_out(desk, _about(order), [step])[0]
+                fresh = [(order.table, file, path) for file, path in outcome.fresh]
+                return carry_out(desk, _about(order), [step], fresh=fresh)[0]
             except StaleVersion:
-                tables.expel(order.table, [file.path for file, _ in outcome.fresh])
+                continue
     raise StaleVersion(f"table {order.table}: other writers were quicker {_ATTEMPTS} times; try again")
 
 

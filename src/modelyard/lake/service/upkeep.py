@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 from modelyard.kernel.errors import Conflict
 from modelyard.kernel.refs import Ref
 from modelyard.lake.api import LOAD, LoadId, Sweep, TableDropped
-from modelyard.lake.model.columns import arrow_schema
 from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.moments import MAIN
-from modelyard.lake.service.commits import About, Step, carry_out, may_write, standing
+from modelyard.lake.service.commits import About, Step, carry_out, may_write, settle, standing
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.policies import forget_copies
 from modelyard.lake.store import branches, catalogue, loads, manifests, policies, retention, sources
@@ -119,26 +118,9 @@ def _is_alive(desk: Desk, job: str) -> bool:
 
 
 def undo(tables: Tables, name: str, location: str) -> list[Ref]:
-    """Let the table's log end as the catalogue says, for foreign readers; the versions that were undone."""
-
-    def look() -> tuple[catalogue.Entry | None, catalogue.Entry | None, list[int]]:
-        tx = calls.current().tx
-        noted = catalogue.all_versions(tx, name)
-        last = catalogue.entry(tx, name, noted[-1]) if noted else None
-        return catalogue.entry(tx, name), last, noted
-
-    head, last, noted = calls.current().unit(look)
-    if last is None:
-        return []
-    latest = tables.latest(location)
+    """Mend what the log says of its files, and let it end as the catalogue says; the versions that were undone."""
     tables.rewrite(location, {})
-    target = () if head is None else tables.files(location, head.version)
-    base = 0 if head is None else head.version
-    if tables.files(location, latest) == target:
-        return []
-    schema = arrow_schema((head or last).columns)
-    tables.advance(location, base=base, target=target, schema=schema, info={"cause": "undo"})
-    return [thing(name, version) for version in range(base + 1, latest + 1) if version not in set(noted)]
+    return [thing(name, version) for version in settle(tables, name)]
 
 
 def unreferred(desk: Desk, name: str, *, without: frozenset[int] = frozenset()) -> list[str]:
