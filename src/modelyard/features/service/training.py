@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,7 @@ from modelyard.kernel.errors import AlreadyExists, InvalidInput, NotFound
 from modelyard.kernel.refs import Ref
 from modelyard.lake.api import Column, Declared, Mode, TableFiles
 from modelyard.ports import calls
+from modelyard.ports.answers import framed
 
 EVENT_TIME = "event_time"
 _NAMES = (Status.PRESENT, Status.MISSING, Status.EXPIRED)
@@ -202,8 +203,4 @@ def _declared(schema: pa.Schema, name: str) -> Declared:
 
 def _stream(made: pa.Table) -> Iterator[bytes]:
     """The table as an Arrow IPC stream, batch by batch."""
-    batches: Sequence[pa.RecordBatch] = made.to_batches(max_chunksize=_BATCH_ROWS)
-    yield made.schema.serialize().to_pybytes()
-    for batch in batches:
-        yield batch.serialize().to_pybytes()
-    yield b"\xff\xff\xff\xff\x00\x00\x00\x00"
+    return framed(made.schema, made.to_batches(max_chunksize=_BATCH_ROWS))

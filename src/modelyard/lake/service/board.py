@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from modelyard.kernel.actors import allows
 from modelyard.kernel.errors import AlreadyExists, NotFound
@@ -12,6 +13,9 @@ from modelyard.kernel.refs import Ref
 from modelyard.lake.api import QueryId, RunningQuery
 from modelyard.ports import calls
 from modelyard.ports.queries import Session
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _SHOWN = 2000
 
@@ -28,6 +32,10 @@ class Running:
     session: Session
     rows: int = 0
     cancelled_by: str = ""
+
+    def count(self, batch: pa.RecordBatch) -> None:
+        """Note rows that go out."""
+        self.rows += batch.num_rows
 
     def stop(self, by: str) -> None:
         """End it."""

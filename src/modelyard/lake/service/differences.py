@@ -25,10 +25,11 @@ from modelyard.lake.api import (
 )
 from modelyard.lake.model.columns import arrow_schema
 from modelyard.lake.service.desk import Desk
-from modelyard.lake.service.reading import END_OF_STREAM, cell, chosen
+from modelyard.lake.service.reading import cell, chosen
 from modelyard.lake.store import catalogue, differences
 from modelyard.lake.store.differences import CHANGE, VERSION, Pairing, Side
 from modelyard.ports import calls
+from modelyard.ports.answers import framed
 
 _LONGEST_LINE = 1_000_000
 
@@ -135,16 +136,14 @@ def changes(
     schema = schema.append(pa.field(CHANGE, pa.string())).append(pa.field(VERSION, pa.int64()))
     queries = [(pair_of(desk, old, new, target, wanted), new.version) for old, new in pairwise(steps)]
 
-    def flow() -> Iterator[bytes]:
-        yield schema.with_metadata({NEXT: str(target.version)}).serialize().to_pybytes()
+    def rows() -> Iterator[pa.RecordBatch]:
         for pairing, version in queries:
             if pairing.old.files or pairing.new.files:
                 with desk.queries().session() as session:
                     for batch in session.reader(differences.feed(pairing, version)):
-                        yield batch.cast(schema).serialize().to_pybytes()
-        yield END_OF_STREAM
+                        yield batch.cast(schema)
 
-    return flow()
+    return framed(schema.with_metadata({NEXT: str(target.version)}), rows())
 
 
 def pair_of(

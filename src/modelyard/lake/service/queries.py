@@ -7,17 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from modelyard.kernel.errors import Conflict, InvalidInput, NotFound, TimedOut
 from modelyard.kernel.refs import Ref, ref
 from modelyard.lake.api import QUERY, QUERY_KEY, READS_KEY, QueryId, QueryPlan
 from modelyard.lake.service.board import Board, Running
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.policies import shown
-from modelyard.lake.service.reading import END_OF_STREAM, only_select
+from modelyard.lake.service.reading import only_select
 from modelyard.lake.store import catalogue, scans
 from modelyard.ports import calls
+from modelyard.ports.answers import answered
 
 _WORD = re.compile(r'"((?:[^"]|"")+)"|([A-Za-z_][\w.\-]*)')
 _LONGEST_QUERY = 100_000
@@ -46,8 +45,7 @@ def sql(desk: Desk, board: Board, query: str, terms: Terms) -> Iterator[bytes]:
         raise InvalidInput(f"memory_mb is at least {_LEAST_MB}")
     views, reads = views_of(desk, query, terms.at)
     call = calls.current()
-    stack = ExitStack()
-    try:
+    with ExitStack() as stack:
         session = stack.enter_context(
             desk.queries().confined(views=views, timeout_s=terms.timeout_s, memory_mb=terms.memory_mb)
         )
@@ -57,10 +55,16 @@ def sql(desk: Desk, board: Board, query: str, terms: Terms) -> Iterator[bytes]:
         board.add(running)
         stack.callback(board.remove, running)
         call.when_left(lambda: running.stop("its caller, who went away"))
-        return _flow(stack, running, query)
-    except BaseException:
-        stack.close()
-        raise
+        opened = stack.pop_all()
+    told = {QUERY_KEY: running.id, READS_KEY: " ".join(reads)}
+    with _told(running):
+        answer = answered(opened, session, query, told=told, passing=running.count)
+
+    def flow() -> Iterator[bytes]:
+        with _told(running):
+            yield from answer
+
+    return flow()
 
 
 def views_of(desk: Desk, query: str, at: str | None) -> tuple[dict[str, Sequence[str]], tuple[Ref, ...]]:
@@ -101,26 +105,6 @@ def named(query: str, at: str | None) -> dict[str, catalogue.Entry]:
     if missed and not found:
         raise missed[0]
     return found
-
-
-def _flow(stack: ExitStack, running: Running, query: str) -> Iterator[bytes]:
-    with _told(running):
-        reader = running.session.reader(query)
-        first = next(reader, None)
-    told = {QUERY_KEY: running.id, READS_KEY: " ".join(running.reads)}
-
-    def flow() -> Iterator[bytes]:
-        with stack:
-            yield reader.schema.with_metadata(told).serialize().to_pybytes()
-            batch: pa.RecordBatch | None = first
-            while batch is not None:
-                running.rows += batch.num_rows
-                yield batch.serialize().to_pybytes()
-                with _told(running):
-                    batch = next(reader, None)
-            yield END_OF_STREAM
-
-    return flow()
 
 
 @contextmanager

@@ -13,9 +13,7 @@ from modelyard.lake.api import Cell, Preview
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.policies import shown
 from modelyard.lake.store import catalogue, scans
-from modelyard.ports.queries import Session
-
-END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+from modelyard.ports.answers import answered
 
 
 def stream(
@@ -26,7 +24,10 @@ def stream(
     names = chosen(entry, columns)
     uris, _ = shown(desk, entry)
     query = scans.rows(uris, names, entry.columns, where=where, limit=limit, provenance=provenance)
-    return _answer(desk, {}, uris, query, timeout_s=600.0)
+    only_select(desk, query)
+    stack = ExitStack()
+    session = stack.enter_context(desk.queries().confined(views={}, extra=uris, timeout_s=600.0))
+    return answered(stack, session, query)
 
 
 def chosen(entry: catalogue.Entry, columns: Sequence[str]) -> list[str]:
@@ -80,33 +81,3 @@ def only_select(desk: Desk, query: str) -> None:
     """Refuse a text that is not one SELECT."""
     if not desk.queries().is_select(query):
         raise InvalidInput("only one SELECT is answered here; change tables through load, write and erase")
-
-
-def _answer(
-    desk: Desk, views: dict[str, Sequence[str]], extra: Sequence[str], query: str, *, timeout_s: float
-) -> Iterator[bytes]:
-    """Start the query, so that its errors come at once; then stream it."""
-    only_select(desk, query)
-    stack = ExitStack()
-    try:
-        session = stack.enter_context(desk.queries().confined(views=views, extra=extra, timeout_s=timeout_s))
-        return _flow(stack, session, query)
-    except BaseException:
-        stack.close()
-        raise
-
-
-def _flow(stack: ExitStack, session: Session, query: str) -> Iterator[bytes]:
-    reader = session.reader(query)
-    first = next(reader, None)
-
-    def flow() -> Iterator[bytes]:
-        with stack:
-            yield reader.schema.serialize().to_pybytes()
-            batch = first
-            while batch is not None:
-                yield batch.serialize().to_pybytes()
-                batch = next(reader, None)
-            yield END_OF_STREAM
-
-    return flow()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pyarrow as pa
 
 from modelyard.kernel.errors import Gone, InvalidInput
 from modelyard.kernel.refs import parts
 from modelyard.lake.api import Files, HeldRows, Lake, Load, LoadId, LoadState
+from modelyard.ports.answers import framed
 from modelyard.ports.queries import Queries
 from modelyard.quality.api import DeclaredContract, Report, Severity
 from modelyard.quality.model.checks import Check, checks_of, reason_of
@@ -52,7 +53,7 @@ def _taken(
 ) -> Iterator[bytes]:  # fmt: skip
     """Rows that were noted and taken, as they stand in the version that the load made."""
     if load.version is None:
-        return iter((_HELD.serialize().to_pybytes(), inspection.END_OF_STREAM))
+        return framed(_HELD, ())
     origin, places = load.id, None
     if load.replays is not None:
         origin = load.replays
@@ -65,21 +66,15 @@ def _held(check: Check, load: Load, held: HeldRows) -> Iterator[bytes]:
     """Rows that went to the quarantine, by their reasons; of a replay, those that failed again are with its origin."""
     words = (reason_of(check), reason_of(check, hidden=True))
 
-    def flow() -> Iterator[bytes]:
-        yield _HELD.serialize().to_pybytes()
+    def batches() -> Iterator[pa.RecordBatch]:
         waiting: list[dict[str, object]] = []
         for row in held.held_rows(load.replays or load.id):
             if any(word.fits(reason) for reason in row.reasons for word in words):
                 waiting.append({"_row": row.row, "raw": row.raw, "reasons": list(row.reasons)})
             if len(waiting) == _BATCH:
-                yield _batch(waiting)
+                yield pa.RecordBatch.from_pylist(waiting, schema=_HELD)
                 waiting = []
         if waiting:
-            yield _batch(waiting)
-        yield inspection.END_OF_STREAM
+            yield pa.RecordBatch.from_pylist(waiting, schema=_HELD)
 
-    return flow()
-
-
-def _batch(rows: Sequence[dict[str, object]]) -> bytes:
-    return bytes(pa.RecordBatch.from_pylist(list(rows), schema=_HELD).serialize().to_pybytes())
+    return framed(_HELD, batches())

@@ -12,6 +12,7 @@ from modelyard.kernel.errors import InvalidInput
 from modelyard.kernel.refs import ref
 from modelyard.lake.api import Files, Inspection, Lake, TableFiles
 from modelyard.lake.api import Verdict as LoadVerdict
+from modelyard.ports.answers import answered
 from modelyard.ports.queries import Queries, Session
 from modelyard.quality.api import DeclaredContract, DriftRule, QueryRule, Report, Severity, Verdict
 from modelyard.quality.model.checks import Check, checks_of, refuse_unknown
@@ -24,7 +25,6 @@ from modelyard.quality.store import asked, compiled
 from modelyard.quality.store.compiled import Plan
 
 _REJECTS = pa.schema([("_row", pa.int64()), ("reason", pa.string())])
-END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
 def rehearse(queries: Queries, declared: DeclaredContract, around: Surroundings) -> None:
@@ -157,32 +157,17 @@ def failing_rows(
     for place, each in enumerate(run.plan.rowwise):
         if each.name == name:
             text = compiled.failing(run.plan, place, load=load, rows=rows)
-            return streamed(run.session(queries), text)
+            return _streamed(run.session(queries), text)
     for each in run.checks:
         if each.name == name and isinstance(each.rule, QueryRule) and not asked.wants_number(each.rule):
             seen = questions.views(each.rule, around, declared.table, _standing(found))
-            return streamed(queries.confined(views=seen, timeout_s=questions.TIMEOUT_S), asked.whole(each.rule.sql))
+            return _streamed(queries.confined(views=seen, timeout_s=questions.TIMEOUT_S), asked.whole(each.rule.sql))
     raise InvalidInput(f"{name}: it looks at the table as a whole, so that no single row breaks it; its note says more")
 
 
-def streamed(opened: AbstractContextManager[Session], text: str) -> Iterator[bytes]:
-    """The answer of one query as an Arrow IPC stream; it is started at once, so that errors come before the stream."""
-    with ExitStack() as stack:
-        session = stack.enter_context(opened)
-        reader = session.reader(text)
-        first = next(reader, None)
-        held = stack.pop_all()
-
-    def flow() -> Iterator[bytes]:
-        with held:
-            yield reader.schema.serialize().to_pybytes()
-            batch = first
-            while batch is not None:
-                yield batch.serialize().to_pybytes()
-                batch = next(reader, None)
-            yield END_OF_STREAM
-
-    return flow()
+def _streamed(opened: AbstractContextManager[Session], text: str) -> Iterator[bytes]:
+    stack = ExitStack()
+    return answered(stack, stack.enter_context(opened), text)
 
 
 def _rows_in(files: Sequence[str]) -> int:
