@@ -126,6 +126,21 @@ HOSTILE = (
     "call pragma_version()",
     "explain analyze select 1",
     "select getenv('HOME')",
+    "select n from read_parquet('{file}')",
+    "select n from '{file}'",
+    'select n from "{file}" as t',
+    "select * from parquet_metadata('{file}')",
+    "select sql from duckdb_views()",
+    "select sql from duckdb_views",
+    "select definition from pg_catalog.pg_views",
+    "select * from duckdb_settings()",
+    "select current_setting('allowed_paths')",
+    "select * from information_schema.tables",
+    "select * from sqlite_master",
+    "select * from query('select * from duckdb_views()')",
+    "select (select list(sql) from duckdb_views()) from t",
+    "with t as (select * from duckdb_views()) select * from t",
+    "select * from t where exists (from read_text('{file}'))",
     "with x as (delete from t returning *) select * from x",
     "select * from sqlite_scan('/tmp/x', 'y')",
     "",
@@ -142,9 +157,30 @@ HOSTILE = (
 def test_hostile_texts_are_refused_and_the_house_stands(bench: Bench, lake: Lake) -> None:
     lake.load("t", [b"n\n1\n"])
     for text in HOSTILE:
+        told = text.replace("{home}", str(bench.home)).replace("{file}", lake.whereabouts("t").files[0])
         with pytest.raises(InvalidInput):
-            table(lake.sql(text.replace("{home}", str(bench.home))))
+            table(lake.sql(told))
+    for text in ("n in (select n from read_parquet('/x'))", "current_setting('allowed_paths') is not null", "1) or (1"):
+        with pytest.raises(InvalidInput):
+            b"".join(lake.rows("t", where=text))
+        with pytest.raises(InvalidInput):
+            lake.preview("t", where=text)
     assert table(lake.sql("select n from t")).to_pylist() == [{"n": 1}]
+
+
+def test_what_an_analyst_writes_is_answered(lake: Lake) -> None:
+    lake.load("pg_orders", [b"n,s\n1,a\n2,b\n"])
+    for text, rows in (
+        ("from pg_orders", 2),
+        ('select * from "pg_orders@1" join range(3) r(x) on n = x', 2),
+        ("with recursive c as (select 1 as a union all select a + 1 from c where a < 5) select * from c", 5),
+        ("select unnest([x * 2 for x in [1, 2, 3]])", 3),
+        ("select * from (values (1), (2)) v(a) where a in (select n from pg_orders)", 2),
+        ("describe pg_orders", 2),
+        ("select s, row_number() over (order by n) from pg_orders qualify row_number() over (order by n) = 1", 1),
+        ("select value from json_each('[1, 2]')", 2),
+    ):
+        assert table(lake.sql(text)).num_rows == rows, text
 
 
 def test_a_query_that_explodes_ends_by_its_limits(lake: Lake) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
 from modelyard.kernel.errors import InvalidInput, TimedOut, TooLarge, YardError
@@ -20,6 +21,9 @@ from modelyard.ports.queries import Scalar
 
 _PATH = re.compile(r"/[^\s'\"]*/")
 _SPILL = "4GB"
+_ROWS = frozenset({"generate_series", "json_each", "json_tree", "range", "repeat", "unnest"})
+_TELLING = frozenset({"current_setting", "getenv", "getvariable"})
+_ENGINES = ("duckdb_", "pg_", "pragma_", "sqlite_")
 
 
 class DuckSession:
@@ -142,6 +146,18 @@ class DuckQueries:
             statements = duckdb.extract_statements(sql)
         return len(statements) == 1 and statements[0].type == duckdb.StatementType.SELECT
 
+    def outsiders(self, sql: str, /) -> list[str]:
+        """What a SELECT names beside tables and plain functions."""
+        with self.session() as session:
+            ((told,),) = session.rows(f"SELECT json_serialize_sql('{sql.replace(chr(39), chr(39) * 2)}'::VARCHAR)")
+        try:
+            tree = msgspec.json.decode(str(told))
+        except (RecursionError, msgspec.DecodeError) as err:
+            raise InvalidInput("the query is nested too deeply; take it apart") from err
+        if tree["error"]:
+            raise InvalidInput("a query is exactly one SELECT")
+        return sorted({name for node in _nodes(tree["statements"]) if (name := _outsider(node))})
+
     def close(self) -> None:
         """Give the engine's memory back."""
         with self._lock:
@@ -154,6 +170,31 @@ class DuckQueries:
         connection = duckdb.connect(":memory:", config=self._config)
         connection.execute("SET GLOBAL TimeZone='UTC'")
         return connection
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a JSON document."""
+    waiting = [tree]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            yield each
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
+
+
+def _outsider(node: Mapping[str, Any]) -> str:
+    """The name of a file, or of what tells of the engine; empty where a node of a query's tree is neither."""
+    kind = node.get("type")
+    if kind == "BASE_TABLE":
+        name, schema = str(node["table_name"]), str(node.get("schema_name") or "")
+        strange = schema not in ("", "main") or "/" in name or name.lower().startswith(_ENGINES)
+        return f"{schema}.{name}".lstrip(".") if strange else ""
+    if kind == "TABLE_FUNCTION":
+        name = str(node["function"].get("function_name"))
+        return "" if name.lower() in _ROWS else name
+    return str(node["function_name"]) if kind == "FUNCTION" and str(node["function_name"]).lower() in _TELLING else ""
 
 
 def _list(texts: Iterable[str]) -> str:

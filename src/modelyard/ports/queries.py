@@ -82,3 +82,11 @@ class Queries(Protocol):
             InvalidInput: it is no SQL.
         """
         ...
+
+    def outsiders(self, sql: str, /) -> list[str]:
+        """What a SELECT names beside tables and plain functions: files, and what tells of the engine itself.
+
+        Raises:
+            InvalidInput: it is not one SELECT, or is nested too deeply.
+        """
+        ...

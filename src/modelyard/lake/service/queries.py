@@ -13,7 +13,7 @@ from modelyard.lake.api import QUERY, QUERY_KEY, READS_KEY, QueryId, QueryPlan
 from modelyard.lake.service.board import Board, Running
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.policies import shown
-from modelyard.lake.service.reading import only_select
+from modelyard.lake.service.reading import only_select, only_tables
 from modelyard.lake.store import catalogue, scans
 from modelyard.ports import calls
 from modelyard.ports.answers import answered
@@ -83,6 +83,7 @@ def views_of(desk: Desk, query: str, at: str | None) -> tuple[dict[str, Sequence
         uris, _ = shown(desk, entry)
         views[name] = (scans.rows(uris, [c.name for c in entry.columns], entry.columns), *uris)
         reads[ref("table", entry.name, entry.version)] = None
+    only_tables(desk, query, views)
     return views, tuple(reads)
 
 

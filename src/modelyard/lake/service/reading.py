@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from modelyard.kernel.errors import InvalidInput
 from modelyard.lake.api import Cell, Preview
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.policies import shown
-from modelyard.lake.store import catalogue, scans
+from modelyard.lake.store import catalogue, reshaping, scans
 from modelyard.ports.answers import answered
 
 
@@ -22,6 +22,7 @@ def stream(
 ) -> Iterator[bytes]:  # fmt: skip
     """Rows of a table's version as an Arrow IPC stream."""
     names = chosen(entry, columns)
+    _one_condition(desk, where)
     uris, _ = shown(desk, entry)
     query = scans.rows(uris, names, entry.columns, where=where, limit=limit, provenance=provenance)
     only_select(desk, query)
@@ -47,6 +48,7 @@ def preview(
         chosen(entry, [sort])
     if offset < 0:
         raise InvalidInput("offset counts rows from 0 on")
+    _one_condition(desk, where)
     uris, total = shown(desk, entry)
     rows = list[list[Cell]]()
     with desk.queries().confined(views={}, extra=uris) as session:
@@ -62,6 +64,11 @@ def preview(
     return Preview(
         table=entry.name, version=entry.version, columns=entry.columns, rows=rows, total=total, offset=offset
     )
+
+
+def _one_condition(desk: Desk, where: str | None) -> None:
+    if where:
+        only_tables(desk, reshaping.alone(where)[0])
 
 
 def cell(value: Any) -> Cell:
@@ -81,3 +88,9 @@ def only_select(desk: Desk, query: str) -> None:
     """Refuse a text that is not one SELECT."""
     if not desk.queries().is_select(query):
         raise InvalidInput("only one SELECT is answered here; change tables through load, write and erase")
+
+
+def only_tables(desk: Desk, query: str, known: Container[str] = ()) -> None:
+    """Refuse a user's SELECT that reads anything but tables, of which `known` are some."""
+    if named := [name for name in desk.queries().outsiders(query) if name not in known]:
+        raise InvalidInput(f"a query reads the lake's tables alone, and this one names {', '.join(named)[:300]}")

@@ -67,6 +67,8 @@ def rehearse(queries: Queries, check: Check, seen: Mapping[str, Sequence[str]]) 
         return
     if not queries.is_select(rule.sql):
         raise InvalidInput(f"{check.name}: a query is exactly one SELECT")
+    if named := [name for name in queries.outsiders(rule.sql) if name not in seen]:
+        raise InvalidInput(f"{check.name}: a query reads the lake's tables alone, and not {', '.join(named)[:300]}")
     try:
         with queries.confined(views=seen, timeout_s=REHEARSAL_S) as session:
             answer = session.reader(asked.first(rule.sql)).read_all()
