@@ -11,12 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from modelyard.kernel.errors import Conflict, InvalidInput
 from modelyard.lake.api import Cell, Column, Resolve, RowConflict
+from modelyard.lake.model.columns import checks, evened, partitions
 from modelyard.lake.service.datafiles import FileWriter
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.reading import cell
-from modelyard.lake.store import catalogue, threeway
+from modelyard.lake.service.reshaping import TIMEOUT_S
+from modelyard.lake.store import catalogue, reshaping, threeway
+from modelyard.lake.store.casts import quoted
 from modelyard.lake.store.threeway import PLACE, Rows, Triple
 from modelyard.ports.queries import Session
 from modelyard.ports.tables import DataFile
@@ -52,23 +57,28 @@ class Counted:
 
 
 def columns_of(meeting: Meeting, resolve: Resolve | None) -> tuple[Column, ...] | None:
-    """The columns of the joined table: of the side that changed them; None where both did, differently."""
-    ours, theirs = meeting.ours.columns, meeting.theirs.columns
-    base = None if meeting.base is None else meeting.base.columns
-    if theirs in (ours, base):
-        return ours
-    if ours == base:
-        return theirs
-    if resolve is None:
+    """The columns of the joined table: of the side that changed them; None where both did, differently.
+
+    Whether files may lack a column is no change of anybody's: the joined table allows it where either side's may.
+    """
+    ours, theirs = evened(meeting.ours.columns), evened(meeting.theirs.columns)
+    base = None if meeting.base is None else evened(meeting.base.columns)
+    if theirs in (ours, base) or (ours != base and resolve is Resolve.OURS):
+        chosen = ours
+    elif ours == base or resolve is Resolve.THEIRS:
+        chosen = theirs
+    else:
         return None
-    return ours if resolve is Resolve.OURS else theirs
+    sides = [{c.name: c for c in side.columns} for side in (meeting.ours, meeting.theirs)]
+    lacking = {c.name for c in chosen if any(c.name not in side or side[c.name].sparse for side in sides)}
+    return tuple(msgspec.structs.replace(c, sparse=True) if c.name in lacking else c for c in chosen)
 
 
 def changed_columns(base: catalogue.Entry | None, theirs: catalogue.Entry) -> tuple[str, ...]:
     """Names of columns that differ."""
     if base is None:
         return ()
-    old, new = {c.name: c for c in base.columns}, {c.name: c for c in theirs.columns}
+    old, new = ({c.name: c for c in evened(each.columns)} for each in (base, theirs))
     return tuple(name for name in {**new, **old} if old.get(name) != new.get(name))
 
 
@@ -124,7 +134,32 @@ def join(
         ours = desk.files(meeting.ours)
         kept = maker.of_ours(meeting.ours, ours)
         shared, came = maker.of_theirs(meeting, {file.path for file in ours})
-        return tuple(columns), [*kept, *shared], maker.finish(), came
+        made = maker.finish()
+    _hold(desk, meeting, columns, [file.path for file in (*kept, *shared)], [str(path) for _, path in made])
+    return columns, [*kept, *shared], made, came
+
+
+def _hold(
+    desk: Desk, meeting: Meeting, columns: tuple[Column, ...], paths: Sequence[str], fresh: Sequence[str]
+) -> None:
+    """See that rows of one side hold what only the other one asks of them."""
+    known = _conditions(meeting.ours.columns).items() & _conditions(meeting.theirs.columns).items()
+    if not (asked := sorted(_conditions(columns).items() - known)):
+        return
+    files = [*desk.located(msgspec.structs.replace(meeting.ours, columns=columns), paths), *fresh]
+    with desk.queries().confined(views={}, extra=files, timeout_s=TIMEOUT_S) as session:
+        for name, condition in asked:
+            if breaking := int(session.rows(reshaping.breaking(files, columns, condition))[0][0] or 0):
+                raise Conflict(
+                    f"{meeting.ours.name}: {breaking:,} rows of one side break what the other asks of them, {name}; "
+                    "mend them where they stand, or drop it there, then repeat"
+                )
+
+
+def _conditions(columns: Sequence[Column]) -> dict[str, str]:
+    """What each row of a table holds, by name."""
+    filled = {f"that {c.name} is there": f"{quoted(c.name)} IS NOT NULL" for c in columns if not c.nullable}
+    return {f"check {check.name}": check.condition for check in checks(columns)} | filled
 
 
 @contextmanager
@@ -162,12 +197,13 @@ class _Maker:
         self._session = session
         self._triple = triple
         self._stem = stem
+        self._by = partitions(triple.columns)
         self._writer = FileWriter(folder / stem, triple.columns)
 
     def of_ours(self, entry: catalogue.Entry, files: Files) -> list[DataFile]:
         """The files of ours that stay; rows of the others that stay are written anew."""
         kept: list[DataFile] = []
-        even = tuple(entry.columns) == tuple(self._triple.columns)
+        even = _fit(entry.columns, self._triple.columns)
         for file in files:
             rows = Rows(self._desk.located(entry, [file.path]), entry.columns)
             gone = int(self._session.rows(threeway.leaving(self._triple, rows))[0][0] or 0)
@@ -182,7 +218,7 @@ class _Maker:
         shared: list[DataFile] = []
         came = 0
         old = set() if meeting.base is None else set(self._desk.paths(meeting.base))
-        even = tuple(meeting.theirs.columns) == tuple(self._triple.columns)
+        even = _fit(meeting.theirs.columns, self._triple.columns)
         for file in self._desk.files(meeting.theirs):
             if file.path in held or file.path in old:
                 continue
@@ -201,5 +237,17 @@ class _Maker:
         return self._writer.described(self._stem)
 
     def _write(self, query: str) -> None:
-        for batch in self._session.reader(query):
+        sorted_ = reshaping.ordered(query, self._by) if self._by else query
+        for batch in self._session.reader(sorted_):
             self._writer.write(batch)
+
+
+def _fit(held: Sequence[Column], wanted: Sequence[Column]) -> bool:
+    """True if files with the columns `held` can be read under the columns `wanted` as they are."""
+    names = {c.name: c for c in held}
+    return names.keys() <= {c.name for c in wanted} and all(
+        (c.type, c.partitioned, c.classification is None) == (own.type, own.partitioned, own.classification is None)
+        if (own := names.get(c.name)) is not None
+        else c.sparse and not c.partitioned
+        for c in wanted
+    )
