@@ -332,3 +332,20 @@ def test_a_branch_reads_on_from_where_it_was_cut_and_main_stays_where_it_is(lake
     assert len(read(lake, "orders", at="trial")) == 20
     assert whole(lake.pull("o")).rows_loaded == 10
     assert ids(lake) == list(range(1, 21))
+
+
+def test_a_restored_table_reads_on_from_where_it_stood_then(lake: Lake, shop: Shop) -> None:
+    lake.declare_source("o", shop.address, "orders", stream="orders", mode=PullMode.INCREMENTAL, cursor="id")
+    shop.add(range(1, 11))
+    first = lake.pull("o").loads[0].version
+    lake.tag_lake("ten")
+    shop.add(range(11, 21))
+    lake.pull("o")
+    lake.restore("orders", str(first))
+    assert (ids(lake), lake.declared_source("o").position) == (list(range(1, 11)), "10")
+    assert whole(lake.pull("o")).rows_loaded == 10
+    lake.roll_back("main", "ten")
+    assert (ids(lake), lake.declared_source("o").position) == (list(range(1, 11)), "10")
+    shop.add([21])
+    assert whole(lake.pull("o")).rows_loaded == 11
+    assert ids(lake) == list(range(1, 22))

@@ -9,7 +9,7 @@ from modelyard.kernel.refs import ref
 from modelyard.lake.api import CommitId, LakeTag
 from modelyard.lake.service.commits import About, Step, carry_out, standing
 from modelyard.lake.service.desk import Desk
-from modelyard.lake.store import branches, catalogue
+from modelyard.lake.store import branches, catalogue, sources
 from modelyard.ports import calls
 
 _ATTEMPTS = 8
@@ -19,8 +19,11 @@ def roll_back(desk: Desk, branch: str, label: LakeTag, *, message: str) -> Commi
     """Carry out a rollback, under the locks of all tables of both; the commit."""
     done: list[CommitId] = []
 
-    def beside(commit: CommitId, _: Mapping[str, int]) -> None:
+    def beside(commit: CommitId, versions: Mapping[str, int]) -> None:
         done[:] = [commit]
+        for table, version in versions.items():
+            if version > 0:
+                sources.carry(calls.current().tx, table, old=label.tables[table], fresh=version)
 
     for _ in range(_ATTEMPTS):
         steps = _steps(desk, branch, label)

@@ -38,7 +38,7 @@ from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.policies import carry_mask
 from modelyard.lake.service.reshaping import Order, Outcome, Scene, one_expression, reshape, spared, without
 from modelyard.lake.service.sources import Source, open_source
-from modelyard.lake.store import casts, catalogue, merging, reshaping
+from modelyard.lake.store import casts, catalogue, merging, reshaping, sources
 from modelyard.ports import calls
 
 _HEAD_BYTES = 64
@@ -62,7 +62,7 @@ def create(desk: Desk, name: str, declared: Declared, *, branch: str, message: s
 
 
 def restore(desk: Desk, old: catalogue.Entry, order: Order) -> Version:
-    """Make a version that equals an older one."""
+    """Make a version that equals an older one; sources are pulled on from where they stood then."""
     files = desk.files(old)
 
     def work(scene: Scene) -> Outcome:
@@ -72,7 +72,10 @@ def restore(desk: Desk, old: catalogue.Entry, order: Order) -> Version:
         back = sum(file.rows for file in files if file.path not in held)
         return Outcome(old.columns, files, added=back)
 
-    return reshape(desk, order, work)
+    def beside(version: int) -> None:
+        sources.carry(calls.current().tx, old.name, old=old.version, fresh=version)
+
+    return reshape(desk, replace(order, beside=beside), work)
 
 
 def delete_where(desk: Desk, order: Order, condition: str) -> Version:

@@ -98,6 +98,7 @@ _POSITIONS = Statement(
         positions.c.table_name == _bind("name"), positions.c.source == _bind("source")
     )
 )
+_OF_TABLE = Statement(sa.select(positions.c.source).where(positions.c.table_name == _bind("name")).distinct())
 _UNPLACE = Statement(
     sa.delete(positions).where(
         positions.c.table_name == _bind("name"), positions.c.version == _bind("at"),
@@ -182,6 +183,12 @@ def place(tx: Transaction, table: str, version: int, source: str, position_: str
     """Note how far a source was read as of a version."""
     tx.run(_UNPLACE, {"name": table, "at": version, "source": source})
     tx.run(_PLACE, {"table_name": table, "version": version, "source": source, "position": position_})
+
+
+def carry(tx: Transaction, table: str, *, old: int, fresh: int) -> None:
+    """Let a version that is an older one again be read on from where each source stood then."""
+    for (source,) in tx.all(_OF_TABLE, {"name": table}):
+        place(tx, table, fresh, source, position(tx, table, old, source))
 
 
 def take(tx: Transaction, file: Taken) -> None:
