@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,9 +15,9 @@ import pytest
 from deltalake import DeltaTable
 
 from modelyard.kernel.errors import InvalidInput
-from modelyard.lake.api import Lake, Mode, TableErased
+from modelyard.lake.api import Declared, Lake, Mode, TableErased
 from modelyard.testing import Bench
-from tests.lake.stand import read
+from tests.lake.stand import lake_service, read
 
 SUBJECT = "ada@example.org"
 
@@ -72,3 +77,43 @@ def test_erasing_whole_files_and_numbers_works(lake: Lake) -> None:
     with pytest.raises(InvalidInput, match="not int64"):
         lake.erase("t", "id", ("nobody",))
     assert lake.erase("t", "id", ("7",)).files == ()
+
+
+class Elsewhere:
+    """Tables in a place where another machine writes, whom no lock keeps out, while an erasure is at work."""
+
+    shared = True
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.meanwhile: Callable[[], object] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def locked(self, location: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def rewrite(self, location: str, replaced: Mapping[str, Path]) -> None:
+        if (meanwhile := self.meanwhile) is not None:
+            self.meanwhile = None
+            other = threading.Thread(target=meanwhile)
+            other.start()
+            other.join(30)
+        self._inner.rewrite(location, replaced)
+
+
+def test_rows_that_another_machine_brings_meanwhile_are_searched_too(bench: Bench) -> None:
+    with lake_service(bench) as service:
+        tables = Elsewhere(service._desk.tables())
+        service._desk = replace(service._desk, tables=lambda: tables)
+        lake = bench.open(Lake, service)
+        lake.load("t", [b"id,who\n1,ada@example.org\n2,bob@example.org\n"], schema=Declared(keys=("id",)))
+        late = [b"id,who\n2,ada@example.org\n3,ada@example.org\n4,eve@example.org\n"]
+        tables.meanwhile = lambda: lake.load("t", late, mode=Mode.MERGE)
+        done = lake.erase("t", "who", (SUBJECT,))
+        assert [row["id"] for row in read(lake, "t")] == [4]
+        assert (done.rows, done.version, lake.table("t").rows) == (3, lake.table("t").version, 1)
+        assert [f for f in holding(bench.home, SUBJECT) if "yard.db" not in f] == []
+        assert lake.history("t").items[0].operation == "erase"
+        assert lake.examine(deep=True).findings == ()

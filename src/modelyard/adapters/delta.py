@@ -60,6 +60,11 @@ class DeltaTables:
         self._sizes: dict[str, dict[str, int]] = {}
         self._epochs: dict[str, bytes] = {}
 
+    @property
+    def shared(self) -> bool:
+        """True if other machines may write here."""
+        return self._place.shared
+
     def create(self, location: str, schema: pa.Schema) -> int:
         """Make an empty table; where another machine may be about to make it as well, its log serves both."""
         if self._place.shared:

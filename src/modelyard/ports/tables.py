@@ -37,6 +37,11 @@ class DataFile(Struct, frozen=True, kw_only=True):
 class Tables(Protocol):
     """One home's tables."""
 
+    @property
+    def shared(self) -> bool:
+        """True if other machines may write here, whom no lock of this one keeps out."""
+        ...
+
     def create(self, location: str, schema: pa.Schema) -> int:
         """Make an empty table; its first version, 0. What an unfinished creation left is no part of it.
 

@@ -10,16 +10,18 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from modelyard.kernel.errors import InvalidInput
+from modelyard.kernel.errors import InvalidInput, StaleVersion
 from modelyard.kernel.refs import Ref, ref
 from modelyard.lake.api import LOAD, Column, Erasure, Format, Load, LoadId, TableErased
 from modelyard.lake.model.dialect import split_record
+from modelyard.lake.service.commits import About, Step, carry_out, standing
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.policies import forget_copies
 from modelyard.lake.service.upkeep import remeasure
@@ -29,14 +31,21 @@ from modelyard.ports.objects import Digest
 from modelyard.ports.queries import Session
 from modelyard.ports.tables import DataFile
 
+_ATTEMPTS = 8
 _BATCH = 10_000
 
 
 @dataclass(slots=True)
 class _Found:
-    """Where the subject was met."""
+    """Where the subject was met.
+
+    Attributes:
+        files: data files that were written anew, and how many rows left each.
+        listed: versions whose manifest was mended.
+    """
 
     files: dict[str, int] = field(default_factory=dict)
+    listed: set[int] = field(default_factory=set)
     loads: set[LoadId] = field(default_factory=set)
     held: dict[LoadId, int] = field(default_factory=dict)
     quarantined: int = 0
@@ -55,19 +64,12 @@ def erase(desk: Desk, name: str, column: str, values: Sequence[str]) -> Erasure:
     tables = desk.tables()
     found = _Found()
     with tables.locked(entry.location), desk.bench(LOAD.new(call.clock)) as folder:
-        holding = _holding(desk, entry)
-        versions = sorted(holding)
         with desk.queries().session() as session:
             written = _as_written(session, subject, values)
             about = subjects.condition(subject, written)
-            replaced = {}
-            for path in sorted({path for paths in holding.values() for path in paths}):
-                fresh = _rewritten(session, desk, entry, path, about=about, column=column, folder=folder, found=found)
-                if fresh is not None:
-                    replaced[path] = fresh
-        tables.rewrite(entry.location, replaced)
-        on_branches = remeasure(desk, entry.name)
-        head = sum(found.files.get(path, 0) for path in holding.get(entry.version, ()))
+            holding = _emptied(session, desk, entry, about=about, column=column, folder=folder, found=found)
+        now = call.unit(lambda: _entry_with(name, column))
+        head = sum(found.files.get(path, 0) for path in desk.paths(now))
         texts = {*values, *written}
         for load in loads.listed(call.tx, table=entry.name, before=None, most=1_000_000):
             _clean_quarantine(desk, load, column, texts, folder=folder, found=found)
@@ -75,13 +77,13 @@ def erase(desk: Desk, name: str, column: str, values: Sequence[str]) -> Erasure:
             if len(kept) < len(load.notes):
                 found.notes[load.id] = kept
         sources = _remove_sources(desk, found)
-        touched = tuple(v for v in versions if any(path in replaced for path in holding[v]))
+        touched = tuple(v for v in sorted(holding) if any(path in found.files for path in holding[v]))
         done = Erasure(
             table=entry.name, column=column, rows=head, versions=touched,
-            files=tuple(f"{entry.name}/{path}" for path in replaced), sources=tuple(sources.values()),
-            quarantined=found.quarantined, version=entry.version, at_ms=call.now_ms,
+            files=tuple(f"{entry.name}/{path}" for path in found.files), sources=tuple(sources.values()),
+            quarantined=found.quarantined, version=now.version, at_ms=call.now_ms,
         )  # fmt: skip
-        left = _left(desk, entry, [version for version in touched if version not in on_branches])
+        left = _left(desk, entry, [version for version in touched if version not in found.listed])
         forget_copies(desk, entry.name)
         call.unit(lambda: _note(done, found, sources, left))
     return done
@@ -98,17 +100,60 @@ def _entry_with(name: str, column: str) -> catalogue.Entry:
     return (has or entries or [resolve(name, None)])[0]
 
 
-def _holding(desk: Desk, entry: catalogue.Entry) -> dict[int, list[str]]:
-    """The files of every version on every branch."""
+def _emptied(
+    session: Session, desk: Desk, entry: catalogue.Entry, *, about: str, column: str, folder: Path, found: _Found
+) -> dict[int, list[str]]:
+    """Write every file anew that holds the subject; the files of each version.
 
-    def look() -> tuple[list[int], dict[int, tuple[DataFile, ...]]]:
+    Raises:
+        StaleVersion: other machines wrote to the table all the time.
+    """
+    tables = desk.tables()
+    for _ in range(_ATTEMPTS):
+        heads, holding = _holding(desk, entry)
+        replaced = {}
+        for path in sorted({path for paths in holding.values() for path in paths}):
+            fresh = _rewritten(session, desk, entry, path, about=about, column=column, folder=folder, found=found)
+            if fresh is not None:
+                replaced[path] = fresh
+        tables.rewrite(entry.location, replaced)
+        found.listed |= remeasure(desk, entry.name).keys()
+        if not (tables.shared and found.files):
+            return holding
+        with suppress(StaleVersion):
+            _step_on(desk, entry.name, heads)
+            return holding
+    raise StaleVersion(f"other machines write to {entry.name} all the time, so rows may have come back; erase again")
+
+
+def _holding(desk: Desk, entry: catalogue.Entry) -> tuple[dict[str, int], dict[int, list[str]]]:
+    """What each branch shows, and the files of every version on every branch."""
+
+    def look() -> tuple[dict[str, int], list[int], dict[int, tuple[DataFile, ...]]]:
         tx = calls.current().tx
-        return catalogue.all_versions(tx, entry.name), dict(manifests.of_table(tx, entry.name))
+        listed = dict(manifests.of_table(tx, entry.name))
+        return branches.holders(tx, entry.name), catalogue.all_versions(tx, entry.name), listed
 
-    versions, listed = calls.current().unit(look)
+    heads, versions, listed = calls.current().unit(look)
     tables = desk.tables()
     files = {v: listed[v] if v in listed else tables.files(entry.location, v) for v in versions}
-    return {version: [file.path for file in each] for version, each in files.items()}
+    return heads, {version: [file.path for file in each] for version, each in files.items()}
+
+
+def _step_on(desk: Desk, table: str, heads: Mapping[str, int]) -> None:
+    """Give each branch a new version of the same files, so that whoever worked on what they held finds it moved.
+
+    Raises:
+        StaleVersion: another machine was quicker; its files were not searched.
+    """
+    for branch, version in heads.items():
+        before = standing(desk, table, branch)
+        if before.entry is None or before.mark != version:
+            raise StaleVersion(f"table {table} moved on {branch} meanwhile")
+        about = About(branch=branch, message=f"erase from {table}", direct=False)
+        columns = before.entry.columns
+        step = Step(table=table, before=before, files=before.files, columns=columns, operation="erase")
+        carry_out(desk, about, [step])
 
 
 def _as_written(session: Session, column: Column, values: Sequence[str]) -> list[str]:
@@ -130,7 +175,7 @@ def _rewritten(
     met = {LoadId(str(load)): int(count or 0) for load, count in session.rows(subjects.found(uri, about))}
     if not met:
         return None
-    found.files[path] = sum(met.values())
+    found.files[path] = found.files.get(path, 0) + sum(met.values())
     found.loads |= met.keys()
     fresh = folder / path
     with pq.ParquetWriter(fresh, pq.read_schema(uri), compression="zstd", write_statistics=["_load", "_row"]) as file:
