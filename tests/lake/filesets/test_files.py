@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from modelyard.kernel.errors import AlreadyExists, InvalidInput, NotFound, StaleVersion
-from modelyard.lake.api import Column, FileEntry, FileFate, Lake
+from modelyard.lake.api import READS_KEY, Column, FileEntry, FileFate, Lake
+from modelyard.testing import Bench
 from tests.lake.filesets.pictures import add, digest_of, entries, framed, png, wav
 from tests.lake.stand import read
 
@@ -162,7 +164,20 @@ def test_versions_go_by_tag_and_are_read_by_sql(lake: Lake) -> None:
     assert lake.fileset("cats", at="paper").files == 3
     rows = read(lake, "fileset.cats", columns=("path", "width"))
     assert rows == [{"path": "train/kit.png", "width": 32}, {"path": "train/tom.png", "width": 32}]
-    assert b"".join(lake.sql('select count(*) from "fileset.cats@paper"'))
+    answer = pa.ipc.open_stream(b"".join(lake.sql('select count(*) from "fileset.cats@paper"')))
+    assert (answer.schema.metadata or {})[READS_KEY.encode()] == b"fileset:cats@1"
+    assert lake.profile("fileset.cats").ref == "fileset:cats@2"
+
+
+def test_a_merge_and_a_tag_of_the_lake_name_file_sets(lake: Lake, bench: Bench) -> None:
+    add(lake, "cats", CATS)
+    lake.create_branch("more")
+    lake.put_file("cats", "new.png", [png(7)], branch="more")
+    (move,) = lake.publish("more").tables
+    assert move.version == "fileset:cats@3"
+    lake.tag_lake("all")
+    named = {ref for event in bench.events() for ref in (*event.reads, *event.writes)}
+    assert not [ref for ref in named if ref.startswith("table:")]
 
 
 def test_a_branch_has_files_of_its_own_until_it_is_published(lake: Lake) -> None:

@@ -16,6 +16,7 @@ from modelyard.kernel.errors import Conflict, InvalidInput, NotFound
 from modelyard.kernel.refs import ref
 from modelyard.lake.api import LOAD, Delivery, Sink, SinkDelivered, Way
 from modelyard.lake.model.columns import arrow_schema
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.service import differences, reading
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.store import catalogue, sinks
@@ -59,7 +60,7 @@ def _note(sink: Sink, done: Delivery) -> None:
             sink=done.sink, table=done.table, since=done.since, version=done.version, written=done.written,
             removed=done.removed,
         ),
-        reads=(ref("table", done.table, done.version),), writes=(ref("sink", done.sink, done.version),),
+        reads=(thing(done.table, done.version),), writes=(ref("sink", done.sink, done.version),),
     )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modelyard.kernel.errors import InvalidInput, MissingExtra, NotFound
-from modelyard.kernel.refs import ref
 from modelyard.lake.api import (
     ColumnLineage,
     ColumnOrigin,
@@ -17,6 +16,7 @@ from modelyard.lake.api import (
     Reading,
     Version,
 )
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.lineage import Traced, traced
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.board import Board
@@ -41,7 +41,7 @@ def create_as(desk: Desk, board: Board, query: str, terms: Terms, order: Order) 
         tx = calls.current().tx
         made = loads.get(tx, load_id)
         if made is not None and made.version is not None:
-            about = ref("table", order.table, made.version)
+            about = thing(order.table, made.version)
             lineages.add(
                 tx,
                 ColumnLineage(table=order.table, version=made.version, ref=about, reads=reads, columns=origins),
@@ -66,7 +66,7 @@ def _origins(query: str, found: dict[str, catalogue.Entry]) -> tuple[ColumnOrigi
         taken_apart: list[Traced] = traced(query, {name: entry.columns for name, entry in found.items()})
     except ImportError as err:
         raise MissingExtra("column lineage needs sqlglot: pip install 'modelyard[lake]'") from err
-    refs = {name: ref("table", entry.name, entry.version) for name, entry in found.items()}
+    refs = {name: thing(entry.name, entry.version) for name, entry in found.items()}
     return tuple(
         ColumnOrigin(
             column=each.column, expression=each.expression,

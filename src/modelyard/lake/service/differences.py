@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.pages import encode_cursor, place_of
-from modelyard.kernel.refs import Ref, ref
+from modelyard.kernel.refs import Ref
 from modelyard.lake.api import (
     NEXT,
     CellChange,
@@ -24,6 +24,7 @@ from modelyard.lake.api import (
     SchemaDiff,
 )
 from modelyard.lake.model.columns import arrow_schema
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.reading import cell, chosen
 from modelyard.lake.store import catalogue, differences
@@ -118,7 +119,7 @@ def _same(old: object, new: object) -> bool:
 
 
 def _ref(entry: catalogue.Entry) -> Ref:
-    return ref("table", entry.name, entry.version)
+    return thing(entry.name, entry.version)
 
 
 def changes(

@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from modelyard.kernel.errors import InvalidInput, StaleVersion
-from modelyard.kernel.refs import Ref, ref
+from modelyard.kernel.refs import Ref
 from modelyard.lake.api import LOAD, Column, Erasure, Format, Load, LoadId, TableErased
 from modelyard.lake.model.dialect import split_record
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.service.commits import About, Step, carry_out, standing
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.policies import forget_copies
@@ -266,5 +267,5 @@ def _note(done: Erasure, found: _Found, sources: Mapping[str, Ref], left: Mappin
     catalogue.forget_profiles(call.tx, done.table)
     call.emit(
         TableErased(table=done.table, column=done.column, rows=done.rows, versions=done.versions),
-        writes=(ref("table", done.table, done.version),),
+        writes=(thing(done.table, done.version),),
     )

@@ -32,6 +32,7 @@ from modelyard.lake.api import (
     TableMove,
 )
 from modelyard.lake.model.fates import Course, course
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service import joining
 from modelyard.lake.service.commits import About, Fresh, Standing, Step, carry_out, standing
@@ -100,7 +101,7 @@ class Plan:
 
 
 def _ref(entry: catalogue.Entry | None) -> Ref | None:
-    return None if entry is None else ref("table", entry.name, entry.version)
+    return None if entry is None else thing(entry.name, entry.version)
 
 
 def look(branch: str, into: str) -> tuple[list[Case], dict[str, int]]:
@@ -229,7 +230,7 @@ def _step(
 ) -> Step:  # fmt: skip
     return Step(
         table=source.name, before=before, files=files, columns=columns, operation=_word(request), added=came,
-        merged=source.version, reads=(ref("table", source.name, source.version),),
+        merged=source.version, reads=(thing(source.name, source.version),),
     )  # fmt: skip
 
 
@@ -355,7 +356,7 @@ def finding(
     desk: Desk, source: catalogue.Entry, columns: tuple[Column, ...], paths: Sequence[str], *, rows: int, at: str
 ) -> Audited:
     """What the inspector says of a version as it would be."""
-    named = ref("table", source.name, source.version)
+    named = thing(source.name, source.version)
     auditor: object = desk.inspector
     if not isinstance(auditor, Auditor):
         return Audited(table=source.name, version=named, report=None, holds=True)

@@ -19,8 +19,9 @@ import msgspec
 
 from modelyard.kernel.actors import ActorKind, Authority
 from modelyard.kernel.errors import Forbidden, NotFound
-from modelyard.kernel.refs import Name, ref
+from modelyard.kernel.refs import Name
 from modelyard.lake.api import REVEAL, Mask, Policy, PolicyOperations, PolicySet
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.masks import check_masks
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.store import catalogue, policies
@@ -59,7 +60,7 @@ class PolicyService(PolicyOperations):
             else:
                 policies.forget(tx, name)
             news = PolicySet(table=name, masked=tuple(sorted(made.masks)), filtered=bool(made.row_filter))
-            calls.current().emit(news, writes=(ref("table", name),))
+            calls.current().emit(news, writes=(thing(name),))
             return made
 
         kept = call.unit(keep)
@@ -91,7 +92,7 @@ def restricted(desk: Desk, table: str) -> tuple[Policy, str] | None:
     found = policies.get(call.tx, table)
     if found is None or call.actor.kind is ActorKind.SYSTEM:
         return None
-    revealed = desk.authority is not None and desk.authority.may(call.actor, REVEAL, ref("table", table))
+    revealed = desk.authority is not None and desk.authority.may(call.actor, REVEAL, thing(table))
     return None if revealed else found
 
 

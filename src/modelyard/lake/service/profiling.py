@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from modelyard.kernel.refs import ref
 from modelyard.lake.api import Bucket, Cell, Column, ColumnProfile, TableProfile, TopValue
 from modelyard.lake.model.columns import NUMBERS
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.policies import restricted, shown
 from modelyard.lake.store import catalogue, profiles
@@ -41,7 +41,7 @@ def _measured(desk: Desk, entry: catalogue.Entry) -> TableProfile:
         return TableProfile(
             table=entry.name,
             version=entry.version,
-            ref=ref("table", entry.name, entry.version),
+            ref=thing(entry.name, entry.version),
             rows=rows,
             columns=columns(session, uris, entry.columns, expected=rows),
             edition=_EDITION,

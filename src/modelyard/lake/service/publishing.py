@@ -20,6 +20,7 @@ from modelyard.lake.api import (
     Resolve,
     RowConflict,
 )
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.moments import MAIN, check_name
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.store import branches, catalogue, labels
@@ -128,7 +129,7 @@ class PublishService(PublishOperations):
         labels.add(call.tx, made)
         call.emit(
             LakeTagged(tag=tag, branch=branch, tables=tables),
-            reads=tuple(ref("table", table, version) for table, version in tables.items()),
+            reads=tuple(thing(table, version) for table, version in tables.items()),
             writes=(ref("tag", tag),),
         )
         return made

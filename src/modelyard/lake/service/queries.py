@@ -8,8 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from modelyard.kernel.errors import Conflict, InvalidInput, NotFound, TimedOut
-from modelyard.kernel.refs import Ref, ref
+from modelyard.kernel.refs import Ref
 from modelyard.lake.api import QUERY, QUERY_KEY, READS_KEY, QueryId, QueryPlan
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.service.board import Board, Running
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.policies import shown
@@ -82,7 +83,7 @@ def views_of(desk: Desk, query: str, at: str | None) -> tuple[dict[str, Sequence
     for name, entry in named(query, at).items():
         uris, _ = shown(desk, entry)
         views[name] = (scans.rows(uris, [c.name for c in entry.columns], entry.columns), *uris)
-        reads[ref("table", entry.name, entry.version)] = None
+        reads[thing(entry.name, entry.version)] = None
     only_tables(desk, query, views)
     return views, tuple(reads)
 

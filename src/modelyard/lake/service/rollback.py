@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelyard.kernel.errors import Conflict, StaleVersion
-from modelyard.kernel.refs import ref
 from modelyard.lake.api import CommitId, LakeTag
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.service.commits import About, Step, carry_out, standing
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.store import branches, catalogue, sources
@@ -64,7 +64,7 @@ def _steps(desk: Desk, branch: str, label: LakeTag) -> list[Step]:
             Step(
                 table=table, before=before, files=files, columns=entry.columns, operation="restore",
                 added=sum(file.rows for file in files if file.path not in held),
-                reads=(ref("table", table, wanted),),
+                reads=(thing(table, wanted),),
             )
         )  # fmt: skip
     return steps

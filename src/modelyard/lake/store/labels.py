@@ -6,8 +6,9 @@ import msgspec
 import sqlalchemy as sa
 
 from modelyard.kernel.ids import ActorId
-from modelyard.kernel.refs import Ref, ref
+from modelyard.kernel.refs import Ref
 from modelyard.lake.api import CommitId, LakeCommit, LakeTag, Moved
+from modelyard.lake.model.filesets import thing
 from modelyard.lake.store.catalogue import commits
 from modelyard.lake.store.descent import moves
 from modelyard.ports.database import Migration, Row, Statement, Transaction
@@ -119,8 +120,8 @@ def _commit(tx: Transaction, row: Row) -> LakeCommit:
     _, commit_id, branch, author, message, run, at_ms, reads = row
     moved = tuple(
         Moved(
-            table=table, version=ref("table", table, later) if later > 0 else None,
-            before=None if earlier is None or earlier < 0 else ref("table", table, earlier), operation=operation,
+            table=table, version=thing(table, later) if later > 0 else None,
+            before=None if earlier is None or earlier < 0 else thing(table, earlier), operation=operation,
         )
         for table, earlier, later, operation in tx.all(_MOVES, {"id": commit_id})
     )  # fmt: skip
