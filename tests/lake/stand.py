@@ -12,6 +12,7 @@ from modelyard.adapters.duck import DuckQueries
 from modelyard.adapters.objects.folder import FolderObjects
 from modelyard.adapters.places.folder import FolderPlace
 from modelyard.adapters.secrets import open_secrets
+from modelyard.adapters.sinks import KnownSinks
 from modelyard.adapters.sources import Grounds, KnownSources
 from modelyard.kernel.actors import ScopeAuthority
 from modelyard.lake.api import Holders, Inspector, Lake
@@ -37,6 +38,9 @@ def lake_service(
     """The service itself, for slices that stand on it."""
     root = bench.home / "lake"
     known, sealed = KnownSources(grounds or Grounds()), open_secrets(bench.home / "state")
+    outside = Outside(
+        sources=lambda: known, sinks=sinks or (lambda: KnownSinks(())), secrets=secrets or (lambda: sealed)
+    )  # fmt: skip
     queries = DuckQueries(root / "spill")
     service = LakeService(
         tables=lambda: DeltaTables(FolderPlace(root / "tables"), bench.home / "run", bench.clock),
@@ -44,9 +48,7 @@ def lake_service(
         holders=holders, pushes=pushes,
         files=FolderObjects(bench.home / "objects" / "files"),
     )  # fmt: skip
-    if sinks is not None and secrets is not None:
-        service.ship_through(sinks, secrets)
-    yield service.reaching(Outside(sources=lambda: known, secrets=lambda: sealed)).guarded_by(ScopeAuthority())
+    yield service.reaching(outside).guarded_by(ScopeAuthority())
     queries.close()
 
 

@@ -74,8 +74,9 @@ def _build(engines: Engines) -> LakeService:
         pushes=pushes,
         files=engines.files,
     )  # fmt: skip
-    service.ship_through(lambda: engines.sinks, lambda: engines.secrets)
-    outside = Outside(sources=lambda: engines.sources, secrets=lambda: engines.secrets)
+    outside = Outside(
+        sources=lambda: engines.sources, sinks=lambda: engines.sinks, secrets=lambda: engines.secrets
+    )  # fmt: skip
     return service.reaching(outside).guarded_by(_Permissions(engines))
 
 

@@ -22,6 +22,7 @@ from modelyard.ports import calls
 from modelyard.ports.objects import Objects
 from modelyard.ports.queries import Queries
 from modelyard.ports.secrets import Secrets
+from modelyard.ports.sinks import Sinks
 from modelyard.ports.sources import Sources
 from modelyard.ports.tables import DataFile, Tables
 
@@ -30,7 +31,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _nowhere() -> NoReturn:
-    raise Unavailable("this yard was opened without sources; open it through the app")
+    raise Unavailable("this yard was opened without other systems; open it through the app")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Outside:
     """How other systems are reached: what opens them, and the secrets that they ask of the yard."""
 
     sources: Callable[[], Sources] = _nowhere
+    sinks: Callable[[], Sinks] = _nowhere
     secrets: Callable[[], Secrets] = _nowhere
 
 

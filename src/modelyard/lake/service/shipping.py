@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
-from modelyard.kernel.errors import NotFound, Unavailable
+from modelyard.kernel.errors import NotFound
 from modelyard.kernel.pages import Limit, Page, encode_cursor, page_of, place_of
 from modelyard.kernel.refs import Name, ref
 from modelyard.lake.api import SINK, Delivery, Sink, SinkDeclared, SinkOperations, SinkRemoved, Way
@@ -13,20 +12,13 @@ from modelyard.lake.service.desk import Desk
 from modelyard.lake.store import sinks
 from modelyard.ports import calls
 from modelyard.ports import sinks as port
-from modelyard.ports.secrets import Secret, Secrets
-from modelyard.ports.sinks import Sinks
+from modelyard.ports.secrets import Secret
 
 
 class SinkService(SinkOperations):
     """The sink operations."""
 
     _desk: Desk
-    _sinks: Callable[[], Sinks] | None = None
-    _secrets: Callable[[], Secrets] | None = None
-
-    def ship_through(self, sinks: Callable[[], Sinks], secrets: Callable[[], Secrets]) -> None:
-        """Say who gives the other systems and the secrets, when they are first needed."""
-        self._sinks, self._secrets = sinks, secrets
 
     def declare_sink(
         self,
@@ -47,10 +39,11 @@ class SinkService(SinkOperations):
             target=target or table, way=way, position=0, has_secret=secret is not None, author=call.actor.id,
             at_ms=call.now_ms,
         )  # fmt: skip
-        self._ports()[0].check(address, port.Way(way.value))
+        outside = self._desk.outside
+        outside.sinks().check(address, port.Way(way.value))
         delivering.check_table(sink)
         if secret is not None:
-            self._ports()[1].put(_secret_name(sink), Secret(secret))
+            outside.secrets().put(_secret_name(sink), Secret(secret))
         before = sinks.get(call.tx, name)
 
         def note() -> None:
@@ -83,10 +76,10 @@ class SinkService(SinkOperations):
         from modelyard.lake.service import delivering
 
         sink = _sink(name)
-        known, secrets = self._ports()
-        secret = secrets.get(_secret_name(sink)) if sink.has_secret else None
+        outside = self._desk.outside
+        secret = outside.secrets().get(_secret_name(sink)) if sink.has_secret else None
         return delivering.deliver(
-            self._desk, sink, partial(known.open, sink.address, way=port.Way(sink.way.value), secret=secret)
+            self._desk, sink, partial(outside.sinks().open, sink.address, way=port.Way(sink.way.value), secret=secret)
         )
 
     def deliveries(self, name: Name, *, cursor: str | None = None, limit: Limit = 50) -> Page[Delivery]:
@@ -97,14 +90,9 @@ class SinkService(SinkOperations):
         more = encode_cursor(found[limit - 1][0]) if len(found) > limit else None
         return Page([each for _, each in found[:limit]], more)
 
-    def _ports(self) -> tuple[Sinks, Secrets]:
-        if self._sinks is None or self._secrets is None:
-            raise Unavailable("this lake was opened without sinks")
-        return self._sinks(), self._secrets()
-
     def _forget_secret(self, sink: Sink | None) -> None:
         if sink is not None and sink.has_secret:
-            self._ports()[1].delete(_secret_name(sink))
+            self._desk.outside.secrets().delete(_secret_name(sink))
 
 
 def _sink(name: str) -> Sink:
