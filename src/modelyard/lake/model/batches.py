@@ -159,10 +159,13 @@ def _no_constant(text: str) -> NoReturn:
 def _lines(body: bytes) -> list[bytes]:
     try:
         return [bytes(_row.decode(body))]
-    except msgspec.MsgspecError:
-        pass  # several lines
     except RecursionError as err:
         raise InvalidInput("a row of the push is nested too deeply; nothing was kept") from err
+    except msgspec.MsgspecError:
+        return _several(body)
+
+
+def _several(body: bytes) -> list[bytes]:
     rows: list[bytes] = []
     for line in body.split(b"\n"):
         if not (plain := line.strip()):

@@ -255,11 +255,11 @@ class LakeService(
 
     def load_record(self, load: LoadId) -> Load:
         """Show one load."""
-        return _load(load)
+        return loads.found(calls.current().tx, load)
 
     def source(self, load: LoadId) -> Iterator[bytes]:
         """Give back the bytes that a load came from."""
-        found = _load(load)
+        found = loads.found(calls.current().tx, load)
         check_reveals(self._desk, found.table, "sources")
         if found.source_ref is None or found.state is LoadState.REFUSED:
             raise NotFound(f"load {load} kept no source; a program wrote its rows, or it was refused")
@@ -274,7 +274,7 @@ class LakeService(
         from modelyard.lake.service import quarantine
 
         after = place_of(cursor, 0)
-        found = _load(load)
+        found = loads.found(calls.current().tx, load)
         check_reveals(self._desk, found.table, "quarantined rows")
         return quarantine.listed(self._desk, found, state=state, after=after, limit=limit)
 
@@ -282,7 +282,7 @@ class LakeService(
         """Every row of a load's quarantine, for a reader in this process."""
         from modelyard.lake.service import quarantine
 
-        found = _load(load)
+        found = loads.found(calls.current().tx, load)
         check_reveals(self._desk, found.table, "quarantined rows")
         return quarantine.every(self._desk, found)
 
@@ -290,13 +290,13 @@ class LakeService(
         """Load held rows again."""
         from modelyard.lake.service import mending
 
-        return mending.replay(self._desk, _load(load), mends=mends, rows=rows)
+        return mending.replay(self._desk, loads.found(calls.current().tx, load), mends=mends, rows=rows)
 
     def drop_rows(self, load: LoadId, reason: str, *, rows: tuple[int, ...] = ()) -> Load:
         """Give up held rows for good."""
         from modelyard.lake.service import mending
 
-        return mending.drop(self._desk, _load(load), reason, rows=rows)
+        return mending.drop(self._desk, loads.found(calls.current().tx, load), reason, rows=rows)
 
     def drop(self, name: Name, *, branch: Name | None = None) -> None:
         """Remove a table with all of its versions and its quarantine, or let a branch go of it."""
@@ -345,12 +345,6 @@ class LakeService(
             table=name, version=entry.version, ref=thing(name, entry.version), columns=entry.columns,
             paths=tuple(self._desk.uris(entry)), rows=entry.rows,
         )  # fmt: skip
-
-
-def _load(load: LoadId) -> Load:
-    if (found := loads.get(calls.current().tx, load)) is None:
-        raise NotFound(f"there is no load {load}; list them: yard lake loads")
-    return found
 
 
 def _table(entry: catalogue.Entry, held: int) -> Table:

@@ -21,10 +21,11 @@ import pyarrow.parquet as pq
 
 from modelyard.kernel.errors import Internal, YardError
 from modelyard.lake.api import Column, Inspection, LoadId, Verdict
-from modelyard.lake.model.columns import ROW_COLUMN, arrow_schema, checks, partitions
+from modelyard.lake.model.columns import ROW_COLUMN, checks, partitions
 from modelyard.lake.service.datafiles import FileWriter, describe
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.sources import Source
+from modelyard.lake.service.spooling import drained
 from modelyard.lake.store import casts, merging, reshaping
 from modelyard.ports.queries import Session
 from modelyard.ports.tables import DataFile
@@ -97,13 +98,9 @@ def take_in(
     folder: Path,
 ) -> Intake:  # fmt: skip
     """Turn a source into data files and a quarantine file, as `taking_in` does."""
-    work = taking_in(desk, source, table=table, load=load, columns=columns, existing=existing, folder=folder)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            found: Intake = end.value
-            return found
+    return drained(
+        taking_in(desk, source, table=table, load=load, columns=columns, existing=existing, folder=folder)
+    )  # fmt: skip
 
 
 def taking_in(
@@ -243,7 +240,7 @@ def _convert(
     try:
         with desk.queries().session() as session, desk.queries().session() as aside:
             picking = _Picking(aside, source, vault, columns)
-            session.offer("source", pa.RecordBatchReader.from_batches(_flow_schema(source), flow()))
+            session.offer("source", pa.RecordBatchReader.from_batches(source.schema(), flow()))
             for batch in session.reader(casts.conversion(columns, source.types, load)):
                 wrong = batch.column(casts.BAD)
                 good = batch.drop_columns([casts.BAD])
@@ -259,12 +256,6 @@ def _convert(
         writer.close()
     found = np.sort(np.concatenate(bad)) if bad else np.empty(0, np.int64)
     return found, writer.paths
-
-
-def _flow_schema(source: Source) -> pa.Schema:
-    columns = [Column(name=name, type=kind or "string") for name, kind in source.types.items()]
-    fields = list(arrow_schema(columns, provenance=False))
-    return pa.schema([*fields, pa.field(ROW_COLUMN, pa.int64())])
 
 
 def _gone(session: Session, folder: Path, new: Sequence[str], compare: Comparison) -> tuple[Path | None, int]:

@@ -47,7 +47,7 @@ class QuarantineWork(QuarantineOperations, ProfileOperations):
         """Show what a rule would do to held rows."""
         from modelyard.lake.service import remedies
 
-        found = _load(load)
+        found = loads.found(calls.current().tx, load)
         check_reveals(self._desk, found.table, "quarantined rows")
         return remedies.trial(self._desk, found, rule, limit=limit)
 
@@ -55,7 +55,7 @@ class QuarantineWork(QuarantineOperations, ProfileOperations):
         """Mend held rows by a rule and load them again."""
         from modelyard.lake.service import remedies
 
-        return remedies.apply(self._desk, _load(load), rule, why)
+        return remedies.apply(self._desk, loads.found(calls.current().tx, load), rule, why)
 
     def compare_profiles(self, name: Name, base: str, target: str | None = None) -> ProfileComparison:
         """Show how the profiles of two versions differ."""
@@ -63,12 +63,6 @@ class QuarantineWork(QuarantineOperations, ProfileOperations):
         from modelyard.lake.service.profiling import profile
 
         return compared(profile(self._desk, resolve(name, base)), profile(self._desk, resolve(name, target)))
-
-
-def _load(load: LoadId) -> Load:
-    if (found := loads.get(calls.current().tx, load)) is None:
-        raise NotFound(f"there is no load {load}; list them: yard lake loads")
-    return found
 
 
 def _known(name: str) -> str:

@@ -22,8 +22,6 @@ from modelyard.lake.api import (
     Version,
 )
 from modelyard.lake.model.columns import (
-    ROW_COLUMN,
-    arrow_schema,
     check_declared,
     check_partitions,
     checks,
@@ -37,7 +35,7 @@ from modelyard.lake.service.commits import Change, commit, may_write
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.policies import carry_mask
 from modelyard.lake.service.reshaping import Order, Outcome, Scene, one_expression, reshape, spared, without
-from modelyard.lake.service.sources import Source, open_source
+from modelyard.lake.service.sources import open_source
 from modelyard.lake.store import casts, catalogue, merging, reshaping, sources
 from modelyard.ports import calls
 
@@ -116,18 +114,13 @@ def _keys(scene: Scene, given: bytes, columns: Sequence[Column]) -> Path:
         raise InvalidInput(f"the keys lack column {missing[0]!r}; give {', '.join(names)}")
     query = casts.conversion(columns, source.types, LoadId(scene.stem))
     with scene.desk.queries().session() as session:
-        session.offer("source", pa.RecordBatchReader.from_batches(_flow(source), source.batches()))
+        session.offer("source", pa.RecordBatchReader.from_batches(source.schema(), source.batches()))
         answer = session.reader(query).read_all()
     unfit = answer.column(casts.BAD).to_pylist().count(True) + len(source.take_wrong())
     if unfit:
         raise InvalidInput(f"{unfit} of the keys cannot be read as {', '.join(c.type for c in columns)}")
     pq.write_table(answer.select(names), made)
     return made
-
-
-def _flow(source: Source) -> pa.Schema:
-    columns = [Column(name=name, type=kind or "string") for name, kind in source.types.items()]
-    return pa.schema([*arrow_schema(columns, provenance=False), pa.field(ROW_COLUMN, pa.int64())])
 
 
 def add_column(desk: Desk, order: Order, column: Column, expression: str | None) -> Version:

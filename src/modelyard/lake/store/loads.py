@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 import sqlalchemy as sa
 
+from modelyard.kernel.errors import NotFound
 from modelyard.kernel.ids import ActorId
 from modelyard.kernel.refs import ref
 from modelyard.lake.api import Format, Load, LoadId, LoadState, Mode, RowState
@@ -128,6 +129,17 @@ def get(tx: Transaction, load: LoadId) -> Load | None:
     """One load."""
     row = tx.one(_GET, {"id": load})
     return None if row is None else _load(row)
+
+
+def found(tx: Transaction, load: LoadId) -> Load:
+    """One load.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
+    if (known := get(tx, load)) is None:
+        raise NotFound(f"there is no load {load}; list them: yard lake loads")
+    return known
 
 
 def listed(tx: Transaction, *, table: str | None, before: str | None, most: int) -> list[Load]:

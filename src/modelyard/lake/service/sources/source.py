@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from modelyard.lake.api import Column
+from modelyard.lake.model.columns import ROW_COLUMN, arrow_schema
+
 BATCH_ROWS = 16_384
 
 
@@ -47,6 +50,11 @@ class Source(ABC):
         Raises:
             InvalidInput: from here on the file cannot be read as rows at all.
         """
+
+    def schema(self) -> pa.Schema:
+        """Of every batch."""
+        columns = [Column(name=name, type=kind or "string") for name, kind in self.types.items()]
+        return pa.schema([*arrow_schema(columns, provenance=False), pa.field(ROW_COLUMN, pa.int64())])
 
     def sample(self, rows: int) -> list[pa.RecordBatch]:
         """The first rows, as many or fewer; what is wrong among them is told again when all are read."""
