@@ -7,7 +7,7 @@ becomes of the rows, how a position is kept and which rows were there before is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -47,6 +47,10 @@ class Stream(Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
 
 
+def _never(_: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """What is to be read.
@@ -59,6 +63,7 @@ class Ask:
         look_back: how far before `after` to begin, for rows that came late: a number, or a time.
         low, high: for a back-fill, the range of the cursor column, `low` with it and `high` without.
         batch_rows: rows of a batch at most.
+        late: whether a column may come that the shape does not have yet, where rows bring their own.
     """
 
     stream: str = ""
@@ -69,6 +74,7 @@ class Ask:
     low: str = ""
     high: str = ""
     batch_rows: int = BATCH_ROWS
+    late: Callable[[str], bool] = _never
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,9 @@ class Batch:
     """Some rows.
 
     Attributes:
-        rows: with the schema of the shape.
+        rows: with the schema of the shape, and behind it the columns of `late`.
+        late: columns beside the shape that the ask lets in, text all of them, each with a hint as the shape has them,
+            or None for text.
         position: where to go on after this batch; it is kept as it is, so it holds no secret. Empty where the ask
             named no cursor and the source has no order of its own.
         positions: each row's place in the source, where it is more than a number counted from 1.
@@ -111,6 +119,7 @@ class Batch:
     position: str = ""
     positions: Sequence[str] | None = None
     wrong: Sequence[WrongRow] = ()
+    late: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class Abilities(Struct, frozen=True, kw_only=True):

@@ -1,12 +1,13 @@
 """Documents as rows of text: which columns they have by a sample, and batches that hold to them.
 
 A scalar keeps its kind by a hint, what is nested is kept as JSON text in one column, values of different kinds in one
-column are text. A document with a field that the sample did not have is no row of these columns and is told as wrong.
+column are text. A document with a field that the sample did not have brings a further column where the ask lets it in;
+else it is no row of these columns and is told as wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -33,21 +34,27 @@ def sampled(documents: Iterable[Mapping[str, object]], *, rows: int | None = Non
 
 def batch(
     shape: Shape, documents: Sequence[tuple[str, Mapping[str, object]]], *, position: str = "",
-    wrong: Sequence[WrongRow] = (),
+    wrong: Sequence[WrongRow] = (), late: Callable[[str], bool] = lambda _: False,
 ) -> Batch:  # fmt: skip
-    """Documents, each with its place, as a batch of the shape."""
-    names = shape.schema.names
-    known, good, refused = set(names), list[tuple[str, Mapping[str, object]]](), list(wrong)
+    """Documents, each with its place, as a batch of the shape.
+
+    Args:
+        late: whether a further column may come.
+    """
+    known, good, refused = set(shape.schema.names), list[tuple[str, Mapping[str, object]]](), list(wrong)
     for place, document in documents:
-        if strange := next((name for name in document if name not in known), None):
+        if strange := next((name for name in document if name not in known and not late(name)), None):
             raw = msgspec.json.encode({name: text_of(value) for name, value in document.items()}).decode()
             refused.append(WrongRow(place, raw, f"{strange[:60]!r} is not among the columns of the first rows"))
         else:
             good.append((place, document))
-    columns = [pa.array([text_of(document.get(name)) for _, document in good], pa.string()) for name in names]
-    rows = pa.RecordBatch.from_arrays(columns, schema=shape.schema)
+    further = sampled({n: v for n, v in document.items() if n not in known} for _, document in good)
+    schema = pa.schema([*shape.schema, *further.schema])
+    columns = [pa.array([text_of(document.get(name)) for _, document in good], pa.string()) for name in schema.names]
+    rows = pa.RecordBatch.from_arrays(columns, schema=schema)
     places = [place for place, _ in good]
-    return Batch(rows, position, places if any(places) else None, refused)
+    hints = {name: further.hints.get(name) for name in further.schema.names}
+    return Batch(rows, position, places if any(places) else None, refused, hints)
 
 
 def text_of(value: object) -> str | None:

@@ -91,7 +91,8 @@ class DynamoSource:
         given = self._in_order(ask) if ask.cursor else self._items(ask)
         while found := list(islice(given, ask.batch_rows)):
             last = documents.text_of(found[-1][1].get(ask.cursor)) if ask.cursor else None
-            yield documents.batch(shape, [("", document) for _, document in found], position=last or "")
+            rows = [("", document) for _, document in found]
+            yield documents.batch(shape, rows, position=last or "", late=ask.late)
 
     def close(self) -> None:
         """Let go of the connections."""

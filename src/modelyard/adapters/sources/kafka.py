@@ -102,7 +102,9 @@ class KafkaSource:
                 offsets[str(each.partition)] = each.next_offset
             good = [(each.place, each.document) for each in found if each.document is not None]
             wrong = [each.wrong for each in found if each.wrong is not None]
-            yield documents.batch(shape, good, position=msgspec.json.encode(offsets).decode(), wrong=wrong)
+            yield documents.batch(
+                shape, good, position=msgspec.json.encode(offsets).decode(), wrong=wrong, late=ask.late
+            )
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -87,7 +88,8 @@ class RedisSource:
         shape, given = self.shape(ask), self._documents(ask)
         ordered = "*" not in ask.stream
         while found := list(islice(given, ask.batch_rows)):
-            yield documents.batch(shape, found, position=found[-1][0] if ordered else "")
+            made = documents.batch(shape, found, position=found[-1][0] if ordered else "", late=ask.late)
+            yield replace(made, late=dict.fromkeys(made.late, ""))
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -14,6 +14,13 @@ from modelyard.lake.api.changes import (
     SchemaDiff,
 )
 from modelyard.lake.api.derivation import ColumnLineage, ColumnOrigin, ColumnSource, DerivationOperations
+from modelyard.lake.api.evolution import (
+    EvolutionOperations,
+    SchemaChanged,
+    SchemaPolicy,
+    SchemaPolicySet,
+    SchemaRules,
+)
 from modelyard.lake.api.files import (
     ADD,
     AddId,
@@ -193,6 +200,7 @@ __all__ = [
     "Difference",
     "Drawing",
     "Erasure",
+    "EvolutionOperations",
     "Examination",
     "Fate",
     "Fault",
@@ -266,7 +274,11 @@ __all__ = [
     "RowState",
     "RowsQuarantined",
     "RunningQuery",
+    "SchemaChanged",
     "SchemaDiff",
+    "SchemaPolicy",
+    "SchemaPolicySet",
+    "SchemaRules",
     "ShapingOperations",
     "Sink",
     "SinkDeclared",

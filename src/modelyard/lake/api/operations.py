@@ -12,6 +12,7 @@ from modelyard.kernel.refs import Name
 from modelyard.lake.api.branches import BranchOperations
 from modelyard.lake.api.changes import ChangeOperations
 from modelyard.lake.api.derivation import DerivationOperations
+from modelyard.lake.api.evolution import EvolutionOperations
 from modelyard.lake.api.filesets import FileSetOperations
 from modelyard.lake.api.policies import PolicyOperations
 from modelyard.lake.api.profiles import ProfileOperations
@@ -55,6 +56,7 @@ class Lake(
     UpkeepOperations,
     PushOperations,
     PolicyOperations,
+    EvolutionOperations,
     FileSetOperations,
     QuarantineOperations,
     ProfileOperations,

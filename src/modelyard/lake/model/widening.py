@@ -12,6 +12,14 @@ _FLOATS = {"float32": ("int8", "int16"), "float64": ("int8", "int16", "int32", "
 _LIST = re.compile(r"list<(\w+)>")
 
 
+_TEXTS = {"int8": "int64", "int16": "int64", "int32": "int64", "date": "timestamp"}
+
+
+def text_widens(kind: str) -> str | None:
+    """The type that texts may need which do not fit `kind`, and that holds all of its values; None if there is none."""
+    return _TEXTS.get(kind)
+
+
 def widens(old: str, new: str) -> bool:
     """True if `new` is another type that holds every value of `old`.
 

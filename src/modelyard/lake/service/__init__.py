@@ -38,6 +38,7 @@ from modelyard.lake.model.moments import MAIN, check_name
 from modelyard.lake.service.board import Board
 from modelyard.lake.service.branches import BranchService
 from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.service.evolution import EvolutionService
 from modelyard.lake.service.filesets import FileSetService, plain_tables
 from modelyard.lake.service.filesets.adds import Adds
 from modelyard.lake.service.policies import PolicyService, check_reveals
@@ -64,6 +65,7 @@ class LakeService(
     PublishService,
     UpkeepService,
     PolicyService,
+    EvolutionService,
     PushService,
     FileSetService,
     SinkService,
@@ -115,7 +117,8 @@ class LakeService(
         branch: Name | None = None,
     ) -> Load:
         """Load rows from a source."""
-        from modelyard.lake.service.loading import Order, load
+        from modelyard.lake.service.loading import load
+        from modelyard.lake.service.orders import Order
 
         order = Order(
             table=name, mode=mode, declared=schema or Declared(), source=source,
@@ -138,7 +141,8 @@ class LakeService(
         branch: Name | None = None,
     ) -> Version:
         """Write rows that a program made."""
-        from modelyard.lake.service.loading import Order, load
+        from modelyard.lake.service.loading import load
+        from modelyard.lake.service.orders import Order
 
         order = Order(
             table=name, mode=mode, declared=schema or Declared(), source="write", form=Format.ARROW,

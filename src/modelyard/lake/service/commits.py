@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from modelyard.kernel.actors import ActorKind
 from modelyard.kernel.errors import AlreadyExists, Conflict, Internal, InvalidInput, NotFound, StaleVersion
 from modelyard.kernel.refs import Ref
@@ -22,11 +24,12 @@ from modelyard.lake.api import (
     CommitId,
     LoadId,
     Mode,
+    SchemaChanged,
     TableCommitted,
     TableDropped,
     Version,
 )
-from modelyard.lake.model.columns import arrow_schema, schema_hash
+from modelyard.lake.model.columns import arrow_schema, evened, schema_hash
 from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.desk import Desk
@@ -51,6 +54,7 @@ class Change:
         branch: the branch that is to show it.
         leaving: Parquet of the keys whose rows a merge removes; where None, those of the added rows.
         based_on: the version that the change was worked out on; None: any.
+        base: the columns that the table has before, where the change keeps its rows; None: those that it will have.
     """
 
     table: str
@@ -70,6 +74,7 @@ class Change:
     branch: str = MAIN
     leaving: Path | None = None
     based_on: int | None = None
+    base: tuple[Column, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +217,8 @@ def standing(desk: Desk, table: str, branch: str) -> Standing:
 def _check(change: Change, head: catalogue.Entry | None) -> None:
     if change.mode is Mode.CREATE and head is not None:
         raise AlreadyExists(f"table {change.table} exists, at version {head.version}; append to it or overwrite it")
-    if change.mode in (Mode.APPEND, Mode.MERGE) and head is not None and head.columns != change.columns:
+    base = change.columns if change.base is None else change.base
+    if change.mode in (Mode.APPEND, Mode.MERGE) and head is not None and head.columns != base:
         raise StaleVersion(f"table {change.table} got other columns meanwhile; load again")
     if change.based_on is not None and (head is None or head.version != change.based_on):
         raise StaleVersion(f"table {change.table} is no longer at version {change.based_on}; look again and repeat")
@@ -220,25 +226,35 @@ def _check(change: Change, head: catalogue.Entry | None) -> None:
 
 def _step(desk: Desk, change: Change, before: Standing, *, number: int) -> tuple[Step, list[Fresh]]:
     """What becomes of the table, and the files written anew for it."""
-    kept: Sequence[DataFile] = before.files
-    rest: list[Fresh] = []
+    kept, entry = before.files, before.entry
+    anew: dict[str, tuple[DataFile, Path]] = {}
     added = [file for file, _ in change.added]
-    if change.mode is Mode.MERGE and before.entry is not None and (added or change.leaving or change.gone):
-        if change.folder is None:
-            raise Internal("a merge needs a folder to rewrite files in")
+    if change.mode is not Mode.OVERWRITE and entry is not None and entry.columns != change.columns:
+        from modelyard.lake.service.replacing import widened
+
+        kept, anew = widened(desk, entry, kept, change.columns, folder=_folder(change), stem=f"{change.load}-w{number}")
+        entry = msgspec.structs.replace(entry, columns=change.columns)
+    if change.mode is Mode.MERGE and entry is not None and (added or change.leaving or change.gone):
         from modelyard.lake.service.replacing import Incoming, without_replaced
 
+        incoming = Incoming(added, change.leaving, change.gone, {name: path for name, (_, path) in anew.items()})
         kept, made = without_replaced(
-            desk, before.entry, before.files, Incoming(added, change.leaving, change.gone), folder=change.folder,
-            stem=f"{change.load}-m{number}",
+            desk, entry, kept, incoming, folder=_folder(change), stem=f"{change.load}-m{number}"
         )  # fmt: skip
-        rest = [(change.table, file, path) for file, path in made]
+        anew |= {file.path: (file, path) for file, path in made}
     step = Step(
         table=change.table, before=before, files=added if change.mode is Mode.OVERWRITE else [*kept, *added],
         columns=change.columns, operation=change.operation, added=sum(file.rows for file in added), keys=change.keys,
         description=change.description, load=change.load, reads=change.reads,
     )  # fmt: skip
-    return step, rest
+    stays = {file.path for file in kept}
+    return step, [(change.table, file, path) for name, (file, path) in anew.items() if name in stays]
+
+
+def _folder(change: Change) -> Path:
+    if change.folder is None:
+        raise Internal("this change needs a folder to rewrite files in")
+    return change.folder
 
 
 def carry_out(desk: Desk, about: About, steps: Sequence[Step], *, fresh: Sequence[Fresh] = ()) -> tuple[Version, ...]:
@@ -347,6 +363,7 @@ def _move(about: About, step: Step, record: Version) -> None:
     catalogue.add_version(tx, record, step.columns, listed=about.branch != MAIN)
     if about.branch != MAIN:
         manifests.add(tx, step.table, record.version, step.files)
+    _tell_of_columns(about, step, record)
     now.emit(
         TableCommitted(
             table=step.table, version=record.version, commit=record.commit, operation=step.operation,
@@ -356,6 +373,23 @@ def _move(about: About, step: Step, record: Version) -> None:
         reads=step.reads,
         writes=(record.ref,),
     )  # fmt: skip
+
+
+def _tell_of_columns(about: About, step: Step, record: Version) -> None:
+    """Say which columns a version has otherwise than the one that the branch showed before."""
+    if step.before.entry is None:
+        return
+    old, new = ({c.name: c for c in evened(each)} for each in (step.before.entry.columns, step.columns))
+    added, removed = (tuple(name for name in one if name not in other) for one, other in ((new, old), (old, new)))
+    changed = tuple(name for name in new if name in old and new[name] != old[name])
+    if added or removed or changed:
+        calls.current().emit(
+            SchemaChanged(
+                table=step.table, version=record.version, operation=step.operation, branch=about.branch, added=added,
+                removed=removed, changed=changed,
+            ),
+            writes=(record.ref,),
+        )  # fmt: skip
 
 
 def _add_table(step: Step) -> None:

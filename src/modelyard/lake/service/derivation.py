@@ -21,7 +21,8 @@ from modelyard.lake.model.lineage import Traced, traced
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.board import Board
 from modelyard.lake.service.desk import Desk
-from modelyard.lake.service.loading import Order, load
+from modelyard.lake.service.loading import load
+from modelyard.lake.service.orders import Order
 from modelyard.lake.service.queries import Terms, named, sql, views_of
 from modelyard.lake.store import catalogue, lineages, loads
 from modelyard.ports import calls

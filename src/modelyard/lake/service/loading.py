@@ -3,113 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from modelyard.kernel.errors import AlreadyExists, InvalidInput, StaleVersion
-from modelyard.kernel.refs import Ref, parts, ref
-from modelyard.lake.api import (
-    LOAD,
-    Column,
-    Declared,
-    Format,
-    Load,
-    LoadId,
-    LoadRefused,
-    LoadState,
-    Mode,
-    Reading,
-    RowsQuarantined,
-    Version,
-)
-from modelyard.lake.model.columns import alike, check_declared, check_keys, laid_out
+from modelyard.kernel.refs import parts, ref
+from modelyard.lake.api import LOAD, Load, LoadId, LoadRefused, LoadState, Mode, RowsQuarantined, Version
+from modelyard.lake.model.columns import check_declared
 from modelyard.lake.model.filesets import refuse_listing
-from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.asking import told
 from modelyard.lake.service.commits import Change, commit, may_write
 from modelyard.lake.service.desk import Desk
+from modelyard.lake.service.fitting import Fit, fit, left_out, opened
 from modelyard.lake.service.intake import Comparison, Intake, taking_in
+from modelyard.lake.service.orders import Order, Settled, Terms
 from modelyard.lake.service.sources import Source
-from modelyard.lake.service.spooling import Spooled, drained, opened_spool, spooling
-from modelyard.lake.store import casts, catalogue, loads, sources
+from modelyard.lake.service.spooling import Spooled, drained, spooling
+from modelyard.lake.store import catalogue, loads, sources
 from modelyard.ports import calls
 from modelyard.ports.objects import Digest
-from modelyard.ports.queries import Session
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _CHUNK = 1 << 20
-_SAMPLE_ROWS = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a pull adds to a load.
-
-    Attributes:
-        before, after: the source's position that the load goes on from, and the one that it reaches.
-        taken: the file that it brings in.
-        compares: True to leave out rows that are in the table already.
-        window: a column whose values only grow; where there are no keys, whole rows are compared from its least value.
-        removes: True to remove rows whose key does not come.
-    """
-
-    source: str
-    before: str
-    after: str
-    taken: sources.Taken | None = None
-    compares: bool = False
-    window: str = ""
-    removes: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What somebody asked to be loaded.
-
-    Attributes:
-        terms: of a pull; None for what people and programs send.
-        keeps_source: True to keep the bytes as an object, so that lineage reaches them.
-        reads: what a program made the rows from.
-        branch: the branch that is to show them.
-        beside: further rows to write in the transaction that makes the load visible.
-    """
-
-    table: str
-    mode: Mode
-    declared: Declared
-    source: str
-    form: Format | None
-    reading: Reading
-    message: str
-    operation: str
-    keeps_source: bool
-    reads: tuple[Ref, ...] = ()
-    run: str | None = None
-    branch: str = MAIN
-    beside: Callable[[LoadId], None] = field(default=lambda _: None)
-    terms: Terms | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What a load came to.
-
-    Attributes:
-        load, version: None where everything was in the table already.
-        removed: rows that a snapshot no longer has.
-    """
-
-    load: Load | None
-    version: Version | None
-    rows_in: int
-    unchanged: int
-    removed: int
 
 
 def load(desk: Desk, order: Order, content: Iterable[bytes]) -> tuple[Load, Version]:
@@ -125,7 +41,7 @@ def load(desk: Desk, order: Order, content: Iterable[bytes]) -> tuple[Load, Vers
         raise AlreadyExists(f"table {order.table} exists, at version {before.version}; append to it or overwrite it")
     with desk.bench(load_id) as folder:
         spooled = drained(spooling(folder, content, name=order.source, form=order.form, reading=order.reading))
-        source = opened_spool(spooled, order.reading, expected_columns(order, before))
+        source = opened(order, spooled, before)
         settled = drained(settling(desk, order, source, spooled, load=load_id, folder=folder))
     assert settled.load is not None
     assert settled.version is not None
@@ -143,21 +59,22 @@ def settling(
     call = calls.current()
     began = call.clock.monotonic()
     before = call.unit(lambda: catalogue.entry(calls.current().tx, order.table, branch=order.branch))
-    columns = _columns(desk, order, before, source)
-    stays = before is not None and order.mode is Mode.APPEND
-    existing = desk.uris(before) if stays and before is not None else []
+    fitted = fit(desk, order, before, source)
+    seen = before if before is None else msgspec.structs.replace(before, columns=fitted.columns)
     intake = yield from taking_in(
-        told(desk, order.branch), source, table=order.table, load=load, columns=columns, existing=existing,
-        folder=folder, compare=_comparison(desk, order, before),
+        told(desk, order.branch), source, table=order.table, load=load, columns=fitted.columns,
+        existing=desk.uris(seen) if seen is not None and order.mode is Mode.APPEND else [],
+        folder=folder, compare=_comparison(desk, order, seen),
     )  # fmt: skip
     if order.terms is not None and before is not None and intake.brings_nothing and order.mode is not Mode.OVERWRITE:
         call.unit(lambda: _note_position(order, before.version))
         return Settled(None, None, intake.rows_in, intake.rows_unchanged, 0)
     took_ms = int((call.clock.monotonic() - began) * 1000)
     record = _record(order, spooled, source, intake, load_id=load, took_ms=took_ms)
+    record = msgspec.structs.replace(record, notes=(*fitted.changes, *left_out(fitted, source), *record.notes))
     if intake.verdict.blocks:
         _refuse(record, intake)
-    made = _publish(desk, order, spooled, intake, record=record, columns=columns, before=before, folder=folder)
+    made = _publish(desk, order, spooled, intake, record=record, fitted=fitted, before=before, folder=folder)
     return Settled(*made, intake.rows_in, intake.rows_unchanged, intake.rows_gone)
 
 
@@ -188,77 +105,6 @@ def _merge_key(order: Order, before: catalogue.Entry | None) -> tuple[str, ...]:
     if not keys:
         raise InvalidInput(f"table {order.table} has no key to merge by; declare keys when it is made")
     return keys
-
-
-def expected_columns(order: Order, before: catalogue.Entry | None) -> tuple[Column, ...]:
-    """The columns that the rows should have, as far as anybody said."""
-    if order.mode is Mode.OVERWRITE and order.declared.columns:
-        return order.declared.columns
-    return before.columns if before is not None else order.declared.columns
-
-
-def _columns(desk: Desk, order: Order, before: catalogue.Entry | None, source: Source) -> tuple[Column, ...]:
-    """The table's columns after the load; refuses a source that has others."""
-    columns = expected_columns(order, before)
-    if before is not None and order.mode is not Mode.OVERWRITE and not _fits(order.declared, before):
-        raise InvalidInput(f"table {order.table} has other columns than declared; leave them out, or overwrite it")
-    if not columns:
-        columns = inferred(desk, source)
-    known = {c.name for c in columns}
-    if extra := [name for name in source.names if name not in known]:
-        raise InvalidInput(
-            f"table {order.table} has no column {extra[0]!r}; the source has {len(extra)} such. Declare them by "
-            "overwriting the table, or leave them out of the source; if it has no header, say so in `reading`"
-        )
-    if not known.intersection(source.names):
-        raise InvalidInput(f"the source has none of the columns of {order.table}: {', '.join(sorted(known))[:300]}")
-    check_keys(order.declared.keys or (before.keys if before else ()), columns)
-    return columns if before is not None and order.mode is not Mode.OVERWRITE else laid_out(columns, order.declared)
-
-
-def _fits(declared: Declared, before: catalogue.Entry) -> bool:
-    """True if a declaration asks for nothing that the table is not."""
-    if declared.partitions or declared.checks:
-        return False
-    return not declared.columns or alike(declared.columns, before.columns)
-
-
-def inferred(desk: Desk, source: Source) -> tuple[Column, ...]:
-    """Columns with the types that the first rows show."""
-    kinds = dict(source.types)
-    kinds |= {name: hint for name, hint in source.hints.items() if hint}
-    texts = [name for name, kind in kinds.items() if kind is None]
-    if texts and (sample := source.sample(_SAMPLE_ROWS)):
-        with desk.queries().session() as session:
-            kinds.update(_kinds(session, sample, texts))
-    return tuple(Column(name=name, type=kind or "string") for name, kind in kinds.items())
-
-
-def _kinds(session: Session, sample: Sequence[pa.RecordBatch], texts: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The type of each column of text; numbers are settled first, since to refuse a date costs far more."""
-    import pyarrow as pa
-
-    tallies = {place: _tally(place, [b.column(name) for b in sample]) for place, name in enumerate(texts)}
-    for kinds in casts.CANDIDATES:
-        if not tallies:
-            return
-        session.offer("source", pa.concat_tables(tallies.values()))
-        for place, *counts in session.rows(casts.inference(kinds)):
-            found = casts.inferred(kinds, [int(n or 0) for n in counts])
-            if found is not None:
-                del tallies[int(place or 0)]
-                yield texts[int(place or 0)], found
-
-
-def _tally(place: int, chunks: Sequence[pa.Array]) -> pa.Table:
-    """Each value of a column once, with how often it came: most columns repeat themselves."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    tally = pc.value_counts(pa.chunked_array(chunks, pa.string()))
-    places = pa.repeat(pa.scalar(place, pa.int32()), len(tally))
-    made = pa.table({"place": places, "value": tally.field(0), "n": tally.field(1)})
-    return made.filter(pc.is_valid(made.column("value")))
 
 
 def _record(order: Order, spooled: Spooled, source: Source, intake: Intake, *, load_id: LoadId, took_ms: int) -> Load:
@@ -305,7 +151,7 @@ def _refuse(record: Load, intake: Intake) -> None:
 
 
 def _publish(
-    desk: Desk, order: Order, spooled: Spooled, intake: Intake, *, record: Load, columns: tuple[Column, ...],
+    desk: Desk, order: Order, spooled: Spooled, intake: Intake, *, record: Load, fitted: Fit,
     before: catalogue.Entry | None, folder: Path,
 ) -> tuple[Load, Version]:  # fmt: skip
     reads = order.reads if order.terms is None else (*order.reads, ref("source", order.terms.source))
@@ -328,9 +174,10 @@ def _publish(
     made = commit(
         desk,
         Change(
-            table=order.table, operation=order.operation, mode=order.mode, columns=columns, added=intake.files,
+            table=order.table, operation=order.operation, mode=order.mode, columns=fitted.columns, added=intake.files,
             keys=order.declared.keys or (before.keys if before else ()), description=order.declared.description,
-            message=order.message, run=order.run, folder=folder, reads=reads, load=record.id,
+            message="; ".join((order.message, *fitted.changes)), run=order.run, folder=folder, reads=reads,
+            load=record.id, base=fitted.base,
             beside=beside, branch=order.branch, gone=intake.gone,
             based_on=before.version if intake.compared and before is not None else None,
         ),

@@ -6,22 +6,36 @@ A row that is taken keeps the place and the load it first came with, so that its
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import msgspec
 import pyarrow.parquet as pq
 
 from modelyard.kernel.errors import AlreadyExists, InvalidInput, NotFound, StaleVersion
 from modelyard.kernel.refs import Ref
-from modelyard.lake.api import LOAD, Format, Load, LoadState, Mend, Mode, QuarantineDropped, RowState
+from modelyard.lake.api import (
+    LOAD,
+    Declared,
+    Format,
+    Load,
+    LoadState,
+    Mend,
+    Mode,
+    QuarantineDropped,
+    Reading,
+    RowState,
+)
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.asking import told
 from modelyard.lake.service.commits import Change, commit
 from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.service.fitting import Fit, fit, left_out, rules_of
 from modelyard.lake.service.intake import Intake, take_in
+from modelyard.lake.service.orders import Order
 from modelyard.lake.service.quarantine import kept
 from modelyard.lake.service.sources import HeldSource
-from modelyard.lake.store import branches, loads
+from modelyard.lake.store import branches, catalogue, loads
 from modelyard.ports import calls
 
 
@@ -32,27 +46,25 @@ def replay(desk: Desk, load: Load, *, mends: tuple[Mend, ...], rows: tuple[int, 
     texts = {mend.row: mend.raw for mend in mends}
     chosen = _chosen(desk, load, {*texts, *rows})
     replay_id = LOAD.new(call.clock)
-    names, delimiter = described(desk, load)
 
     def given() -> Iterator[tuple[int, str]]:
         for place, raw, _ in kept(desk, load):
             if place in chosen:
                 yield place, texts.get(place, raw)
 
-    source = HeldSource(given, names=names, delimiter=delimiter)
     with desk.bench(replay_id) as folder:
-        branch = load.branch if branches.is_open(call.tx, load.branch) else MAIN
-        entry = resolve(load.table, None, branch=branch)
+        again = opened(desk, load, given)
+        branch = again.branch
         intake = take_in(
-            told(desk, branch), source, table=load.table, load=load.id, columns=entry.columns,
-            existing=desk.uris(entry), folder=folder,
+            told(desk, branch), again.source, table=load.table, load=load.id, columns=again.fit.columns,
+            existing=desk.uris(again.entry), folder=folder,
         )  # fmt: skip
         if intake.verdict.blocks:
             raise InvalidInput(f"the contract of {load.table} blocks the replay: {'; '.join(intake.verdict.blocks)}")
         took_ms = int((call.clock.monotonic() - began) * 1000)
         record = _record(load, intake, replay=replay_id, took_ms=took_ms, branch=branch)
-        if said:
-            record = msgspec.structs.replace(record, notes=(said, *record.notes))
+        notes = (*([said] if said else []), *again.fit.changes, *left_out(again.fit, again.source), *record.notes)
+        record = msgspec.structs.replace(record, notes=notes)
         if not intake.files:
             call.unit(lambda: loads.add(calls.current().tx, record))
             return record
@@ -70,12 +82,41 @@ def replay(desk: Desk, load: Load, *, mends: tuple[Mend, ...], rows: tuple[int, 
         made = commit(
             desk,
             Change(
-                table=load.table, operation="replay", mode=Mode.APPEND, columns=entry.columns, added=files,
-                message=_message(load, len(taken), said), load=replay_id, reads=_reads(load),
-                beside=beside, branch=branch,
+                table=load.table, operation="replay", mode=Mode.APPEND, columns=again.fit.columns, added=files,
+                message="; ".join((_message(load, len(taken), said), *again.fit.changes)), load=replay_id,
+                reads=_reads(load), beside=beside, branch=branch, base=again.fit.base, folder=folder,
             ),
         )  # fmt: skip
         return msgspec.structs.replace(record, version=made.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Held rows, opened to be read as their table takes rows now.
+
+    Attributes:
+        entry: the table, under the columns that it will have.
+    """
+
+    source: HeldSource
+    branch: str
+    entry: catalogue.Entry
+    fit: Fit
+
+
+def opened(desk: Desk, load: Load, rows: Callable[[], Iterable[tuple[int, str]]]) -> Again:
+    """Texts of a load's held rows, as rows of its table; a branch that is closed by now gives way to `main`."""
+    names, delimiter = described(desk, load)
+    branch = load.branch if branches.is_open(calls.current().tx, load.branch) else MAIN
+    entry = resolve(load.table, None, branch=branch)
+    expected = [c.name for c in entry.columns]
+    source = HeldSource(rows, names=names, delimiter=delimiter, expected=expected, rules=rules_of(load.table))
+    order = Order(
+        table=load.table, mode=Mode.APPEND, declared=Declared(), source=load.source, form=None, reading=Reading(),
+        message="", operation="replay", keeps_source=False, branch=branch,
+    )  # fmt: skip
+    fitted = fit(desk, order, entry, source)
+    return Again(source, branch, msgspec.structs.replace(entry, columns=fitted.columns), fitted)
 
 
 def drop(desk: Desk, load: Load, reason: str, *, rows: tuple[int, ...]) -> Load:

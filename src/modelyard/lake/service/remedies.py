@@ -14,14 +14,13 @@ import pyarrow as pa
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.lake.api import LOAD, Format, Load, Mend, MendRule, MendTrial, RowState, TriedRow
 from modelyard.lake.model.columns import ROW_COLUMN
-from modelyard.lake.model.moments import MAIN
 from modelyard.lake.model.records import join_record
 from modelyard.lake.service import mending, quarantine
 from modelyard.lake.service.asking import told
-from modelyard.lake.service.desk import Desk, resolve
+from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.intake import take_in
 from modelyard.lake.service.sources import HeldSource
-from modelyard.lake.store import branches, mends
+from modelyard.lake.store import mends
 from modelyard.ports import calls
 
 _BATCH = 10_000
@@ -34,15 +33,12 @@ def trial(desk: Desk, load: Load, rule: MendRule, *, limit: int) -> MendTrial:
     held = _held(desk, load)
     texts = _texts(desk, load, rule, held)
     call = calls.current()
-    names, delimiter = mending.described(desk, load)
-    source = HeldSource(texts.items, names=names, delimiter=delimiter)
     remains: dict[int, tuple[str, ...]] = {}
     with desk.bench(LOAD.new(call.clock)) as folder:
-        branch = load.branch if branches.is_open(call.tx, load.branch) else MAIN
-        entry = resolve(load.table, None, branch=branch)
+        again = mending.opened(desk, load, texts.items)
         intake = take_in(
-            told(desk, branch, dry=True), source, table=load.table, load=load.id, columns=entry.columns,
-            existing=desk.uris(entry), folder=folder,
+            told(desk, again.branch, dry=True), again.source, table=load.table, load=load.id,
+            columns=again.fit.columns, existing=desk.uris(again.entry), folder=folder,
         )  # fmt: skip
         if intake.quarantine is not None:
             remains = {row: tuple(reasons) for row, _, reasons in quarantine.refused(intake.quarantine)}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from modelyard.kernel.errors import InvalidInput
-from modelyard.lake.api import Column, Format, Reading
+from modelyard.lake.api import Column, Format, Reading, SchemaRules
 from modelyard.lake.model.dialect import encoding_of, format_of
 from modelyard.lake.service.sources import Source, open_source
 from modelyard.lake.service.sources.packed import (
@@ -85,9 +85,11 @@ def spooling(
     return Spooled(path=path, text=text, digest=seen.hexdigest(), size_bytes=size, form=form, told=tuple(told.items()))
 
 
-def opened_spool(spooled: Spooled, reading: Reading, expected: Sequence[Column]) -> Source:
+def opened_spool(
+    spooled: Spooled, reading: Reading, expected: Sequence[Column], rules: SchemaRules | None = None
+) -> Source:  # fmt: skip
     """The rows of what was written down."""
-    return open_source(spooled.text, spooled.form, reading, expected=[c.name for c in expected])
+    return open_source(spooled.text, spooled.form, reading, expected=[c.name for c in expected], rules=rules)
 
 
 def _transcode(path: Path, target: Path, encoding: str) -> None:

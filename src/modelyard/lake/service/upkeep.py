@@ -17,7 +17,7 @@ from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.commits import About, Step, carry_out, may_write, settle, standing
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.policies import forget_copies
-from modelyard.lake.store import branches, catalogue, loads, manifests, policies, retention, sources
+from modelyard.lake.store import branches, catalogue, evolution, loads, manifests, policies, retention, sources
 from modelyard.ports import calls
 from modelyard.ports.tables import DataFile, Tables
 
@@ -42,6 +42,7 @@ def drop(desk: Desk, entry: catalogue.Entry, *, branch: str) -> None:
             sources.forget_table(call.tx, entry.name)
             policies.forget(call.tx, entry.name)
             retention.forget(call.tx, entry.name)
+            evolution.forget(call.tx, entry.name)
             call.emit(
                 TableDropped(table=entry.name, version=entry.version),
                 writes=(thing(entry.name, entry.version),),

@@ -161,7 +161,7 @@ def widen(desk: Desk, order: Order, column: str, kind: str) -> Version:
             raise InvalidInput(f"{column} is {held.type}; {kind} does not hold all that it may hold, or is the same")
         columns = _replaced(scene, held, type=kind)
         check_declared(Declared(columns=columns))
-        return scene.anew(lambda uris: reshaping.cast(uris, scene.entry.columns, column, kind), columns)
+        return scene.anew(lambda uris: reshaping.cast(uris, scene.entry.columns, {column: kind}), columns)
 
     return reshape(desk, order, work)
 

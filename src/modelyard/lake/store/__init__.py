@@ -2,6 +2,7 @@
 
 from modelyard.lake.store.branches import BRANCHES
 from modelyard.lake.store.catalogue import CATALOGUE
+from modelyard.lake.store.evolution import EVOLUTION
 from modelyard.lake.store.filesets import THUMBNAILS, UPLOADS
 from modelyard.lake.store.labels import LABELS
 from modelyard.lake.store.lineages import LINEAGES
@@ -26,4 +27,5 @@ MIGRATIONS = (
     SOURCES,
     ORIGINS,
     POLICIES,
+    EVOLUTION,
 )

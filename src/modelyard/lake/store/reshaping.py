@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from modelyard.lake.api import Column
 from modelyard.lake.model.columns import LOAD_COLUMN, ROW_COLUMN, sql_type
@@ -67,10 +67,12 @@ def chosen(paths: Sequence[str], columns: Sequence[Column], names: Sequence[str]
     return _all(paths, columns, [quoted(name) for name in names])
 
 
-def cast(paths: Sequence[str], columns: Sequence[Column], column: str, kind: str) -> str:
-    """All rows, one column in another type."""
+def cast(paths: Sequence[str], columns: Sequence[Column], kinds: Mapping[str, str]) -> str:
+    """All rows, some columns in other types."""
     names = [
-        f"CAST({quoted(c.name)} AS {sql_type(kind)}) AS {quoted(c.name)}" if c.name == column else quoted(c.name)
+        f"CAST({quoted(c.name)} AS {sql_type(kinds[c.name])}) AS {quoted(c.name)}"
+        if c.name in kinds
+        else quoted(c.name)
         for c in columns
     ]
     return _all(paths, columns, names)

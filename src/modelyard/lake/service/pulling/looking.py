@@ -11,7 +11,7 @@ from modelyard.kernel.errors import NotFound
 from modelyard.lake.api import LOAD, Cell, Format, Look, Reading, SourceStream
 from modelyard.lake.model.columns import ROW_COLUMN
 from modelyard.lake.service.desk import Desk
-from modelyard.lake.service.loading import inferred
+from modelyard.lake.service.fitting import inferred
 from modelyard.lake.service.pulling.declaring import found, opened
 from modelyard.lake.service.reading import cell
 from modelyard.lake.service.sources import PulledSource, Source, Spool

@@ -31,11 +31,14 @@ from modelyard.lake.api import (
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.commits import may_write
 from modelyard.lake.service.desk import Desk
-from modelyard.lake.service.loading import Order, Settled, Terms, expected_columns, settling
+from modelyard.lake.service.fitting import opened as fitted
+from modelyard.lake.service.fitting import rules_of
+from modelyard.lake.service.loading import settling
+from modelyard.lake.service.orders import Order, Settled, Terms
 from modelyard.lake.service.pulling.declaring import found, look_back_of, opened
 from modelyard.lake.service.pulling.progress import Meter
 from modelyard.lake.service.sources import PulledSource, Source, Spool
-from modelyard.lake.service.spooling import Spooled, opened_spool, spooling
+from modelyard.lake.service.spooling import Spooled, spooling
 from modelyard.lake.store import catalogue, sources
 from modelyard.ports import calls
 from modelyard.ports.sources import Ask, FileEntry, FileSource, RowSource
@@ -158,7 +161,7 @@ def _rows(trip: Trip, source: RowSource) -> Telling[None]:
         ask = Ask(
             stream=kept.stream, query=kept.drawing.query, cursor=kept.cursor if goes_on or trip.ranged else "",
             after=before if goes_on and not trip.ranged else "", look_back=look_back_of(kept.drawing),
-            low=trip.low, high=trip.high,
+            low=trip.low, high=trip.high, late=rules_of(kept.table).lets_in,
         )  # fmt: skip
         with trip.desk.bench(job := LOAD.new(calls.current().clock)) as folder:
             spool, after, more = yield from _spooled(trip, source, ask, folder, cut=goes_on and not trip.ranged)
@@ -174,7 +177,7 @@ def _rows(trip: Trip, source: RowSource) -> Telling[None]:
                 _order(trip), source=trip.meter.of, form=Format.ARROW, keeps_source=False, terms=terms,
             )  # fmt: skip
             spooled = Spooled(
-                path=spool.path, text=spool.path, digest="", size_bytes=spool.size_bytes, form=Format.ARROW
+                path=spool.paths[0], text=spool.paths[0], digest="", size_bytes=spool.size_bytes, form=Format.ARROW
             )
             yield from _settled(trip, folder, job, lambda: PulledSource(spool), order=order, spooled=spooled)  # noqa: B023 - called before the next round
 
@@ -232,10 +235,12 @@ def _told(trip: Trip, work: Generator[int, None, Settled]) -> Telling[Settled]:
 
 
 def _order(trip: Trip) -> Order:
-    kept = trip.kept
+    kept, mode = trip.kept, _mode(trip)
     declared, reading = kept.drawing.schema or Declared(), kept.drawing.reading or Reading()
+    if mode is not Mode.OVERWRITE and trip.entry() is not None:
+        declared = Declared()  # it says what the first pull makes
     return Order(
-        table=kept.table, mode=_mode(trip), declared=msgspec.structs.replace(declared, keys=declared.keys or kept.keys),
+        table=kept.table, mode=mode, declared=msgspec.structs.replace(declared, keys=declared.keys or kept.keys),
         source=kept.name, form=reading.format, reading=reading,
         message=f"pull {kept.name}", operation="pull", keeps_source=True, branch=trip.branch,
     )  # fmt: skip
@@ -302,7 +307,7 @@ def _file(trip: Trip, source: FileSource, entry: FileEntry) -> Telling[None]:
         )  # fmt: skip
         rows = trip.rows_in
         yield from _settled(
-            trip, folder, job, lambda: opened_spool(spooled, order.reading, expected_columns(order, trip.entry())),
+            trip, folder, job, lambda: fitted(order, spooled, trip.entry()),
             order=replace(order, terms=terms), spooled=spooled,
         )  # fmt: skip
         meter.rows += trip.rows_in - rows

@@ -10,7 +10,7 @@ from modelyard.lake.model import batches
 from modelyard.lake.model.batches import MAX_BODY_BYTES, Batch
 from modelyard.lake.service.pushes.folding import Folder
 from modelyard.lake.service.pushes.log import PushLog, taken_for_others
-from modelyard.lake.store import catalogue, pushes
+from modelyard.lake.store import catalogue, evolution, pushes
 from modelyard.ports import calls
 
 _MODES = (Mode.APPEND, Mode.MERGE)
@@ -63,8 +63,9 @@ def _read(table: str, body: bytes) -> tuple[bytes, int, str]:
         return text, rows, ""
     from modelyard.lake.service.pushes.columnar import checked
 
-    entry = catalogue.entry(calls.current().tx, table)
-    rows, shape = checked(body, () if entry is None else entry.columns, table=table)
+    tx = calls.current().tx
+    entry = catalogue.entry(tx, table)
+    rows, shape = checked(body, () if entry is None else entry.columns, evolution.get(tx, table))
     return body, rows, shape
 
 

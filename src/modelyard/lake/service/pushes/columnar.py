@@ -11,17 +11,17 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from modelyard.kernel.errors import InvalidInput
-from modelyard.lake.api import Column
+from modelyard.lake.api import Column, SchemaRules
 from modelyard.lake.model.columns import type_name
 
 _CHUNK = 1 << 20
 
 
-def checked(body: bytes, columns: Sequence[Column], *, table: str) -> tuple[int, str]:
+def checked(body: bytes, columns: Sequence[Column], rules: SchemaRules) -> tuple[int, str]:
     """The rows of a stream and a word for its schema.
 
     Raises:
-        InvalidInput: it is no whole stream, has no rows, or has columns that the table has not.
+        InvalidInput: it is no whole stream, has no rows, or has columns that the table has not and lets not in.
     """
     data = _table(body)
     if data.num_rows == 0:
@@ -29,9 +29,9 @@ def checked(body: bytes, columns: Sequence[Column], *, table: str) -> tuple[int,
     for field in data.schema:
         type_name(field.type)
     known = {column.name for column in columns}
-    if known and (extra := [name for name in data.schema.names if name not in known]):
+    if known and (extra := [name for name in data.schema.names if name not in known and not rules.lets_in(name)]):
         raise InvalidInput(
-            f"table {table} has no column {extra[0]!r}; nothing was kept. It has {', '.join(sorted(known))[:300]}"
+            f"table {rules.table} has no column {extra[0]!r}; nothing was kept. It has {', '.join(sorted(known))[:300]}"
         )
     return data.num_rows, sha256(data.schema.remove_metadata().serialize().to_pybytes()).hexdigest()[:16]
 

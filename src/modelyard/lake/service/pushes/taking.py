@@ -19,12 +19,15 @@ from modelyard.lake.api import (
     PushesFolded,
     Reading,
     RowsQuarantined,
+    SchemaPolicy,
 )
 from modelyard.lake.model.columns import unique_names
 from modelyard.lake.model.documents import columns_of
 from modelyard.lake.service.desk import Desk
+from modelyard.lake.service.fitting import rules_of
 from modelyard.lake.service.intake import keep_whole
-from modelyard.lake.service.loading import Order, keep_quarantine, load
+from modelyard.lake.service.loading import keep_quarantine, load
+from modelyard.lake.service.orders import Order
 from modelyard.lake.service.pushes.waiting import Taken, Waiting
 from modelyard.lake.store import catalogue, loads, pushes
 from modelyard.ports import calls
@@ -59,10 +62,19 @@ def take(desk: Desk, table: str, run: Sequence[Waiting], total: Taken) -> None:
 
 
 def _declared(table: str, fresh: Sequence[Waiting]) -> Declared:
-    """The columns of a table that is about to be made, as the documents write their values."""
-    if fresh[0].batch.arrow or calls.current().unit(lambda: catalogue.entry(calls.current().tx, table)) is not None:
+    """The columns that a table is about to get, all of them or those it lacks, as the documents write their values."""
+    if fresh[0].batch.arrow:
         return Declared()
-    columns = columns_of(_lines(fresh))
+    entry = calls.current().unit(lambda: catalogue.entry(calls.current().tx, table))
+    rules = rules_of(table)
+    if entry is not None and not rules.evolves:
+        return Declared()
+    known = set() if entry is None else {column.name for column in entry.columns}
+    columns = tuple(
+        column
+        for column in columns_of(_lines(fresh))
+        if column.name not in known and (entry is None or rules.of(column.name) is SchemaPolicy.EVOLVE)
+    )
     names = [column.name for column in columns]
     return Declared() if unique_names(names)[0] != tuple(names) else Declared(columns=columns)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 
 from modelyard.kernel.errors import InvalidInput
-from modelyard.lake.model.columns import ROW_COLUMN, unique_names
+from modelyard.lake.api import SchemaPolicy, SchemaRules
+from modelyard.lake.model.columns import MOST_COLUMNS, ROW_COLUMN, unique_names
 from modelyard.lake.model.dialect import SAMPLE_BYTES, split_record
 from modelyard.lake.service.sources.source import BATCH_ROWS, Source, WrongRow
 
@@ -20,16 +22,21 @@ _LONGEST_LINE = 8 << 20
 class JsonLinesSource(Source):
     """One JSON object a line; values travel as the text they are written in."""
 
-    def __init__(self, path: Path, expected: Sequence[str]) -> None:
+    def __init__(self, path: Path, expected: Sequence[str], rules: SchemaRules | None = None) -> None:
         super().__init__()
         self._path = path
+        self._rules = rules or SchemaRules(table="")
         names = dict.fromkeys(expected)
-        if not names:
+        if self._rules.evolves:
+            names |= self._keys(coming=bool(expected))
+        elif not names:
             names = _keys_of(path)
         if not names:
             raise InvalidInput("the source has no line that is a JSON object")
         self.names, self.notes = unique_names(names)
-        self._keys = dict(zip(names, self.names, strict=True))
+        if len(self.names) > MOST_COLUMNS:
+            raise InvalidInput(f"the source has {len(self.names):,} columns; a table has at most {MOST_COLUMNS:,}")
+        self._named = dict(zip(names, self.names, strict=True))
         self.types = dict.fromkeys(self.names, None)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -69,10 +76,28 @@ class JsonLinesSource(Source):
     def _row(self, found: dict[str, msgspec.Raw]) -> dict[str, str | None]:
         row = {}
         for key, value in found.items():
-            if (name := self._keys.get(key)) is None:
-                raise InvalidInput(f"{key[:60]!r} is not among the columns")
+            if (name := self._named.get(key)) is None:
+                _refuse_stranger(key, self._rules, self.left)
+                continue
             row[name] = _text(bytes(value))
         return row
+
+    def _keys(self, *, coming: bool) -> dict[str, None]:
+        """The keys of all lines, in the order in which they come up; where `coming`, those that may come in."""
+        decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+        names: dict[str, None] = {}
+        for line in self._lines():
+            with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+                names |= {key: None for key in decode(line) if self._may_come(key, coming=coming)}
+            if len(names) > MOST_COLUMNS:
+                return names
+        return names
+
+    def _may_come(self, key: str, *, coming: bool) -> bool:
+        """True if a key may be a column: of a table that is there, or of one that is made of these lines."""
+        if coming:
+            return self._rules.of(key) is SchemaPolicy.EVOLVE
+        return self._rules.columns.get(key) is not SchemaPolicy.DISCARD
 
 
 class HeldSource(Source):
@@ -80,16 +105,33 @@ class HeldSource(Source):
 
     Args:
         rows: place and text of each, as often as it is asked.
+        names: the fields that the texts had.
+        expected: the columns that the table has by now; documents may hold those as well, and what `rules` let in.
     """
 
     def __init__(
-        self, rows: Callable[[], Iterable[tuple[int, str]]], *, names: Sequence[str], delimiter: str | None
-    ) -> None:
+        self, rows: Callable[[], Iterable[tuple[int, str]]], *, names: Sequence[str], delimiter: str | None,
+        expected: Sequence[str] = (), rules: SchemaRules | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._rows = rows
         self._delimiter = delimiter
-        self.names = tuple(names)
+        self._rules = rules or SchemaRules(table="")
+        found = dict.fromkeys(names)
+        if delimiter is None:
+            found |= dict.fromkeys(expected)
+            if self._rules.evolves:
+                found |= self._coming()
+        self.names = tuple(found)
         self.types = dict.fromkeys(self.names, None)
+
+    def _coming(self) -> dict[str, None]:
+        """Fields of the texts that may come in."""
+        names: dict[str, None] = {}
+        for _, raw in self._rows():
+            with suppress(msgspec.MsgspecError):
+                names |= dict.fromkeys(msgspec.json.decode(raw, type=dict[str, msgspec.Raw]))
+        return {name: None for name in names if self._rules.of(name) is SchemaPolicy.EVOLVE}
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, in the order they are given."""
@@ -123,9 +165,18 @@ class HeldSource(Source):
             found = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
         except msgspec.MsgspecError as err:
             raise InvalidInput(f"not a JSON object: {err}") from err
-        if extra := found.keys() - set(self.names):
-            raise InvalidInput(f"{min(extra)[:60]!r} is not among the columns")
-        return {name: _text(bytes(value)) for name, value in found.items()}
+        known = set(self.names)
+        for name in found.keys() - known:
+            _refuse_stranger(name, self._rules, self.left)
+        return {name: _text(bytes(value)) for name, value in found.items() if name in known}
+
+
+def _refuse_stranger(name: str, rules: SchemaRules, left: dict[str, None]) -> None:
+    """Refuse a field that the table has no column for, unless its policy leaves it out."""
+    if rules.of(name) is not SchemaPolicy.DISCARD:
+        raise InvalidInput(f"{name[:60]!r} is not among the columns")
+    if len(left) < MOST_COLUMNS:
+        left[name] = None
 
 
 def _texts(names: Sequence[str], rows: Sequence[dict[str, str | None]], places: Sequence[int]) -> pa.RecordBatch:

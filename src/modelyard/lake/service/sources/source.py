@@ -32,6 +32,7 @@ class Source(ABC):
         hints: what text means, where the source knows; an empty word where the values must tell.
         notes: what had to be changed to read it.
         rows: how many were read so far, wrong ones included.
+        left: fields of documents that were left out, because the table's policy discards them.
     """
 
     names: tuple[str, ...]
@@ -41,6 +42,7 @@ class Source(ABC):
     rows: int = 0
 
     def __init__(self) -> None:
+        self.left: dict[str, None] = {}
         self._wrong: list[WrongRow] = []
 
     @abstractmethod
