@@ -56,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     threads: Annotated[int, Meta(ge=1, le=64, description="worker threads for long reads and work")] = 4
     sink_hosts: Annotated[
         tuple[str, ...],
-        Meta(description="hosts (and folders of sockets) that sinks may write to, separated by commas; empty: none"),
+        Meta(description="hosts, folders and buckets that sinks may write to, separated by commas; empty: none"),
     ] = ()
     push_fold_s: Annotated[
         float, Meta(gt=0, le=3600, description="seconds that pushed rows wait before they are folded into their table")

@@ -9,7 +9,7 @@ import pytest
 from modelyard.adapters.webhooks import HttpWebhooks
 from modelyard.kernel.clock import SystemClock
 from modelyard.kernel.errors import Forbidden, InvalidInput, Unavailable
-from tests.monitoring.stand import listening
+from tests.engines.listener import listening
 
 webhooks = HttpWebhooks(SystemClock())
 

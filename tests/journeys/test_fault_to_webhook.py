@@ -10,7 +10,8 @@ import msgspec
 from modelyard.app.house import House
 from modelyard.monitoring.api import Bound, Notify, Watch, Window
 from modelyard.settings import Settings
-from tests.monitoring.stand import SECRET, listening, trips
+from tests.engines.listener import listening
+from tests.monitoring.stand import SECRET, trips
 
 
 def arrow(seed: int, rows: int, *, shift: float = 0.0) -> list[bytes]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from modelyard.adapters.secrets import open_secrets
@@ -16,6 +17,7 @@ from modelyard.ports import sinks as port
 from modelyard.ports.secrets import Secret
 from modelyard.ports.sinks import Parcel, Sinks, Target
 from modelyard.testing import Bench
+from tests.engines.listener import listening
 from tests.engines.redis import redis_server
 from tests.lake.stand import lake_service
 
@@ -36,16 +38,20 @@ class Torn:
         self.inner = inner
         self.times = times
 
-    def check(self, address: str, way: port.Way) -> None:
-        self.inner.check(address, way)
+    def check(self, address: str, way: port.Way, options: Mapping[str, str], *, sealed: bool) -> None:
+        self.inner.check(address, way, options, sealed=sealed)
 
-    def open(self, address: str, *, way: port.Way, secret: Secret | None) -> Target:
-        return TornTarget(self.inner.open(address, way=way, secret=secret), self)
+    def open(self, address: str, *, way: port.Way, secret: Secret | None, options: Mapping[str, str]) -> Target:
+        return TornTarget(self.inner.open(address, way=way, secret=secret, options=options), self)
 
 
 class TornTarget:
     def __init__(self, inner: Target, sinks: Torn) -> None:
         self._inner, self._sinks = inner, sinks
+        self.by_parts = inner.by_parts
+
+    def reached(self, sink: str, target: str) -> int:
+        return self._inner.reached(sink, target)
 
     def take(self, parcel: Parcel) -> bool:
         done = self._inner.take(parcel)
@@ -59,8 +65,8 @@ class TornTarget:
 
 
 @pytest.fixture
-def sinks() -> Torn:
-    return Torn(KnownSinks(("/tmp", "127.0.0.1")))
+def sinks(tmp_path: Path) -> Torn:
+    return Torn(KnownSinks(("/tmp", str(tmp_path), "127.0.0.1"), pauses_s=()))
 
 
 @pytest.fixture
@@ -131,6 +137,66 @@ def test_a_delivery_cut_off_before_it_was_noted_arrives_once(
     assert sorted(rows_of(postgres_address, "SELECT id FROM shop")) == [(1,), (2,), (3,), (4,)]
 
 
+def test_a_delivery_cut_off_is_finished_first_where_the_table_has_gone_on(
+    lake: Lake, sinks: Torn, postgres_address: str, tmp_path: Path
+) -> None:
+    lake.load("shop", [FIRST], schema=KEYED)
+    lake.declare_sink("pg", "shop", postgres_address, way=Way.APPEND)
+    lake.declare_sink("files", "shop", f"file://{tmp_path}/out", way=Way.APPEND)
+    for name in ("pg", "files"):
+        sinks.times = 1
+        with pytest.raises(Unavailable, match="died here"):
+            lake.deliver(name)
+    lake.load("shop", [b"id,name,at,price\n4,dee,,4.00\n"])
+    for name in ("pg", "files"):
+        assert lake.deliver(name).written == 1
+        assert [(each.written, each.arrived) for each in lake.deliveries(name).items] == [(1, True), (3, False)]
+    assert rows_of(postgres_address, "SELECT id FROM shop ORDER BY id") == [(1,), (2,), (3,), (4,)]
+    files = sorted((tmp_path / "out" / "shop").iterdir())
+    assert [pq.read_table(file).column("id").to_pylist() for file in files] == [[1, 2, 3], [4]]
+    assert pq.read_schema(files[0]).names == ["id", "name", "at", "price"]
+
+
+def test_files_of_a_table_are_replaced_in_one_step_and_anew_where_somebody_was_erased(
+    lake: Lake, tmp_path: Path
+) -> None:
+    lake.load("shop", [FIRST], schema=KEYED)
+    lake.declare_sink("files", "shop", f"file://{tmp_path}/out", target="mirror", way=Way.OVERWRITE)
+    lake.deliver("files")
+    lake.load("shop", [FIRST.replace(b"1,ana", b"9,eve")], mode=Mode.OVERWRITE)
+    assert lake.deliver("files").written == 3
+    (file,) = (tmp_path / "out" / "mirror").iterdir()
+    assert pq.read_table(file).column("name").to_pylist() == ["eve", "bob", "cy"]
+    lake.erase("shop", "name", ("eve",))
+    lake.declare_sink("files", "shop", f"file://{tmp_path}/out", target="mirror", way=Way.OVERWRITE)
+    lake.deliver("files")
+    (file,) = (tmp_path / "out" / "mirror").iterdir()
+    assert pq.read_table(file).column("name").to_pylist() == ["bob", "cy"]
+
+
+def test_a_webhook_is_gone_on_with_behind_what_arrived_though_the_table_changed(
+    lake: Lake,
+) -> None:
+    text = "id,name,at,price\n" + "".join(f"{n},n{n},,1.00\n" for n in range(1, 1201))
+    lake.load("shop", [text.encode()], schema=KEYED)
+    with listening() as heard:
+        lake.declare_sink("hook", "shop", heard.url, secret="signing-word")
+        heard.fails_after = 2
+        with pytest.raises(Unavailable, match="part 3 with 503"):
+            lake.deliver("hook")
+        assert lake.sinks().items[0].position == 0
+        heard.fails_after = None
+        lake.load("shop", [b"id,name,at,price\n1,changed,,2.00\n"], mode=Mode.MERGE)
+        assert lake.deliver("hook").written == 1
+        told = [(head["webhook-id"].partition(".")[2], json.loads(body)["data"]) for head, body in heard.got]
+    assert [id_ for id_, _ in told] == ["1.1", "1.2", "1.3", "1.3", "2.1"]
+    assert told[2] == told[3]
+    ids = [row["id"] for _, data in (told[0], told[1], told[3], told[4]) for row in data["rows"]]
+    assert ids == [*range(1, 1201), 1]
+    assert (told[3][1]["last"], told[4][1]["rows"][0]["name"]) == (True, "changed")
+    assert [(each.since, each.version) for each in lake.deliveries("hook").items] == [(1, 2), (0, 1)]
+
+
 def test_rows_that_postgres_cannot_take_change_nothing(lake: Lake, postgres_address: str) -> None:
     lake.load("shop", [FIRST], schema=KEYED)
     lake.declare_sink("pg", "shop", postgres_address)
@@ -186,11 +252,11 @@ def test_only_hosts_that_are_listed_are_written_to(lake: Lake, bench: Bench, tmp
     with pytest.raises(Forbidden, match="_hosts"):
         lake.declare_sink("s", "shop", "postgresql://w@elsewhere.example/shop")
     with pytest.raises(Forbidden):
-        KnownSinks(()).check("postgresql://w@127.0.0.1/shop", port.Way.MERGE)
+        KnownSinks(()).check("postgresql://w@127.0.0.1/shop", port.Way.MERGE, {}, sealed=False)
     with pytest.raises(InvalidInput, match="secret"):
         lake.declare_sink("s", "shop", "postgresql://w:pw@127.0.0.1/shop")
     with pytest.raises(InvalidInput, match="no sink is known"):
-        lake.declare_sink("s", "shop", "file:///etc")
+        lake.declare_sink("s", "shop", "ftp://127.0.0.1/etc")
     with pytest.raises(NotFound):
         lake.declare_sink("s", "nowhere", "postgresql://w@127.0.0.1/shop")
     lake.load("keyless", [b"a\n1\n"])

@@ -8,7 +8,8 @@ import pytest
 
 from modelyard.ports.database import Migration
 from modelyard.testing import Bench
-from tests.monitoring.stand import MIGRATED, Listener, Stand, listening, stand
+from tests.engines.listener import Listener, listening
+from tests.monitoring.stand import MIGRATED, Stand, stand
 
 
 @pytest.fixture

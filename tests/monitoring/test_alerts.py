@@ -24,7 +24,8 @@ from modelyard.monitoring.api import (
     RollBack,
     Severity,
 )
-from tests.monitoring.stand import SECRET, Listener, Stand, trips
+from tests.engines.listener import Listener
+from tests.monitoring.stand import SECRET, Stand, trips
 
 DRIFT = Bound(figure="drifted_columns", above=0)
 

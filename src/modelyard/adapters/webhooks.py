@@ -10,7 +10,7 @@ import http.client
 import ipaddress
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from modelyard.kernel.clock import Clock
@@ -29,12 +29,13 @@ class HttpWebhooks:
         self._clock = clock
 
     def post(
-        self, url: str, body: bytes, headers: Mapping[str, str], *, allow_loopback: bool, timeout_s: float = 5.0
-    ) -> Answer:
+        self, url: str, body: bytes, headers: Mapping[str, str], *, allow_loopback: bool, timeout_s: float = 5.0,
+        private: Collection[str] = (),
+    ) -> Answer:  # fmt: skip
         """Post once."""
         target = urlsplit(url)
         ends = self._clock.monotonic() + timeout_s
-        chosen, port = _resolve(target, allow_loopback=allow_loopback)
+        chosen, port = _resolve(target, allow_loopback=allow_loopback, private=private)
         if target.scheme != "https" and not chosen.is_loopback:
             raise Forbidden(f"{target.hostname} is another machine; messages go there over https only")
         path = (target.path or "/") + (f"?{target.query}" if target.query else "")
@@ -51,7 +52,7 @@ class HttpWebhooks:
             raise Unavailable(f"{target.hostname} did not answer: {str(err) or type(err).__name__}") from err
 
 
-def _resolve(target: SplitResult, *, allow_loopback: bool) -> tuple[_Address, int]:
+def _resolve(target: SplitResult, *, allow_loopback: bool, private: Collection[str]) -> tuple[_Address, int]:
     """The one address to connect to; every address that the name stands for must be allowed."""
     if target.scheme not in ("http", "https") or not target.hostname:
         raise InvalidInput("a webhook's address begins with https:// (or http:// on this machine) and names a host")
@@ -62,7 +63,8 @@ def _resolve(target: SplitResult, *, allow_loopback: bool) -> tuple[_Address, in
         raise Unavailable(f"nobody knows the address of {target.hostname}") from err
     found = [_plain(str(entry[4][0])) for entry in known]
     for address in found:
-        if not (address.is_global and not address.is_multicast) and not (allow_loopback and address.is_loopback):
+        public = address.is_global and not address.is_multicast
+        if not (public or (allow_loopback and address.is_loopback) or str(address) in private):
             how = "; say allow_loopback to reach this machine" if address.is_loopback else ""
             raise Forbidden(f"{target.hostname} stands for {address}, an address that webhooks may not reach{how}")
     return found[0], port

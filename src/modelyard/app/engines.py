@@ -144,10 +144,10 @@ class Engines:
 
     @cached_property
     def sinks(self) -> Sinks:
-        """Other systems that tables are delivered to, on hosts that are listed."""
+        """Other systems that tables are delivered to, where that is listed."""
         from modelyard.adapters.sinks import KnownSinks
 
-        return KnownSinks(self.settings.sink_hosts)
+        return KnownSinks(self.settings.sink_hosts, self.clock)
 
     @cached_property
     def webhooks(self) -> Webhooks:

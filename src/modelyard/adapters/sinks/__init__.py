@@ -1,68 +1,96 @@
-"""The sinks port: the scheme of an address picks the adapter; only hosts that are listed are ever written to."""
+"""The sinks port: the scheme of an address picks the adapter; only what is listed is ever written to.
+
+An adapter is a module with two functions: `check(opening)` refuses what it cannot or may not write without dialling,
+`opened(opening)` gives the `Target`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
-from urllib.parse import parse_qs
+from typing import NamedTuple, Protocol, cast
 
-from modelyard.adapters.sources.addresses import Grounds, refuse_host, refuse_secrets, scheme_of, split
-from modelyard.adapters.sources.places import confined_path
-from modelyard.kernel.errors import Forbidden, InvalidInput, MissingExtra
+from modelyard.adapters.sinks.opening import Opening
+from modelyard.adapters.sources.addresses import Grounds, refuse_secrets, scheme_of
+from modelyard.kernel.clock import Clock, SystemClock
+from modelyard.kernel.errors import InvalidInput, MissingExtra
 from modelyard.ports.secrets import Secret
 from modelyard.ports.sinks import Target, Way
 
-_KNOWN = {
-    "postgresql": ("postgres", frozenset(Way)), "postgres": ("postgres", frozenset(Way)),
-    "redis": ("redis", frozenset({Way.MERGE})), "rediss": ("redis", frozenset({Way.MERGE})),
-    "redis+unix": ("redis", frozenset({Way.MERGE})),
-}  # fmt: skip
+
+class Adapter(NamedTuple):
+    """Where an adapter stands, the extra that holds its library, and the ways it takes rows."""
+
+    module: str
+    extra: str
+    ways: frozenset[Way]
+
+
+_PAUSES_S = (0.2, 1.0, 3.0)
+_POSTGRES = Adapter("postgres", "postgres", frozenset(Way))
+_REDIS = Adapter("redis", "redis", frozenset({Way.MERGE}))
+_PARQUET = Adapter("parquet", "lake", frozenset({Way.APPEND, Way.OVERWRITE}))
+_WEBHOOK = Adapter("webhook", "lake", frozenset({Way.APPEND, Way.MERGE}))
+
+ADAPTERS: dict[str, Adapter] = {
+    **dict.fromkeys(("postgresql", "postgres"), _POSTGRES),
+    **dict.fromkeys(("redis", "rediss", "redis+unix"), _REDIS),
+    **dict.fromkeys(("file", "s3", "gs", "az"), _PARQUET),
+    **dict.fromkeys(("http", "https"), _WEBHOOK),
+}
+"""Scheme -> adapter."""
+
+
+class _Module(Protocol):
+    def check(self, opening: Opening, *, sealed: bool) -> None: ...
+
+    def opened(self, opening: Opening) -> Target: ...
 
 
 class KnownSinks:
     """Every sink that this installation can write.
 
     Args:
-        allowed: hosts, and folders of sockets, that may be written to; none where it is empty.
+        allowed: hosts, folders and buckets that may be written to; none where it is empty.
+        pauses_s: how long to wait before each further try of what the other side did not take.
     """
 
-    def __init__(self, allowed: Sequence[str]) -> None:
-        self._hosts = tuple(each for each in allowed if not each.startswith("/"))
-        self._grounds = Grounds(folders=tuple(each for each in allowed if each.startswith("/")), hosts=self._hosts)
+    def __init__(
+        self, allowed: Sequence[str], clock: Clock | None = None, *, pauses_s: Sequence[float] = _PAUSES_S
+    ) -> None:
+        places = tuple(each for each in allowed if each.startswith("/") or "://" in each)
+        self._grounds = Grounds(folders=places, hosts=tuple(each for each in allowed if each not in places))
+        self._clock = clock or SystemClock()
+        self._pauses_s = tuple(pauses_s)
 
-    def check(self, address: str, way: Way) -> None:
+    def check(self, address: str, way: Way, options: Mapping[str, str], *, sealed: bool) -> None:
         """Refuse an address before anybody keeps it."""
-        _module(self._checked(address, way))
+        opening = self._opening(address, way, None, options)
+        _adapter(opening).check(opening, sealed=sealed)
 
-    def open(self, address: str, *, way: Way, secret: Secret | None) -> Target:
+    def open(self, address: str, *, way: Way, secret: Secret | None, options: Mapping[str, str]) -> Target:
         """The system behind an address."""
-        target: Target = _module(self._checked(address, way)).opened(address, secret)
-        return target
+        opening = self._opening(address, way, secret, options)
+        adapter = _adapter(opening)
+        adapter.check(opening, sealed=secret is not None)
+        return adapter.opened(opening)
 
-    def _checked(self, address: str, way: Way) -> str:
-        refuse_secrets(address)
-        scheme = scheme_of(address)
-        if scheme not in _KNOWN:
-            raise InvalidInput(f"no sink is known for {scheme}:// addresses; there are {', '.join(sorted(_KNOWN))}")
-        name, ways = _KNOWN[scheme]
-        if way not in ways:
-            raise InvalidInput(f"{scheme}:// takes rows by {', '.join(sorted(ways))} alone, not by {way}")
-        parts = split(address, takes=("host", "sslmode") if name == "postgres" else ())
-        socket = parts.path if scheme == "redis+unix" else (parse_qs(parts.query).get("host") or [""])[0]
-        if socket.startswith("/"):
-            confined_path(socket, self._grounds)
-            return name
-        if not self._hosts:
-            raise Forbidden("this yard writes to no other system; whoever runs it lists hosts in `sink_hosts`")
-        if socket:
-            raise InvalidInput("name the host in the address itself, or a folder of sockets as `host`")
-        refuse_host(parts.hostname, self._grounds)
-        return name
+    def _opening(self, address: str, way: Way, secret: Secret | None, options: Mapping[str, str]) -> Opening:
+        return Opening(
+            address=address, way=way, secret=secret, options=options, grounds=self._grounds, clock=self._clock,
+            pauses_s=self._pauses_s,
+        )  # fmt: skip
 
 
-def _module(name: str) -> Any:
+def _adapter(opening: Opening) -> _Module:
+    refuse_secrets(opening.address)
+    scheme = scheme_of(opening.address)
+    if (adapter := ADAPTERS.get(scheme)) is None:
+        raise InvalidInput(f"no sink is known for {scheme}:// addresses; there are {', '.join(sorted(ADAPTERS))}")
+    if opening.way not in adapter.ways:
+        ways = ", ".join(sorted(adapter.ways))
+        raise InvalidInput(f"{scheme}:// takes rows by {ways} alone, not by {opening.way}; say so: --way")
     try:
-        return import_module(f"modelyard.adapters.sinks.{name}")
+        return cast("_Module", import_module(f"modelyard.adapters.sinks.{adapter.module}"))
     except ModuleNotFoundError as err:
-        raise MissingExtra(f"this sink needs {err.name}: pip install 'modelyard[{name}]'") from err
+        raise MissingExtra(f"this sink needs {err.name}: pip install 'modelyard[{adapter.extra}]'") from err

@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from urllib.parse import parse_qs
 
 import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from modelyard.adapters.sources.addresses import redacted, with_password
-from modelyard.kernel.errors import Forbidden, InvalidInput, Unavailable
+from modelyard.adapters.sinks.hosts import refuse_server
+from modelyard.adapters.sinks.opening import Opening
+from modelyard.adapters.sources.addresses import redacted, refuse_secret_options, split, with_password
+from modelyard.kernel.errors import Forbidden, InvalidInput, StaleVersion, Unavailable
 from modelyard.ports.secrets import Secret
 from modelyard.ports.sinks import Parcel, Way
 
@@ -30,18 +33,38 @@ _DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 _WORDS = {"connect_timeout": "10", "passfile": "/dev/null", "application_name": "modelyard"}
 
 
-def opened(address: str, secret: Secret | None) -> PostgresTarget:
+def check(opening: Opening, *, sealed: bool) -> None:
+    """Refuse what may not be written; nothing is dialled."""
+    del sealed  # a server may want none
+    parts = split(opening.address, takes=("host", "sslmode"))
+    refuse_secret_options(opening.options, known=())
+    refuse_server(opening, host=parts.hostname, socket=(parse_qs(parts.query).get("host") or [""])[0])
+
+
+def opened(opening: Opening) -> PostgresTarget:
     """The database behind an address."""
-    return PostgresTarget(address, secret)
+    return PostgresTarget(opening.address, opening.secret)
 
 
 class PostgresTarget:
     """One database, over a connection of its own."""
 
+    by_parts = False
+
     def __init__(self, address: str, secret: Secret | None) -> None:
         self._secret = secret
         with self._asking():
             self._connection = psycopg.connect(with_password(address, secret), autocommit=True, **_WORDS)  # type: ignore[arg-type]  # words of libpq
+
+    def reached(self, sink: str, target: str) -> int:
+        """The version that the note tells of."""
+        with self._asking(), self._connection.transaction(), self._connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (_NOTES,))
+            if cursor.fetchone() == (False,):
+                return 0
+            cursor.execute(f"SELECT version FROM {_NOTES} WHERE sink = %s", (_noted(sink, target),))
+            found = cursor.fetchone()
+        return 0 if found is None else int(found[0])
 
     def take(self, parcel: Parcel) -> bool:
         """Write a delivery in one transaction."""
@@ -65,13 +88,17 @@ class PostgresTarget:
 
     def _is_new(self, cursor: psycopg.Cursor, parcel: Parcel) -> bool:
         """Note the delivery; False if it, or a later one, is noted already. Others of the sink wait here."""
+        who = _noted(parcel.sink, parcel.target)
         cursor.execute(f"CREATE TABLE IF NOT EXISTS {_NOTES} (sink text PRIMARY KEY, version bigint NOT NULL)")
-        cursor.execute(
-            f"INSERT INTO {_NOTES} AS n VALUES (%s, %s) ON CONFLICT (sink) DO UPDATE SET version = excluded.version "
-            "WHERE n.version < excluded.version RETURNING version",
-            (f"{parcel.sink} {parcel.target}", parcel.upto),
-        )
-        return cursor.fetchone() is not None
+        cursor.execute(f"INSERT INTO {_NOTES} VALUES (%s, 0) ON CONFLICT (sink) DO NOTHING", (who,))
+        cursor.execute(f"SELECT version FROM {_NOTES} WHERE sink = %s FOR UPDATE", (who,))
+        ((known,),) = cursor.fetchall()
+        if known >= parcel.upto:
+            return False
+        if known > parcel.since and parcel.way is Way.APPEND:
+            raise StaleVersion(f"version {known} arrived there meanwhile; deliver again")
+        cursor.execute(f"UPDATE {_NOTES} SET version = %s WHERE sink = %s", (parcel.upto, who))
+        return True
 
     def _prepare(self, cursor: psycopg.Cursor, parcel: Parcel) -> None:
         columns: list[sql.Composable] = [
@@ -109,6 +136,10 @@ def _apply(cursor: psycopg.Cursor, parcel: Parcel, batches: pa.RecordBatchReader
     if inserts:
         cursor.execute(sql.SQL("INSERT INTO {0} ({1}) SELECT {1} FROM {2}").format(target, columns, coming))
     cursor.execute(sql.SQL("DROP TABLE {}").format(coming))
+
+
+def _noted(sink: str, target: str) -> str:
+    return f"{sink} {target}"
 
 
 def _name(target: str) -> sql.Identifier:

@@ -13,7 +13,9 @@ from urllib.parse import quote
 
 import redis
 
-from modelyard.adapters.sources.addresses import redacted, split
+from modelyard.adapters.sinks.hosts import refuse_server
+from modelyard.adapters.sinks.opening import Opening
+from modelyard.adapters.sources.addresses import redacted, refuse_secret_options, split
 from modelyard.kernel.errors import Forbidden, Unavailable
 from modelyard.ports.secrets import Secret
 from modelyard.ports.sinks import Parcel
@@ -22,13 +24,23 @@ TIMEOUT_S = 30
 _BATCH = 1000
 
 
-def opened(address: str, secret: Secret | None) -> RedisTarget:
+def check(opening: Opening, *, sealed: bool) -> None:
+    """Refuse what may not be written; nothing is dialled."""
+    del sealed  # a server may want none
+    parts = split(opening.address)
+    refuse_secret_options(opening.options, known=())
+    refuse_server(opening, host=parts.hostname, socket=parts.path if parts.scheme == "redis+unix" else "")
+
+
+def opened(opening: Opening) -> RedisTarget:
     """The server behind an address."""
-    return RedisTarget(address, secret)
+    return RedisTarget(opening.address, opening.secret)
 
 
 class RedisTarget:
     """One server."""
+
+    by_parts = False
 
     def __init__(self, address: str, secret: Secret | None) -> None:
         parts = split(address)
@@ -44,6 +56,11 @@ class RedisTarget:
                 host=str(parts.hostname), port=parts.port or 6379, db=int(parts.path.strip("/") or 0),
                 ssl=parts.scheme == "rediss", socket_connect_timeout=10, **shared,
             )  # fmt: skip
+
+    def reached(self, sink: str, target: str) -> int:
+        """Nothing is noted; writing by key comes to the same end."""
+        del sink, target
+        return 0
 
     def take(self, parcel: Parcel) -> bool:
         """Remove what is gone, then write what is there."""

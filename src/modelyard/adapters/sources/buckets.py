@@ -32,56 +32,68 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _RETRY = {"max_retries": 3}
-_OPTIONS = {
+OPTIONS = {
     "s3": ("region", "endpoint", "access_key_id", "virtual_hosted_style_request"),
     "gs": (),
     "az": ("account_name", "endpoint"),
 }  # fmt: skip
 _SECRET = {"s3": "secret_access_key", "gs": "service_account_key", "az": "account_key"}
-_HOST = {"s3": "amazonaws.com", "gs": "googleapis.com", "az": "windows.net"}
+HOSTS = {"s3": "amazonaws.com", "gs": "googleapis.com", "az": "windows.net"}
 
 
 def check(address: str, options: Mapping[str, str], grounds: Grounds) -> None:
     """Refuse what cannot or may not be read; nothing is dialled."""
     refuse_secrets(address)
-    scheme, bucket, key = _parts(address)
-    refuse_secret_options(options, known=_OPTIONS[scheme])
+    scheme, bucket, key = parts_of(address)
+    refuse_secret_options(options, known=OPTIONS[scheme])
     matcher(cut(key)[1])
     if not bucket or urlsplit(address).query:
         raise InvalidInput(f"{address!r} is no bucket address; write {scheme}://bucket/folder/*.csv")
     if endpoint := options.get("endpoint"):
         refuse_host(urlsplit(endpoint).hostname, grounds)
-    elif grounds.hosts and not _is_listed(address, grounds):
-        refuse_host(_HOST[scheme], grounds)
+    elif grounds.hosts and not is_listed(address, grounds):
+        refuse_host(HOSTS[scheme], grounds)
 
 
 def opened(address: str, secret: Secret | None, options: Mapping[str, str], grounds: Grounds) -> BucketSource:
     """The objects behind an address."""
-    scheme, bucket, key = _parts(address)
+    return BucketSource(address, store_of(address, secret, options, grounds), parts_of(address)[2], secret)
+
+
+def store_of(address: str, secret: Secret | None, options: Mapping[str, str], grounds: Grounds) -> ObjectStore:
+    """The library's own handle of the bucket; it is not asked anything yet.
+
+    Raises:
+        InvalidInput: an option or address that the library does not know.
+    """
+    scheme, bucket, _ = parts_of(address)
     words: dict[str, str] = dict(options)
     if secret is not None:
         words[_SECRET[scheme]] = secret.reveal()
-    elif not _is_listed(address, grounds):
+    elif not is_listed(address, grounds):
         words = {name: value for name, value in words.items() if name != "access_key_id"} | {"skip_signature": "true"}
     plain = options.get("endpoint", "").startswith("http://")
     make: Any = from_url  # its overloads tell the stores apart, which only the address can
     try:
-        store = make(f"{scheme}://{bucket}", config=words, client_options={"allow_http": plain}, retry_config=_RETRY)
+        store: ObjectStore = make(
+            f"{scheme}://{bucket}", config=words, client_options={"allow_http": plain}, retry_config=_RETRY
+        )
     except UnknownConfigurationKeyError as err:
         raise InvalidInput(f"one of the options {sorted(options)} is not known for {scheme}://") from err
     except BaseError as err:
         text = redacted(str(err), secret).splitlines()[0][:200]
         raise InvalidInput(f"the bucket cannot be opened: {text}") from None
-    return BucketSource(address, store, key, secret)
+    return store
 
 
-def _parts(address: str) -> tuple[str, str, str]:
+def parts_of(address: str) -> tuple[str, str, str]:
+    """Scheme, bucket and key."""
     scheme, _, rest = address.partition("://")
     bucket, _, key = rest.partition("/")
     return scheme, bucket, key
 
 
-def _is_listed(address: str, grounds: Grounds) -> bool:
+def is_listed(address: str, grounds: Grounds) -> bool:
     """True if the yard's own keys may be used."""
     listed = [each.rstrip("/") for each in grounds.folders if "://" in each]
     return any(address == each or address.startswith(each + "/") for each in listed)
@@ -100,7 +112,7 @@ class BucketSource:
 
     def entries(self) -> Iterator[FileEntry]:
         """The objects, in order of name."""
-        with self._asking():
+        with asking(self._address, self._secret):
             if self._single and (found := self._head()) is not None:
                 yield found
                 return
@@ -119,7 +131,7 @@ class BucketSource:
     def read(self, entry: FileEntry) -> Iterator[bytes]:
         """The bytes of an object, as it was when it was listed."""
         key = self._base if self._single and self._base.endswith(entry.name) else f"{self._base}/{entry.name}"
-        with self._asking():
+        with asking(self._address, self._secret):
             try:
                 answer = obstore.get(self._store, key.lstrip("/"))
             except FileNotFoundError as err:
@@ -137,21 +149,21 @@ class BucketSource:
         except FileNotFoundError:
             return None
 
-    @contextmanager
-    def _asking(self) -> Iterator[None]:
-        try:
-            yield
-        except PreconditionError as err:
-            raise StaleVersion(f"an object at {self._address} changed meanwhile") from err
-        except (PermissionDeniedError, UnauthenticatedError):
-            raise Forbidden(
-                f"{self._address} refuses the key of this source, or it has none; seal the right one"
-            ) from None
-        except FileNotFoundError as err:
-            raise NotFound(f"there is nothing at {self._address}") from err
-        except (BaseError, OSError) as err:
-            text = redacted(str(err), self._secret).splitlines()[0][:200]
-            raise Unavailable(f"the bucket at {self._address} refused or did not answer: {text}") from None
+
+@contextmanager
+def asking(address: str, secret: Secret | None) -> Iterator[None]:
+    """Translates what a bucket refuses into the yard's own errors."""
+    try:
+        yield
+    except PreconditionError as err:
+        raise StaleVersion(f"an object at {address} changed meanwhile") from err
+    except (PermissionDeniedError, UnauthenticatedError):
+        raise Forbidden(f"{address} refuses the key, or it has none; seal the right one") from None
+    except FileNotFoundError as err:
+        raise NotFound(f"there is nothing at {address}") from err
+    except (BaseError, OSError) as err:
+        text = redacted(str(err), secret).splitlines()[0][:200]
+        raise Unavailable(f"the bucket at {address} refused or did not answer: {text}") from None
 
 
 def _entry(name: str, meta: Any) -> FileEntry:

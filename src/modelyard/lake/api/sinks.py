@@ -40,6 +40,7 @@ class Sink(Struct, frozen=True, kw_only=True):
         target: the table, or the first part of the keys, on the other side.
         position: the table's version that was delivered last; 0 if none was.
         has_secret: True if a secret is kept for it.
+        options: what the system's adapter takes beside the address.
     """
 
     id: SinkId
@@ -53,6 +54,7 @@ class Sink(Struct, frozen=True, kw_only=True):
     has_secret: bool
     author: ActorId
     at_ms: int
+    options: dict[str, str] = {}
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -116,19 +118,24 @@ class SinkOperations(ABC):
         target: Target = "",
         way: Way = Way.MERGE,
         secret: str | None = None,
+        options: dict[str, str] | None = None,
     ) -> Sink:
         """Say where a table is delivered; nothing is delivered yet. A sink of that name begins anew.
 
         Args:
-            address: `postgresql://writer@host/shop` or `redis://host:6379/0`, without a password.
-            target: the table, or the first part of the keys, on the other side; the table's name where left out.
-            way: `merge` by the table's keys; `append` what is new, or `overwrite` all, in Postgres.
-            secret: the password; kept sealed, shown nowhere.
+            address: `postgresql://writer@host/shop`, `redis://host:6379/0`, `file:///folder`, `s3://bucket/folder` or
+                `https://host/path`, without a password.
+            target: the table, the first part of the keys, or the folder of files on the other side; the table's name
+                where left out.
+            way: `merge` by the table's keys (databases, webhooks); `append` what is new (Postgres, files, webhooks);
+                `overwrite` all (Postgres, files).
+            secret: the password or key, or what a webhook's messages are signed with; kept sealed, shown nowhere.
+            options: of a bucket, `{"region": "eu-1", "endpoint": "https://...", "access_key_id": "..."}`, as JSON.
 
         Raises:
             NotFound: no such table.
             InvalidInput: the table has no keys to merge by, or the address cannot be written that way.
-            Forbidden: the host is not listed in `sink_hosts`.
+            Forbidden: the host, folder or bucket is not listed in `sink_hosts`.
         """
 
     @operation("GET", "/sinks", scope="lake:read")
@@ -146,7 +153,8 @@ class SinkOperations(ABC):
     def deliver(self, name: Name) -> Delivery:
         """Bring what changed in the table since the last delivery to its sink.
 
-        Safe to repeat: what was cut off is brought again, and comes to the same rows on the other side.
+        Safe to repeat: what was cut off is brought again, and comes to the same rows on the other side. A delivery that
+        was begun is finished first, as one of its own; the answer is the last.
 
         Raises:
             Conflict: the table was made anew since; declare the sink again.

@@ -226,7 +226,8 @@ def _check(change: Change, head: catalogue.Entry | None) -> None:
 
 def _step(desk: Desk, change: Change, before: Standing, *, number: int) -> tuple[Step, list[Fresh]]:
     """What becomes of the table, and the files written anew for it."""
-    kept, entry = before.files, before.entry
+    kept: Sequence[DataFile] = before.files
+    entry = before.entry
     anew: dict[str, tuple[DataFile, Path]] = {}
     added = [file for file, _ in change.added]
     if change.mode is not Mode.OVERWRITE and entry is not None and entry.columns != change.columns:

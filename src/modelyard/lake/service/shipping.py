@@ -29,6 +29,7 @@ class SinkService(SinkOperations):
         target: str = "",
         way: Way = Way.MERGE,
         secret: str | None = None,
+        options: dict[str, str] | None = None,
     ) -> Sink:
         """Say where a table is delivered."""
         from modelyard.lake.service import delivering
@@ -37,10 +38,10 @@ class SinkService(SinkOperations):
         sink = Sink(
             id=SINK.new(call.clock), name=name, ref=ref("sink", name), table=table, address=address,
             target=target or table, way=way, position=0, has_secret=secret is not None, author=call.actor.id,
-            at_ms=call.now_ms,
+            at_ms=call.now_ms, options=options or {},
         )  # fmt: skip
         outside = self._desk.outside
-        outside.sinks().check(address, port.Way(way.value))
+        outside.sinks().check(address, port.Way(way.value), sink.options, sealed=sink.has_secret)
         delivering.check_table(sink)
         if secret is not None:
             outside.secrets().put(_secret_name(sink), Secret(secret))
@@ -79,7 +80,11 @@ class SinkService(SinkOperations):
         outside = self._desk.outside
         secret = outside.secrets().get(_secret_name(sink)) if sink.has_secret else None
         return delivering.deliver(
-            self._desk, sink, partial(outside.sinks().open, sink.address, way=port.Way(sink.way.value), secret=secret)
+            self._desk,
+            sink,
+            partial(
+                outside.sinks().open, sink.address, way=port.Way(sink.way.value), secret=secret, options=sink.options
+            ),
         )
 
     def deliveries(self, name: Name, *, cursor: str | None = None, limit: Limit = 50) -> Page[Delivery]:

@@ -10,7 +10,7 @@ from modelyard.lake.store.loads import LOADS, ORIGINS
 from modelyard.lake.store.policies import POLICIES
 from modelyard.lake.store.pushes import PUSHES
 from modelyard.lake.store.retention import RETENTION
-from modelyard.lake.store.sinks import SINKS
+from modelyard.lake.store.sinks import RESUMING, SINKS
 from modelyard.lake.store.sources import SOURCES
 
 MIGRATIONS = (
@@ -28,4 +28,5 @@ MIGRATIONS = (
     ORIGINS,
     POLICIES,
     EVOLUTION,
+    RESUMING,
 )

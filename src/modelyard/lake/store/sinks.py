@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import sqlalchemy as sa
 
 from modelyard.kernel.ids import ActorId
@@ -31,8 +32,40 @@ SINKS = Migration(
     ),
 )
 
-_FIELDS = ("name", "id", "table_name", "address", "target", "way", "position", "has_secret", "author", "at_ms")
+RESUMING = Migration(
+    slice="lake",
+    number=15,
+    name="resuming",
+    ddl=(
+        "ALTER TABLE lake_sink ADD COLUMN options {text} NOT NULL DEFAULT ''",
+        "CREATE TABLE lake_sink_begun (sink {text} PRIMARY KEY, upto {int} NOT NULL, parts {int} NOT NULL)",
+    ),
+)
+
+
+class Begun(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that goes by parts and is not through: the version that it brings, and how many parts arrived."""
+
+    sink: SinkId
+    upto: int
+    parts: int
+
+
+_FIELDS = (
+    "name",
+    "id",
+    "table_name",
+    "address",
+    "target",
+    "way",
+    "position",
+    "has_secret",
+    "author",
+    "at_ms",
+    "options",
+)
 _NOTED = ("sink", "table_name", "since", "version", "written", "removed", "arrived", "at_ms", "took_ms")
+begun_ones = sa.table("lake_sink_begun", *map(sa.column, ("sink", "upto", "parts")))
 sinks = sa.table("lake_sink", *map(sa.column, _FIELDS))
 deliveries = sa.table("lake_delivery", *map(sa.column, ("seq", *_NOTED)))
 
@@ -47,6 +80,11 @@ _MOVE = Statement(
     .where(sinks.c.id == sa.bindparam("which"), sinks.c.position == sa.bindparam("was"))
     .values(position=sa.bindparam("fresh"))
 )
+_BEGUN = Statement(sa.select(*begun_ones.c).where(begun_ones.c.sink == sa.bindparam("which")))
+_END = Statement(sa.delete(begun_ones).where(begun_ones.c.sink == sa.bindparam("which")))
+_BEGIN = Statement(
+    sa.insert(begun_ones).values(**{name: sa.bindparam(name) for name in ("sink", "upto", "parts")})
+)  # fmt: skip
 _NOTE = Statement(sa.insert(deliveries).values(**{name: sa.bindparam(name) for name in _NOTED}))
 _NOTES = Statement(
     sa.select(*deliveries.c)
@@ -58,13 +96,14 @@ _NOTES = Statement(
 
 def put(tx: Transaction, sink: Sink) -> None:
     """Declare a sink, in place of one of that name."""
-    tx.run(_REMOVE, {"named": sink.name})
+    remove(tx, sink.name)
     tx.run(
         _ADD,
         {
             "name": sink.name, "id": sink.id, "table_name": sink.table, "address": sink.address,
             "target": sink.target, "way": sink.way.value, "position": sink.position,
             "has_secret": int(sink.has_secret), "author": sink.author, "at_ms": sink.at_ms,
+            "options": msgspec.json.encode(sink.options).decode() if sink.options else "",
         },
     )  # fmt: skip
 
@@ -82,6 +121,8 @@ def listed(tx: Transaction, *, after: str, most: int) -> list[Sink]:
 
 def remove(tx: Transaction, name: str) -> None:
     """Forget a sink; its deliveries stay noted."""
+    if (known := get(tx, name)) is not None:
+        tx.run(_END, {"which": known.id})
     tx.run(_REMOVE, {"named": name})
 
 
@@ -89,6 +130,7 @@ def delivered(tx: Transaction, sink: SinkId, delivery: Delivery) -> bool:
     """Note a delivery and move the sink to its version; False if another delivery was quicker."""
     if tx.run(_MOVE, {"which": sink, "was": delivery.since, "fresh": delivery.version}) != 1:
         return False
+    tx.run(_END, {"which": sink})
     tx.run(
         _NOTE,
         {
@@ -98,6 +140,18 @@ def delivered(tx: Transaction, sink: SinkId, delivery: Delivery) -> bool:
         },
     )  # fmt: skip
     return True
+
+
+def begun(tx: Transaction, sink: SinkId) -> Begun | None:
+    """The delivery of a sink that is not through."""
+    row = tx.one(_BEGUN, {"which": sink})
+    return None if row is None else Begun(sink=SinkId(row[0]), upto=row[1], parts=row[2])
+
+
+def begin(tx: Transaction, fresh: Begun) -> None:
+    """Note how far a delivery has come."""
+    tx.run(_END, {"which": fresh.sink})
+    tx.run(_BEGIN, {"sink": fresh.sink, "upto": fresh.upto, "parts": fresh.parts})
 
 
 def deliveries_of(tx: Transaction, name: str, *, before: int, most: int) -> list[tuple[int, Delivery]]:
@@ -118,13 +172,15 @@ def deliveries_of(tx: Transaction, name: str, *, before: int, most: int) -> list
 
 
 def _sink(row: Row) -> Sink:
-    name, id_, table, address, target, way, position, has_secret, author, at_ms = row
+    name, id_, table, address, target, way, position, has_secret, author, at_ms, options = row
     return Sink(
         id=SinkId(id_), name=name, ref=ref("sink", name), table=table, address=address, target=target, way=Way(way),
         position=position, has_secret=bool(has_secret), author=ActorId(author), at_ms=at_ms,
+        options=_options.decode(options) if options else {},
     )  # fmt: skip
 
 
+_options = msgspec.json.Decoder(dict[str, str])
 _PRESENT = "_change IN ('insert', 'update_after')"
 
 
@@ -143,6 +199,11 @@ def puts(columns: Sequence[str], keys: Sequence[str]) -> str:
 def gone(keys: Sequence[str]) -> str:
     """The keys that a feed leaves without a row."""
     return _last(keys, ", ".join(map(quoted, keys)), "NOT _present")
+
+
+def in_order(query: str, keys: Sequence[str]) -> str:
+    """The rows of a query in the same order every time; those that are equal may change places."""
+    return f"SELECT * FROM ({query}) ORDER BY {', '.join(map(quoted, keys)) or 'ALL'}"
 
 
 def whole(columns: Sequence[str]) -> str:

@@ -6,9 +6,6 @@ commit that marks the errand done, so exactly once; a rollback is told its alert
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -36,7 +33,7 @@ from modelyard.monitoring.store import alerts
 from modelyard.ports import calls
 from modelyard.ports.queue import Job, NewJob, Queue
 from modelyard.ports.secrets import Secret, Secrets
-from modelyard.ports.webhooks import Webhooks
+from modelyard.ports.webhooks import Webhooks, signed
 
 _QUEUE = "monitoring"
 _LEASE_S = 30.0
@@ -134,10 +131,8 @@ class Errands:
         if secret is None:
             raise InvalidInput(f"the secret of webhook {webhook.name} is gone; define the webhook again")
         body = message(errand, alert, calls.current().now_ms)
-        seconds = str(calls.current().now_ms // 1000)
         headers = {
-            "Content-Type": "application/cloudevents+json", "webhook-id": errand.id, "webhook-timestamp": seconds,
-            "webhook-signature": signature(secret, errand.id, seconds, body),
+            "Content-Type": "application/cloudevents+json", **signed(secret, errand.id, calls.current().now_ms, body)
         }  # fmt: skip
         answer = self._webhooks().post(webhook.url, body, headers, allow_loopback=webhook.allow_loopback)
         said = f"{answer.status} {' '.join(answer.text.split())[:200]}".strip()
@@ -209,12 +204,6 @@ def message(errand: Errand, alert: Alert | None, now_ms: int) -> bytes:
             "data": alert if alert is not None else {"message": "a test of this webhook; nothing has happened"},
         }
     )
-
-
-def signature(secret: Secret, id_: str, seconds: str, body: bytes) -> str:
-    """`v1,` and the HMAC-SHA256 over `id.seconds.body`, base64, as the Standard Webhooks specification has it."""
-    signed = f"{id_}.{seconds}.".encode() + body
-    return "v1," + base64.b64encode(hmac.digest(secret.reveal().encode(), signed, hashlib.sha256)).decode()
 
 
 def _secret_name(webhook: str) -> str:
