@@ -171,14 +171,14 @@ def assert_only_whole(yard: Yard) -> None:
 
 def one_day(home: Path, after_s: float) -> str:
     """A day in a fresh home, killed after some seconds; where it was."""
-    process, running, fresh = start(home)
+    process, running, _ = start(home)
     try:
         lived = Living(running, home)
         lived.thread.join(after_s)
         kill_everything(process, home)
         lived.end()
         process, running, took = start(home)
-        assert_quick(took, fresh)
+        assert_quick(took)
         token = (home / "state" / "owner.token").read_text().strip()
         transport = HttpTransport(running.address, token)
         with Yard(transport, close=transport.close) as yard:

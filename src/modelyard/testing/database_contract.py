@@ -73,11 +73,6 @@ class DatabaseContract:
     """One test, one promise."""
 
     @pytest.fixture
-    def opener(self) -> Opener:
-        """Opens the database under test."""
-        raise NotImplementedError
-
-    @pytest.fixture
     def journal(self) -> DatabaseJournal:
         """The journal that entries go to."""
         return DatabaseJournal()

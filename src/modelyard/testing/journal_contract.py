@@ -1,10 +1,11 @@
-"""What every journal must do. Derive a test class and give it `database` and `journal` fixtures.
+"""What every journal must do. Derive a test class and give it `database` and `journal` fixtures and `execute`.
 
 The database's writer must append to that journal, and nothing may have been written to it before.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import pytest
@@ -24,18 +25,8 @@ def nothing(_: Transaction) -> None:
     """A change of nothing."""
 
 
-class JournalContract:
+class JournalContract(ABC):
     """One test, one promise."""
-
-    @pytest.fixture
-    def database(self) -> Database:
-        """An empty database whose writer appends to `journal`, its tables made."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def journal(self) -> Journal:
-        """The journal under test."""
-        raise NotImplementedError
 
     def write(self, database: Database, *entries: Entry) -> None:
         """Commit entries in one unit."""
@@ -140,9 +131,9 @@ class JournalContract:
             "DELETE FROM journal_audit WHERE seq = {seq}",
         )
 
+    @abstractmethod
     def execute(self, sql: str) -> None:
         """Run a statement past the adapter, as somebody with the file or the password would."""
-        raise NotImplementedError
 
     def test_a_row_that_was_changed_or_removed_is_found(self, database: Database, journal: Journal) -> None:
         for way in self.tamper():

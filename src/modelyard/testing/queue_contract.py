@@ -22,11 +22,6 @@ class QueueContract:
     """One test, one promise."""
 
     @pytest.fixture
-    def bench(self) -> Bench:
-        """A bench whose database has the queue's tables."""
-        raise NotImplementedError
-
-    @pytest.fixture
     def queue(self, bench: Bench) -> Queue:
         """The queue under test."""
         return DatabaseQueue(database=bench.database, clock=bench.clock)

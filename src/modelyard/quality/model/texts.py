@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, get_args, get_origin
 
@@ -78,10 +79,8 @@ def document(text: str) -> Document:
     if len(text) > LONGEST:
         raise InvalidInput("a contract's text has at most 1 MiB")
     if text.lstrip().startswith("{"):
-        try:
+        with suppress(ValueError, RecursionError):  # YAML may start like this too, and its reader says more
             return Document(json.loads(text), {})
-        except (ValueError, RecursionError):
-            pass  # YAML may start like this too, and its reader says more
     try:
         node = yaml.compose(text, Loader=_Loader)
         lines: dict[Path, int] = {}

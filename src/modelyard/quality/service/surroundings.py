@@ -7,6 +7,7 @@ found again as they were.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 
 from modelyard.kernel.errors import Forbidden, InvalidInput, NotFound
@@ -56,10 +57,8 @@ class Surroundings:
 
     def _newest(self, name: str) -> TableFiles:
         if self._at is not None:
-            try:
+            with suppress(NotFound):  # what has nothing there stands as the main branch has it
                 return self._files.files(name, at=self._at)
-            except NotFound:
-                pass  # it has nothing there; the main branch is what stands
         return self._files.files(name)
 
     def columns(self, at: str | None = None) -> dict[str, str] | None:
