@@ -14,6 +14,8 @@ DEMO := $(VENV)/.ready-demo
 DEMO_READY := $(if $(wildcard $(DEV)),$(DEV),$(DEMO))
 
 export PYTHON
+# Compiled once, not at every start of every process, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format imports bench lock clean
