@@ -151,7 +151,7 @@ def _counted(desk: Desk, case: Case) -> TableMove:
 
 def _nothing(entry: catalogue.Entry) -> catalogue.Entry:
     """A table without rows, in the columns of a version."""
-    return msgspec.structs.replace(entry, version=0, rows=0, size_bytes=0, listed=False, uneven=False)
+    return msgspec.structs.replace(entry, version=0, rows=0, size_bytes=0, listed=False)
 
 
 def merge(desk: Desk, request: Request) -> Merge:
