@@ -1,4 +1,4 @@
-"""A site with the gallery and nothing behind it: a door that knows one actor, a server on a free port."""
+"""Two sites to read: the gallery with nothing behind it and a door that knows one actor; a real house and its owner."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
+from httpx2 import Response
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from modelyard.app import screens
+from modelyard.app.house import House
 from modelyard.kernel.clock import FrozenClock
+from modelyard.settings import Settings
 from modelyard.ui.kit import gallery
 from modelyard.ui.kit.calls import Hub, PageCalls, PageNews, Session
 from modelyard.ui.kit.frame import Vitals
@@ -119,3 +125,57 @@ def chromium() -> Path:
     if not found.exists():
         pytest.skip("no Chromium: apt-get install chromium, or set YARD_CHROMIUM to its path")
     return found
+
+
+# --- a real house ----------------------------------------------------------------------------------------------------
+
+
+class Reader(TestClient):
+    """Somebody signed in to a house, who reads pages and their twins and sends forms."""
+
+    def twin(self, path: str) -> dict[str, Any]:
+        """What a page shows, as its JSON twin says it."""
+        head, _, query = path.partition("?")
+        answer = self.get(f"{head}.json" + (f"?{query}" if query else ""), headers={"accept": "application/json"})
+        assert answer.status_code == 200, answer.text
+        data: dict[str, Any] = answer.json()
+        return data
+
+    @cached_property
+    def csrf(self) -> str:
+        """The token of the session, as every form carries it."""
+        return self.get("/branches").text.split('name="csrf" value="', 1)[1].split('"', 1)[0]
+
+    def fill(self, path: str, /, **fields: str) -> Response:
+        """Send a form as a page would."""
+        return self.post(path, data={"csrf": self.csrf} | fields)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house without anything in it."""
+    made = House(Settings(home=str(tmp_path_factory.mktemp("home"))))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def house(bare: House) -> House:
+    """The house that is read; a module fills its own."""
+    return bare
+
+
+@pytest.fixture
+def reader(house: House) -> Reader:
+    """The owner of the house."""
+    return signed_in(house)
+
+
+def signed_in(house: House) -> Reader:
+    """The owner of a house, signed in by a link; redirects are not followed."""
+    house.owner()
+    made = Reader(screens.site(house, Vitals), base_url="http://yard.test", follow_redirects=False)
+    code = house.yard().governance.sign_in_link().code
+    assert made.post("/sign-in", data={"code": code}).status_code == 303
+    made.headers.update({"accept": "text/html"})
+    return made
