@@ -2,116 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.testclient import TestClient
 
-from modelyard.app import screens
 from modelyard.app.house import House
 from modelyard.lake.api import Declared, Mode
-from modelyard.settings import Settings
 from modelyard.ui.kit.commits import Commit, strands
-from modelyard.ui.kit.frame import Vitals
+
+if TYPE_CHECKING:
+    from tests.ui.conftest import Reader
 
 EVIL = "<b onclick=alert(1)>x</b>"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    made = House(Settings(home=str(tmp_path_factory.mktemp("pages"))))
-    lake = made.yard().lake
+def house(bare: House) -> House:
+    lake = bare.yard().lake
     lake.load("fares", [b"id,fare,who\n1,2.5,ana\n2,3.5,bo\n3,4.5,cy\n"], source="a.csv", schema=Declared(keys=("id",)))
     lake.load("fares", [f"id,fare,who\n2,9.5,{EVIL}\n4,1.0,di\n".encode()], source="b.csv", mode=Mode.MERGE)
     lake.create_branch("night", description="a load by night")
     lake.load("fares", [b"id,fare,who\n5,7.5,eve\n"], source="c.csv", branch="night")
-    yield made
-    made.close()
+    return bare
 
 
-@pytest.fixture
-def client(house: House) -> TestClient:
-    made = TestClient(screens.site(house, Vitals), base_url="http://yard.test", follow_redirects=False)
-    house.owner()
-    link = house.yard().governance.sign_in_link()
-    assert made.post("/sign-in", data={"code": link.code}).status_code == 303
-    made.headers.update({"accept": "text/html"})
-    return made
-
-
-def twin(client: TestClient, path: str) -> dict[str, Any]:
-    head, _, query = path.partition("?")
-    data: dict[str, Any] = client.get(f"{head}.json?{query}", headers={"accept": "application/json"}).json()
-    return data
-
-
-def csrf(client: TestClient) -> str:
-    return client.get("/branches").text.split('name="csrf" value="', 1)[1].split('"', 1)[0]
-
-
-def test_the_history_of_a_table_shows_the_versions_of_its_branches_in_lanes(client: TestClient) -> None:
-    data = twin(client, "/tables/fares")
+def test_the_history_of_a_table_shows_the_versions_of_its_branches_in_lanes(reader: Reader) -> None:
+    data = reader.twin("/tables/fares")
     assert [(s["version"], s["branch"]) for s in data["history"]] == [(3, "night"), (2, "main"), (1, "main")]
     assert [k["lane"] for k in data["strands"]["knots"]] == [1, 0, 0]
-    assert "/branches/night" in client.get("/tables/fares").text
+    assert "/branches/night" in reader.get("/tables/fares").text
 
 
-def test_a_difference_names_rows_by_key_and_values_before_and_after(client: TestClient) -> None:
-    data = twin(client, "/tables/fares/diff?base=1&target=2")
+def test_a_difference_names_rows_by_key_and_values_before_and_after(reader: Reader) -> None:
+    data = reader.twin("/tables/fares/diff?base=1&target=2")
     assert (data["found"]["added"], data["found"]["changed"], data["found"]["removed"]) == (1, 1, 0)
     changed = next(row for row in data["rows"] if row["sign"] == "~")
     assert changed["key"] == "id 2" and {c["column"]: c["old"] for c in changed["cells"]}["who"] == "bo"
-    page = client.get("/tables/fares/diff?base=1&target=2").text
+    page = reader.get("/tables/fares/diff?base=1&target=2").text
     assert EVIL not in page and "&lt;b onclick" in page
-    assert "No row differs" in client.get("/tables/fares/diff?base=2&target=2").text
-    assert client.get("/tables/fares/diff?base=99").status_code == 404
+    assert "No row differs" in reader.get("/tables/fares/diff?base=2&target=2").text
+    assert reader.get("/tables/fares/diff?base=99").status_code == 404
 
 
-def test_a_branch_shows_where_it_goes_its_own_way_and_can_be_given_up(house: House, client: TestClient) -> None:
-    data = twin(client, "/branches/night")
-    assert [(h["name"], h["ahead"]) for h in data["own"]] == [("fares", 1)]
-    assert "1 branch is open beside main" in client.get("/branches").text
-    token = csrf(client)
-    made = client.post("/branches/make", data={"csrf": token, "name": "short", "source": "night", "description": ""})
+def test_a_branch_shows_where_it_goes_its_own_way_and_can_be_given_up(house: House, reader: Reader) -> None:
+    move = reader.twin("/branches/night")["moves"][0]
+    assert (move["table"], move["fate"], move["now"], move["then"], move["added"]) == (
+        "fares",
+        "forward",
+        "@2",
+        "@3",
+        1,
+    )
+    assert reader.get(move["diff"]).status_code == 200
+    assert "1 branch is open beside main" in reader.get("/branches").text
+    made = reader.fill("/branches/make", name="short", source="night", description="")
     assert (made.status_code, made.headers["location"]) == (303, "/branches/short")
-    assert client.post("/branches/make", data={"csrf": token, "name": "../x"}).status_code == 422
-    assert client.post("/branches/short/discard", data={"csrf": token}).status_code == 303
-    assert "discarded" in client.get("/branches/short").text
+    assert reader.fill("/branches/make", name="../x").status_code == 422
+    assert reader.fill("/branches/short/discard").status_code == 303
+    assert "discarded" in reader.get("/branches/short").text
     assert house.yard().lake.table("fares", at="night").rows == 5
 
 
-def test_a_query_shows_rows_plan_and_what_it_read(client: TestClient) -> None:
-    data = twin(client, "/sql?q=select+who,+fare+from+fares+order+by+fare")
+def test_a_query_shows_rows_plan_and_what_it_read(reader: Reader) -> None:
+    data = reader.twin("/sql?q=select+who,+fare+from+fares+order+by+fare")
     assert [row["cells"][0] for row in data["answer"]["rows"]][:2] == ["di", "ana"] and not data["cut"]
     assert data["reads"] == ["table:fares@2"] and data["plan"]
-    page = client.get("/sql?q=select+who+from+fares").text
+    page = reader.get("/sql?q=select+who+from+fares").text
     assert EVIL not in page and "&lt;b onclick" in page
-    assert twin(client, "/sql?q=select+count(*)+n+from+fares&at=night")["answer"]["rows"][0]["cells"] == [5]
+    assert reader.twin("/sql?q=select+count(*)+n+from+fares&at=night")["answer"]["rows"][0]["cells"] == [5]
 
 
-def test_an_answer_of_many_rows_is_cut_and_says_so(client: TestClient) -> None:
-    data = twin(client, "/sql?q=select+a.fare+from+fares+a,+range(1000)+r")
+def test_an_answer_of_many_rows_is_cut_and_says_so(reader: Reader) -> None:
+    data = reader.twin("/sql?q=select+a.fare+from+fares+a,+range(1000)+r")
     assert data["cut"] and len(data["answer"]["rows"]) == 500
 
 
 @pytest.mark.parametrize("query", ["drop table fares", "select nothing from fares", "select * from '/etc/passwd'"])
-def test_what_cannot_be_answered_keeps_its_text_and_says_why(client: TestClient, query: str) -> None:
-    answer = client.get("/sql", params={"q": query})
+def test_what_cannot_be_answered_keeps_its_text_and_says_why(reader: Reader, query: str) -> None:
+    answer = reader.get("/sql", params={"q": query})
     assert answer.status_code == 200 and "It cannot be answered" in answer.text
     assert query.replace("'", "&#39;") in answer.text
 
 
-def test_an_answer_becomes_a_table_with_its_origin(house: House, client: TestClient) -> None:
-    token, query = csrf(client), "select who, fare * 2 as twice from fares"
-    done = client.post("/sql/keep", data={"csrf": token, "q": query, "name": "doubled"})
+def test_an_answer_becomes_a_table_with_its_origin(house: House, reader: Reader) -> None:
+    query = "select who, fare * 2 as twice from fares"
+    done = reader.fill("/sql/keep", q=query, name="doubled")
     assert (done.status_code, done.headers["location"]) == (303, "/tables/doubled")
     assert house.yard().lake.history("doubled").items[0].reads == ("table:fares@2",)
-    again = client.post("/sql/keep", data={"csrf": token, "q": query, "name": "doubled"})
+    again = reader.fill("/sql/keep", q=query, name="doubled")
     assert again.status_code == 422 and "already" in again.text
-    over = client.post("/sql/keep", data={"csrf": token, "q": query, "name": "doubled", "replace": "yes"})
+    over = reader.fill("/sql/keep", q=query, name="doubled", replace="yes")
     assert over.status_code == 303 and house.yard().lake.table("doubled").version == 2
 
 

@@ -11,6 +11,8 @@ from modelyard.governance.service import GovernanceService
 from modelyard.kernel.errors import Internal
 from modelyard.ui import (
     branches,
+    commits,
+    conflicts,
     differences,
     endpoints,
     filesets,
@@ -51,6 +53,8 @@ def every_screen() -> tuple[Screens, ...]:
         quarantine.screens(),
         differences.screens(),
         branches.screens(),
+        conflicts.screens(),
+        commits.screens(),
         filesets.screens(),
         queries.screens(),
         loads.screens(),
