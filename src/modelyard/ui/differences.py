@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from modelyard.lake.api import CellChange, Difference, RowChange, RowFate, Version
+from modelyard.lake.api import CellChange, Difference, RowChange, RowFate
 from modelyard.lake.api import Table as LakeTable
 from modelyard.ui.hub import slices
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.pages import Ask, Crumb, Foot, Page, Screens
 from modelyard.ui.profiles import text_of
-from modelyard.ui.sections import Tabs, tabs
+from modelyard.ui.sections import Tabs, tabs, version_choice
 
 _PAGE = 60
 _SIGN = {RowFate.ADDED: "+", RowFate.REMOVED: "−", RowFate.CHANGED: "~"}
@@ -62,7 +62,7 @@ def _diff(calls: PageCalls, ask: Ask) -> Page:
     before = next((v.parent for v in history if v.version == table.version), None) or table.version
     base, target = ask.text("base") or str(before), ask.text("target") or str(table.version)
     found = lake.diff(name, base, target, cursor=ask.text("after") or None, limit=_PAGE)
-    choices = tuple((str(v.version), _choice(v)) for v in history)
+    choices = tuple(map(version_choice, history))
     data = DiffData(
         table, tabs(table, "Difference"), base, target, _said(found), found, _schema(found),
         tuple(_row(row) for row in found.rows), choices,
@@ -73,12 +73,6 @@ def _diff(calls: PageCalls, ask: Ask) -> Page:
     )  # fmt: skip
     crumbs = (Crumb("Tables", "/tables"), Crumb(name, f"/tables/{name}"), Crumb(f"{base} → {target}"))
     return Page(f"{name}: {base} → {target}", data, crumbs, foot)
-
-
-def _choice(version: Version) -> str:
-    """A version as one chooses it from a list."""
-    said = f"@{version.version} {version.message or version.operation}"[:60]
-    return said if version.branch == "main" else f"{said} ({version.branch})"
 
 
 def _said(found: Difference) -> str:

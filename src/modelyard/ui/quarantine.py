@@ -22,7 +22,6 @@ from modelyard.ui.sections import Tabs, tabs
 
 _PAGE, _LONG = 40, 4_000
 """Rows shown at once; characters up to which a row can be mended on the page."""
-_LOOKED = 200
 
 
 class HeldLoad(Struct, frozen=True):
@@ -36,12 +35,12 @@ class HeldLoad(Struct, frozen=True):
 
 
 class QuarantineData(Struct, frozen=True):
-    """The held rows of one load of a table; `reasons` says how often each reason comes among those shown."""
+    """The held rows of one load of a table; `reasons` says how often each comes in all of the table's."""
 
     table: LakeTable
     tabs: Tabs
     loads: tuple[HeldLoad, ...]
-    current: Load | None
+    current: HeldLoad | None
     rows: tuple[QuarantinedRow, ...]
     reasons: tuple[tuple[str, int], ...]
     next: str
@@ -59,26 +58,24 @@ def screens() -> Screens:
 def _held(calls: PageCalls, ask: Ask) -> Page:
     lake, name = slices(calls).lake, ask.params["name"]
     table = lake.table(name)
-    holding = [load for load in lake.loads(table=name, limit=_LOOKED).items if load.held]
+    standing = lake.table_quarantine(name)
     asked = ask.text("load")
-    current = next((load for load in holding if load.id == asked), holding[0] if holding else None)
-    found = lake.quarantine(current.id, cursor=ask.text("after") or None, limit=_PAGE) if current else None
+    current = next((held for held in standing.loads if held.load == asked), next(iter(standing.loads), None))
+    found = lake.quarantine(current.load, cursor=ask.text("after") or None, limit=_PAGE) if current else None
     rows = tuple(found.items) if found else ()
-    reasons: dict[str, int] = {}
-    for row in rows:
-        for reason in row.reasons:
-            reasons[reason] = reasons.get(reason, 0) + 1
     loads = tuple(
         HeldLoad(
-            str(load.id), load.source, load.held, from_ms(load.started_ms), f"/tables/{name}/quarantine?load={load.id}"
+            str(held.load), held.source, held.held, from_ms(held.at_ms), f"/tables/{name}/quarantine?load={held.load}"
         )
-        for load in holding
+        for held in standing.loads
     )  # fmt: skip
+    shown = next((one for one in loads if current and one.id == current.load), None)
     data = QuarantineData(
-        table, tabs(table, "Quarantine"), loads, current, rows,
-        tuple(sorted(reasons.items(), key=lambda one: -one[1])[:6]), found.next or "" if found else "", _LONG,
+        table, tabs(table, "Quarantine"), loads, shown, rows,
+        tuple((reason.reason, reason.rows) for reason in standing.reasons[:8]),
+        found.next or "" if found else "", _LONG,
     )  # fmt: skip
-    which = current.id if current else "LOAD"
+    which = current.load if current else "LOAD"
     foot = Foot(
         f"GET /v1/loads/{which}/quarantine", f"yard lake quarantine {which}", f"yard.lake.quarantine({str(which)!r})"
     )  # fmt: skip

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from urllib.parse import quote
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import NotFound, YardError
@@ -21,11 +23,15 @@ from modelyard.ui.sections import Tabs, tabs
 
 _MARK = {Verdict.PASSED: "ok", Verdict.WARNED: "warn", Verdict.QUARANTINED: "warn", Verdict.BLOCKED: "bad"}
 _BROKEN = {Severity.WARN: "warn", Severity.QUARANTINE: "bad", Severity.BLOCK: "bad"}
+_TREND = 24
 _YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 
 
 class CheckShown(Struct, frozen=True):
-    """One check as a line: its mark, name, how many rows break it, and what that does to them."""
+    """One check as a line: its mark, name, how many rows break it, and what that does to them.
+
+    `trend` is its share in the last reports, oldest first; `rows` and `history` are addresses.
+    """
 
     state: str
     name: str
@@ -34,6 +40,9 @@ class CheckShown(Struct, frozen=True):
     severity: str
     note: str
     samples: tuple[str, ...]
+    trend: tuple[float, ...] = ()
+    rows: str = ""
+    history: str = ""
 
 
 class Contracted(Struct, frozen=True):
@@ -90,6 +99,15 @@ def _line(result: CheckResult) -> CheckShown:
     return CheckShown(
         state, result.name, result.failed, result.share, result.severity.value, result.note, result.samples
     )  # fmt: skip
+
+
+def _followed(line: CheckShown, result: CheckResult, report: Report, past: Sequence[Report]) -> CheckShown:
+    """A line with how its check went in the last reports, and the ways to its rows and its history."""
+    known = [r for one in reversed(past) for r in one.results if r.name == result.name]
+    trend = tuple(r.share if r.measured is None else r.measured for r in known)
+    named = quote(result.name, safe="")
+    rows = f"/quality/{report.id}/rows?check={named}" if result.failed else ""
+    return structs.replace(line, trend=trend, rows=rows, history=f"/tables/{report.table}/check?check={named}")
 
 
 def contracted(hub: Slices, table: str) -> Contracted:
@@ -158,7 +176,8 @@ def _report(calls: PageCalls, ask: Ask) -> Page:
         sentence = f"{len(broken)} of {plural(len(found.results), 'check')} broken; above all {worst.name}: "
         sentence += f"{plural(worst.failed, 'row')}, {share(worst.share)}." if worst.failed else f"{worst.note}."
     ordered = sorted(found.results, key=lambda r: (not _broke(r), r.severity is Severity.WARN, -r.failed, r.name))
-    checks = tuple(_line(r) for r in ordered)
+    past = slices(calls).quality.reports(table=found.table, limit=_TREND).items
+    checks = tuple(_followed(_line(r), r, found, past) for r in ordered)
     data = ReportData(found, _MARK[found.verdict], sentence, from_ms(found.at_ms), checks)
     foot = Foot(f"GET /v1/reports/{found.id}", f"yard quality report {found.id}", f"yard.quality.report({found.id!r})")
     crumbs = (

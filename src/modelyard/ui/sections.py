@@ -1,10 +1,11 @@
-"""The sections of a table: which pages it has, as the tabs over each of them."""
+"""The sections of a table: which pages it has, as the tabs over each of them, and its versions as one chooses them."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 from modelyard.lake.api import Table as LakeTable
+from modelyard.lake.api import Version
 
 
 class Tabs(Struct, frozen=True):
@@ -23,6 +24,13 @@ def tabs(table: LakeTable, current: str, at: str | None = None) -> Tabs:
             ("Columns", f"{road}/columns{query}", str(len(table.columns))), ("Difference", f"{road}/diff", ""),
             ("Contract", f"{road}/contract", ""),
             ("Quarantine", f"{road}/quarantine", f"{table.quarantined:,}" if table.quarantined else ""),
+            ("Rules", f"{road}/rules", ""),
         ),
         current,
     )  # fmt: skip
+
+
+def version_choice(version: Version) -> tuple[str, str]:
+    """A version as one chooses it from a list: its number, and what it says of itself."""
+    said = f"@{version.version} {version.message or version.operation}"[:60]
+    return str(version.version), said if version.branch == "main" else f"{said} ({version.branch})"

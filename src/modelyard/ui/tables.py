@@ -6,6 +6,7 @@ Rows, columns and held rows have pages of their own; a load has one too.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from msgspec import Struct
 
@@ -94,12 +95,22 @@ class RowsData(Struct, frozen=True):
     clear: str
 
 
+class Origin(Struct, frozen=True):
+    """What a column was made from, by the query that made it; `sources` are refs with the column's name there."""
+
+    column: str
+    expression: str
+    sources: tuple[tuple[str, str], ...]
+
+
 class ColumnsData(Struct, frozen=True):
-    """The columns of a table and what they hold."""
+    """The columns of a table and what they hold; `origins` are empty where no query made it, `made` is that version."""
 
     table: LakeTable
     tabs: Tabs
     columns: tuple[profiles.ColumnShown, ...]
+    origins: tuple[Origin, ...]
+    made: str
 
 
 def screens() -> Screens:
@@ -206,7 +217,8 @@ def _held(hub: Slices, loads: list[Load]) -> tuple[QuarantinedRow, ...]:
     held: list[QuarantinedRow] = []
     for load in loads:
         if load.held and len(held) < _HELD:
-            held += hub.lake.quarantine(load.id, limit=_HELD - len(held)).items
+            found = allowed(partial(hub.lake.quarantine, load.id, limit=_HELD - len(held)))
+            held += found.items if found else ()
     return tuple(held)
 
 
@@ -289,10 +301,23 @@ def _columns(calls: PageCalls, ask: Ask) -> Page:
     at = ask.text("version") or None
     table = hub.lake.table(name, at=at)
     shown = profiles.shown(table.columns, table.keys, _profile(hub, table, at))
-    data = ColumnsData(table, tabs(table, "Columns", at), shown)
+    origins, made = _origins(hub, name, at)
+    data = ColumnsData(table, tabs(table, "Columns", at), shown, origins, made)
     foot = Foot(f"GET /v1/tables/{name}/profile", f"yard lake profile {name}", f"yard.lake.profile({name!r})")
     crumbs = (Crumb("Tables", "/tables"), Crumb(name, f"/tables/{name}"), Crumb("Columns"))
     return Page(f"Columns of {name}", data, crumbs, foot)
+
+
+def _origins(hub: Slices, name: str, at: str | None) -> tuple[tuple[Origin, ...], str]:
+    """From which stored columns each column came, and the version whose query says so."""
+    try:
+        found = allowed(lambda: hub.lake.column_lineage(name, at=at))
+    except NotFound:
+        return (), ""
+    if found is None:
+        return (), ""
+    origins = (Origin(c.column, c.expression, tuple((str(s.ref), s.column) for s in c.sources)) for c in found.columns)
+    return tuple(origins), str(found.ref)
 
 
 def _check(calls: PageCalls, ask: Ask) -> Done:
