@@ -36,9 +36,11 @@ from modelyard.ui import (
     rules,
     runflows,
     runs,
+    sources,
     spending,
     tables,
     trainingsets,
+    upkeep,
     views,
 )
 from modelyard.ui.kit.frame import Vitals
@@ -62,6 +64,8 @@ def every_screen() -> tuple[Screens, ...]:
         branches.screens(),
         conflicts.screens(),
         commits.screens(),
+        sources.screens(),
+        upkeep.screens(),
         filesets.screens(),
         queries.screens(),
         loads.screens(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -43,9 +44,8 @@ def screens() -> Screens:
     return mine
 
 
-def _list(calls: PageCalls, ask: Ask) -> Page:
-    table = ask.text("table")
-    page = slices(calls).lake.loads(table=table or None, cursor=ask.text("after") or None, limit=60)
+def loads_table(found: Sequence[Load], following: str = "") -> Table:
+    """Loads as rows, newest first."""
     columns = (
         Column("source", "Source"), Column("table", "Table"), Column("state", "State"),
         Column("in", "Rows in", Kind.COUNT), Column("taken", "Loaded", Kind.COUNT),
@@ -62,11 +62,17 @@ def _list(calls: PageCalls, ask: Ask) -> Page:
             ),
             key=str(load.id), href=f"/loads/{load.id}", ref=f"load:{load.id}",
         )
-        for load in page.items
+        for load in found
     )  # fmt: skip
+    return Table("loads", "Loads", columns, rows, next=following)
+
+
+def _list(calls: PageCalls, ask: Ask) -> Page:
+    table = ask.text("table")
+    page = slices(calls).lake.loads(table=table or None, cursor=ask.text("after") or None, limit=60)
     refused = sum(load.state is LoadState.REFUSED for load in page.items)
-    state = f"{plural(len(rows), 'load')} on this page, {refused} refused." if rows else "No load yet."
-    shown = Table("loads", "Loads", columns, rows, next=page.next or "")
+    state = f"{plural(len(page.items), 'load')} on this page, {refused} refused." if page.items else "No load yet."
+    shown = loads_table(page.items, page.next or "")
     lines = "yard lake load trips trips.csv --source trips.csv\nyard lake loads"
     data = ListData("Loads", state, shown, "No load yet", lines, bool(table), table, "/loads")
     return list_page(data, Foot("GET /v1/loads", "yard lake loads", "yard.lake.loads()"))

@@ -26,6 +26,7 @@ NAV: tuple[tuple[str, tuple[Word, ...]], ...] = (
         (
             Word("tables", "Tables", "/tables", "table", "T"),
             Word("filesets", "File sets", "/filesets", "layers", "I"),
+            Word("sources", "Sources", "/sources", "load", "X"),
             Word("branches", "Branches", "/branches", "branch", "B"),
             Word("sql", "SQL", "/sql", "code", "S"),
             Word("quality", "Quality", "/quality", "shield", "Q"),
