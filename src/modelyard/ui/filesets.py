@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from msgspec import Struct
 
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import InvalidInput
 from modelyard.lake.api import FileCounts, FileFacts, FileSet
+from modelyard.ui.files import content_url, file_url, opened, thumbnail_url
 from modelyard.ui.hub import slices
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import duration, plural, size
@@ -17,7 +16,6 @@ from modelyard.ui.kit.tables import NONE, Column, Kind, LinkCell, Row, Table, Ti
 from modelyard.ui.listing import ListData, list_page
 
 _PAGE = 48
-_DRAWN = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff")
 
 
 class Tile(Struct, frozen=True):
@@ -31,6 +29,7 @@ class Tile(Struct, frozen=True):
     split: str
     thumbnail: str
     href: str
+    content: str
 
 
 class GalleryData(Struct, frozen=True):
@@ -83,19 +82,16 @@ def _list(calls: PageCalls, ask: Ask) -> Page:
 def _one(calls: PageCalls, ask: Ask) -> Page:
     lake, name = slices(calls).lake, ask.params["name"]
     at = ask.text("version") or None
-    opened = lake.fileset(name, at=at)
-    found = FileSet(**{field: getattr(opened, field) for field in FileSet.__struct_fields__})
+    found = opened(slices(calls), name, at)
     prefix, label, split = ask.text("prefix"), ask.text("label"), ask.text("split")
     page = lake.list_files(
         name, at=at, prefix=prefix, label=label or None, split=split or None, cursor=ask.text("after") or None,
         limit=_PAGE,
     )  # fmt: skip
-    query = f"&at={quote(at)}" if at else ""
     tiles = tuple(
         Tile(
             f.path, f.path.rpartition("/")[2], f.facts.media_type, _said(f.facts), f.labels, f.split,
-            f"/v1/filesets/{name}/thumbnails/{quote(f.path)}?size=128{query}" if f.facts.media_type in _DRAWN else "",
-            f"/v1/filesets/{name}/content/{quote(f.path)}" + (f"?at={quote(at)}" if at else ""),
+            thumbnail_url(name, f, at), file_url(name, f.path, at), content_url(name, f.path, at),
         )
         for f in page.items
     )  # fmt: skip
