@@ -39,7 +39,8 @@ def _csrf(client: TestClient) -> str:
 
 
 def test_lineage_asks_for_a_ref_and_then_draws_what_lies_around_it(client: TestClient) -> None:
-    assert "Which thing?" in client.get("/lineage").text
+    offered = client.get("/lineage").text
+    assert "Begin at" in offered and 'data-ref="table:trips@1"' in offered
     page = client.get("/lineage?ref=table:trips")
     assert page.status_code == 200 and 'class="graph"' in page.text and "As a table" in page.text
     data = client.get("/lineage.json?ref=table:trips").json()

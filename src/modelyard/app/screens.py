@@ -42,6 +42,7 @@ from modelyard.ui import (
     tables,
     trainingsets,
     upkeep,
+    verdicts,
     views,
 )
 from modelyard.ui.kit.frame import Vitals
@@ -76,6 +77,7 @@ def every_screen() -> tuple[Screens, ...]:
         lists.screens(),
         endpoints.screens(),
         monitors.screens(),
+        verdicts.screens(),
         inbox.screens(),
         reports.screens(),
         checks.screens(),

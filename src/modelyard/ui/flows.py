@@ -44,6 +44,7 @@ class PipelinesData(Struct, frozen=True):
     schedules: Table
     queues: Table
     filtered: str
+    schedule: str
 
 
 class Asked(Struct, frozen=True):
@@ -96,7 +97,7 @@ def flow_url(name: str) -> str:
 
 def _all(calls: PageCalls, ask: Ask) -> Page:
     pipelines = slices(calls).pipelines
-    only = ask.text("flow")
+    only, schedule = ask.text("flow"), ask.text("schedule")
     flows = pipelines.flows(limit=100)
     page = pipelines.flow_runs(only or None, limit=60, cursor=ask.text("after") or None)
     recent = page.items if not only and not ask.text("after") else pipelines.flow_runs(limit=_RUNS).items
@@ -104,8 +105,9 @@ def _all(calls: PageCalls, ask: Ask) -> Page:
     said = ", ".join(f"{n} {word}" for word, n in counts.items() if n)
     sentence = f"{plural(len(flows.items), 'flow')}; runs: {said}." if said else "No flow has run yet."
     data = PipelinesData(
-        sentence, _flows(flows.items, recent), _runs(page.items, page.next or ""), _schedules(pipelines.schedules()),
-        _queues(pipelines.queues()), only,
+        sentence, _flows(flows.items, recent), _runs(page.items, page.next or ""),
+        _schedules([s for s in pipelines.schedules() if schedule in ("", s.name)]), _queues(pipelines.queues()), only,
+        schedule,
     )  # fmt: skip
     foot = Foot("GET /v1/flow-runs", "yard pipelines flow-runs", "yard.pipelines.flow_runs()")
     return Page("Pipelines", data, (Crumb("Pipelines"),), foot)

@@ -10,6 +10,7 @@ from modelyard.governance.api import LineageGraph, WalkStep
 from modelyard.kernel import refs
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.refs import Ref
+from modelyard.ui.happenings import happenings
 from modelyard.ui.hub import Slices, slices
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import plural
@@ -25,10 +26,15 @@ _COLUMNS = (
 )  # fmt: skip
 _BY_ID = {"flow_run", "load", "prediction", "receipt", "report", "run", "verdict"}
 """Kinds whose name is a long id: a box shows its end."""
+_BEGIN = 40
+"""Happenings whose things are offered as beginnings."""
 
 
 class LineageData(Struct, frozen=True):
-    """A part of the graph, drawn and as a table, or the steps back from a prediction; `ref` empty asks for one."""
+    """A part of the graph, drawn and as a table, or the steps back from a prediction.
+
+    `ref` empty asks for a thing; `begin` are some that changed of late.
+    """
 
     ref: str
     sentence: str
@@ -37,6 +43,8 @@ class LineageData(Struct, frozen=True):
     links: tuple[Link, ...] = ()
     steps: tuple[WalkStep, ...] = ()
     here: str = ""
+    depth: int = 0
+    begin: tuple[str, ...] = ()
 
 
 def screens() -> Screens:
@@ -49,7 +57,11 @@ def screens() -> Screens:
 def _lineage(calls: PageCalls, ask: Ask) -> Page:
     text = ask.text("ref").strip()
     if not text:
-        data = LineageData("", "Name a thing to see where it came from.", Table("things", "Things", _COLUMNS, ()))
+        late = dict.fromkeys(ref for event in happenings(calls, _BEGIN) for ref in event.refs)
+        data = LineageData(
+            "", "Name a thing to see where it came from, and what came of it.", Table("things", "Things", _COLUMNS, ()),
+            begin=tuple(late),
+        )  # fmt: skip
         return Page("Lineage", data, (Crumb("Lineage"),), Foot("GET /v1/lineage/graph", "yard governance upstream REF"))
     kind, name, _ = refs.parts(text)
     crumbs = (Crumb("Lineage", "/lineage"), Crumb(text))
@@ -61,10 +73,10 @@ def _lineage(calls: PageCalls, ask: Ask) -> Page:
         f"GET /v1/lineage/graph?ref={text}&depth={depth}", f"yard governance upstream {text}",
         f"yard.governance.graph({text!r}, depth={depth})",
     )  # fmt: skip
-    return Page(text, _graph(graph, text), crumbs, foot)
+    return Page(text, _graph(graph, text, depth), crumbs, foot)
 
 
-def _graph(graph: LineageGraph, text: str) -> LineageData:
+def _graph(graph: LineageGraph, text: str, depth: int) -> LineageData:
     made, reached = sum(n.depth < 0 for n in graph.nodes), sum(n.depth > 0 for n in graph.nodes)
     sentence = f"Made from {plural(made, 'thing')}; {plural(reached, 'thing')} came of it."
     if graph.cut:
@@ -83,7 +95,7 @@ def _graph(graph: LineageGraph, text: str) -> LineageData:
         for n in sorted(graph.nodes, key=lambda n: (n.depth, n.ref))
     )  # fmt: skip
     table = Table("things", "Things", _COLUMNS, rows)
-    return LineageData(text, sentence, table, nodes, links, here=str(graph.root))
+    return LineageData(text, sentence, table, nodes, links, here=str(graph.root), depth=depth)
 
 
 def drawn(graph: LineageGraph, road: Callable[[str], str] | None = None) -> tuple[tuple[Node, ...], tuple[Link, ...]]:

@@ -103,12 +103,10 @@ def _monitor(calls: PageCalls, ask: Ask) -> Page:
     verdict = None if monitor.last is None else monitoring.verdict(monitor.last)
     lines = monitoring.verdicts(monitor=name, cursor=ask.text("after") or None, limit=20)
     sentence = "Nothing was judged yet." if verdict is None else verdict.sentence
-    heads = (Column("name", "Figure", Kind.CODE), Column("value", "Value", Kind.NUMBER))
-    figures = {} if verdict is None else verdict.figures
     data = MonitorData(
         monitor, verdict, None if verdict is None else from_ms(verdict.at_ms),
-        "wait" if verdict is None else "warn" if verdict.drifted else "ok", sentence, _columns(verdict),
-        Table("figures", "Figures", heads, tuple(Row((key, figures[key]), key=key) for key in sorted(figures))),
+        "wait" if verdict is None else "warn" if verdict.drifted else "ok", sentence, verdict_columns(verdict),
+        figures_table({} if verdict is None else verdict.figures),
         tuple(line.figures.get("drifted_share", 0.0) for line in reversed(lines.items)),
         _verdicts(lines.items, lines.next or ""), _rules(calls, name), _alerts(calls, name),
     )  # fmt: skip
@@ -116,7 +114,8 @@ def _monitor(calls: PageCalls, ask: Ask) -> Page:
     return Page(name, data, (Crumb("Monitors", "/monitors"), Crumb(name)), foot)
 
 
-def _columns(verdict: Verdict | None) -> Table:
+def verdict_columns(verdict: Verdict | None) -> Table:
+    """The columns of a verdict, those that drifted first."""
     columns = (
         Column("name", "Column", Kind.CODE), Column("state", "State"), Column("measure", "Measure"),
         Column("distance", "Distance", Kind.METRIC, group="Distance"),
@@ -138,6 +137,12 @@ def _columns(verdict: Verdict | None) -> Table:
     return Table("columns", "Columns", columns, tuple(rows))
 
 
+def figures_table(figures: dict[str, float]) -> Table:
+    """The figures of a verdict, by name."""
+    heads = (Column("name", "Figure", Kind.CODE), Column("value", "Value", Kind.NUMBER))
+    return Table("figures", "Figures", heads, tuple(Row((key, figures[key]), key=key) for key in sorted(figures)))
+
+
 def _verdicts(lines: list[VerdictLine], following: str) -> Table:
     columns = (
         Column("at", "When", Kind.TIME), Column("state", "State"), Column("says", "Verdict"),
@@ -147,9 +152,9 @@ def _verdicts(lines: list[VerdictLine], following: str) -> Table:
         Row(
             (
                 TimeCell(from_ms(v.at_ms)), MarkCell("warn", "drifted") if v.drifted else MarkCell("ok", "no drift"),
-                v.sentence, v.rows, RefCell(str(v.window)),
+                LinkCell(v.sentence, f"/verdicts/{v.id}"), v.rows, RefCell(str(v.window)),
             ),
-            key=str(v.id),
+            key=str(v.id), href=f"/verdicts/{v.id}", ref=f"verdict:{v.id}",
         )
         for v in lines
     )  # fmt: skip

@@ -21,7 +21,7 @@ from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import duration, number, plural
 from modelyard.ui.kit.graphs import Link, Node
 from modelyard.ui.kit.pages import Ask, Crumb, Done, Foot, Found, Page, Screens
-from modelyard.ui.kit.tables import NONE, NULL, Cell, Column, Kind, MarkCell, RefCell, Row, Table, TimeCell
+from modelyard.ui.kit.tables import NONE, NULL, Cell, Column, Kind, LinkCell, MarkCell, RefCell, Row, Table, TimeCell
 from modelyard.ui.lineage import near
 from modelyard.ui.trainingsets import sets_table, version_of
 
@@ -36,6 +36,7 @@ class FeaturesData(Struct, frozen=True):
     views: Table
     sets: Table
     entities: Table
+    entity: str
 
 
 class ViewData(Struct, frozen=True):
@@ -78,17 +79,18 @@ def screens() -> Screens:
 
 def _features(calls: PageCalls, ask: Ask) -> Page:
     hub = slices(calls)
-    views, stale = _views(calls, ask)
+    only = ask.text("entity")
+    views, stale = _views(calls, ask, only)
     sets = sets_table(hub.features.training_sets(limit=30).items)
     said = f"{plural(len(views.rows), 'view')}, {stale} without online rows; {plural(len(sets.rows), 'training set')}."
     foot = Foot("GET /v1/views", "yard features views", "yard.features.views()")
-    data = FeaturesData(said, views, sets, _entities(hub.features.entities(limit=_LOOKED).items))
+    data = FeaturesData(said, views, sets, _entities(hub.features.entities(limit=_LOOKED).items), only)
     return Page("Features", data, (Crumb("Features"),), foot)
 
 
-def _views(calls: PageCalls, ask: Ask) -> tuple[Table, int]:
+def _views(calls: PageCalls, ask: Ask, entity: str) -> tuple[Table, int]:
     features = slices(calls).features
-    page = features.views(limit=50, cursor=ask.text("after") or None)
+    page = features.views(limit=1000 if entity else 50, cursor=ask.text("after") or None)
     columns = (
         Column("name", "View"), Column("entity", "About"), Column("source", "From"),
         Column("n", "Features", Kind.COUNT), Column("online", "Online"),
@@ -96,7 +98,7 @@ def _views(calls: PageCalls, ask: Ask) -> tuple[Table, int]:
         Column("lag", "Behind", Kind.DURATION),
     )  # fmt: skip
     rows, stale = [], 0
-    for view in page.items:
+    for view in (v for v in page.items if entity in ("", v.spec.entity)):
         newest = next((m for m in features.materialisations(view.name) if m.view == view.ref), None)
         stale += newest is None
         cells: tuple[Cell, ...] = (RefCell(str(view.ref), bare=True), view.spec.entity)
@@ -118,7 +120,8 @@ def _entities(found: Sequence[Entity]) -> Table:
     rows = tuple(
         Row(
             (
-                e.name, ", ".join(f"{k.name}: {k.type.value}" for k in e.keys), e.description or NONE,
+                LinkCell(e.name, f"/features?entity={e.name}"),
+                ", ".join(f"{k.name}: {k.type.value}" for k in e.keys), e.description or NONE,
                 TimeCell(from_ms(e.created_ms)),
             ),
             key=e.name, ref=str(e.ref),

@@ -16,7 +16,7 @@ _ROADS = {
     "branch": "/branches/{name}",
     "contract": "/tables/{name}/contract",
     "budget": "/cost",
-    "commit": "/tables?commit={name}",
+    "commit": "/commits",
     "dataset": "/features/sets/{name}",
     "endpoint": "/endpoints/{name}",
     "entity": "/features?entity={name}",
@@ -34,7 +34,8 @@ _ROADS = {
     "report": "/quality/{name}",
     "run": "/runs/{name}",
     "subject": "/privacy?subject={name}",
-    "schedule": "/pipelines",
+    "schedule": "/pipelines?schedule={name}",
+    "sink": "/sources",
     "table": "/tables/{name}",
     "verdict": "/verdicts/{name}",
     "view": "/features/{name}",
@@ -47,7 +48,8 @@ _ICONS = {
     "flow": "pipeline",
     "flow_run": "pipeline",
     "model": "model", "monitor": "pulse", "pipeline": "pipeline", "prediction": "target", "proposal": "branch",
-    "receipt": "shield", "run": "play", "source": "file", "step": "pipeline", "subject": "person", "table": "table",
+    "receipt": "shield", "run": "play", "sink": "load", "source": "file", "step": "pipeline", "subject": "person",
+    "table": "table",
     "trial": "split", "view": "columns",
 }  # fmt: skip
 

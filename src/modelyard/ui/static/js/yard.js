@@ -7,11 +7,15 @@ import { start as overlays } from "./overlays.js";
 import { start as live } from "./live.js";
 import { start as hot } from "./hot.js";
 import { start as asked } from "./asked.js";
+import { start as pulling } from "./pulling.js";
+import { start as graph } from "./graph.js";
 
 overlays();
 palette();
 keys();
 hot();
 asked();
+pulling();
+graph();
 live();
 document.documentElement.dataset.ready = "";
