@@ -14,7 +14,7 @@ from typing import Any
 from modelyard.kernel.errors import InvalidInput, MissingExtra
 from modelyard.lake.api import NEXT
 
-_EXTRAS = {"pyarrow": "lake", "duckdb": "lake", "polars": "frames", "pandas": "frames"}
+_EXTRAS = {"dlt": "dlt", "pyarrow": "lake", "duckdb": "lake", "polars": "frames", "pandas": "frames"}
 
 
 def library(name: str) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelyard.kernel.operations import Operation
-from modelyard.lake.api import Declared, Lake, Load, Mode, Reading, Resolve, Version
+from modelyard.lake.api import Declared, Lake, Load, Mode, Pulled, Reading, Resolve, Version
 from modelyard.sdk.filesets import FileSetHandle
 from modelyard.sdk.frames import Feed, Rows, as_stream
 from modelyard.sdk.proxy import Transport, proxy
@@ -139,6 +139,32 @@ class LakeHandle(FileSetHandle):
             name, _chunks(file), source=file.name, mode=mode, schema=schema, reading=reading,
             message=message, branch=branch,
         )  # fmt: skip
+
+    def load_dlt(
+        self, data: object, *, table: Name | None = None, source: Name | None = None, branch: Name | None = None
+    ) -> tuple[Pulled, ...]:
+        """Load what a source or resource of dlt yields, each resource into the table of its name.
+
+        The code runs here; its rows go through the contract and the quarantine like those of any pull, and its state
+        (where `dlt.sources.incremental` stands) is kept in the commit of the rows: what dies is made again, and no row
+        comes twice and none is lost. `write_disposition` and `primary_key` say how rows are taken.
+
+            yard.lake.load_dlt(rest_api_source(...))
+            yard.lake.load_dlt(sql_table(..., backend="pyarrow"), table="orders")
+
+        Args:
+            data: a `dlt` source or resource. Dictionaries are read as JSON lines, tables of Arrow as they come; what is
+                nested is kept as JSON text in one column, no further tables are made of it.
+            table, source: other names for the table and for the source that the position is kept under; of one
+                resource.
+
+        Raises:
+            MissingExtra: dlt is not installed.
+            StaleVersion: somebody else loaded the same resource meanwhile; do it again.
+        """
+        from modelyard.sdk.dlt import load
+
+        return load(self._plain, data, table=table, source=source, branch=branch)
 
     def on(self, branch: str) -> LakeHandle:
         """The same lake, every verb bound to an open branch: what writes goes there, what reads starts there."""

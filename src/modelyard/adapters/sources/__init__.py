@@ -38,6 +38,7 @@ ADAPTERS: dict[str, Adapter] = {
     **dict.fromkeys(("redis", "rediss", "redis+unix"), _REDIS),
     "kafka": Adapter("kafka", "kafka"),
     "dynamodb": Adapter("dynamodb", "dynamodb"),
+    "dlt": Adapter("given", "dlt"),
 }
 """Scheme -> adapter."""
 

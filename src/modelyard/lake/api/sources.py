@@ -6,7 +6,7 @@ Records and the operations of the lake's door that speak of them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated
 
@@ -69,7 +69,7 @@ class Source(Struct, frozen=True, kw_only=True):
     Attributes:
         sealed: True if a password or key is kept for it.
         cursor: the column whose values only grow.
-        position: where the next pull into `main` goes on; empty before the first.
+        position: where the next pull goes on, into `main` unless another branch was asked for; empty before the first.
         pulled_ms: when the last pull ended; None before the first.
     """
 
@@ -236,8 +236,11 @@ class SourceOperations(ABC):
 
     @operation("GET", "/sources/{name}", scope="lake:read", about="source:{name}")
     @abstractmethod
-    def declared_source(self, name: Name) -> Source:
+    def declared_source(self, name: Name, *, branch: Name | None = None) -> Source:
         """Show one declared source and how far it was read.
+
+        Args:
+            branch: whose position is shown; `main` where it is left out.
 
         Raises:
             NotFound: no such source.
@@ -300,6 +303,24 @@ class SourceOperations(ABC):
     @abstractmethod
     def pull_live(self, name: Name, *, branch: Name | None = None) -> Iterator[Progress]:
         """Pull as `pull` does, and tell how far it is while it runs."""
+
+    @stream("POST", "/sources/{name}/rows", scope="lake:connect", about="source:{name}", command="-")
+    @abstractmethod
+    def give(self, name: Name, content: Iterable[bytes], *, branch: Name | None = None) -> Pulled:
+        """Take in what somebody read out of a source where the yard cannot read it itself, as a pull would.
+
+        Rows and position are in the same commit. `yard.lake.load_dlt` does this for the resources of dlt.
+
+        Args:
+            content: a line of JSON, `{"before": "...", "after": "...", "format": "jsonl"}`, then the rows as JSON
+                lines or an Arrow IPC stream (`arrow`). `before` is the position that they were read from, `after` the
+                one that they reach.
+
+        Raises:
+            NotFound: no such source.
+            StaleVersion: the source stands elsewhere than at `before`; read again from there.
+            InvalidInput: the content cannot be read as rows, or the contract blocks it; nothing was taken.
+        """
 
     @operation("POST", "/sources/{name}/backfills", scope="lake:connect", about="source:{name}", effect=Effect.WORK)
     @abstractmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Self
 
@@ -17,6 +17,7 @@ from modelyard.lake.api import (
     SourceOperations,
     SourceStream,
 )
+from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.desk import Desk, Outside
 from modelyard.lake.store import sources
 from modelyard.ports import calls
@@ -58,11 +59,11 @@ class SourcingService(SourceOperations):
 
         return tuple(shown(self._desk, each) for each in sources.listed(calls.current().tx))
 
-    def declared_source(self, name: Name) -> Source:
+    def declared_source(self, name: Name, *, branch: Name | None = None) -> Source:
         """Show one declared source."""
         from modelyard.lake.service.pulling.declaring import found, shown
 
-        return shown(self._desk, found(name))
+        return shown(self._desk, found(name), branch or MAIN)
 
     def remove_source(self, name: Name) -> None:
         """Forget a source and its secret."""
@@ -93,6 +94,12 @@ class SourcingService(SourceOperations):
         from modelyard.lake.service.pulling.pulling import pulling
 
         return pulling(self._desk, name, branch=branch)
+
+    def give(self, name: Name, content: Iterable[bytes], *, branch: Name | None = None) -> Pulled:
+        """Take in what somebody read out of a source."""
+        from modelyard.lake.service.pulling.giving import give
+
+        return give(self._desk, name, content, branch=branch)
 
     def backfill(self, name: Name, *, low: str = "", high: str = "", branch: Name | None = None) -> Pulled:
         """Read a range of the cursor column again."""

@@ -10,6 +10,7 @@ import msgspec
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.lake.api import Drawing, PullMode, Source
 from modelyard.lake.model.columns import check_declared
+from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.store import catalogue, sources
 from modelyard.ports import calls
@@ -72,10 +73,10 @@ def opened(desk: Desk, kept: sources.Kept) -> RowSource | FileSource:
     return desk.outside.sources().open(kept.address, secret=secret, options=kept.drawing.options)
 
 
-def shown(desk: Desk, kept: sources.Kept) -> Source:
-    """A source as people see it."""
+def shown(desk: Desk, kept: sources.Kept, branch: str = MAIN) -> Source:
+    """A source as people see it, read as far as the branch has it."""
     tx = calls.current().tx
-    entry = catalogue.entry(tx, kept.table)
+    entry = catalogue.entry(tx, kept.table, branch=branch)
     return Source(
         name=kept.name, address=kept.address, table=kept.table, stream=kept.stream, mode=kept.mode, keys=kept.keys,
         cursor=kept.cursor, drawing=kept.drawing, sealed=desk.outside.secrets().get(_SECRETS + kept.name) is not None,

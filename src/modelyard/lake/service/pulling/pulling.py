@@ -46,7 +46,7 @@ from modelyard.ports.sources import Ask, FileEntry, FileSource, RowSource
 T = TypeVar("T")
 Telling = Generator[Progress, None, T]
 _ATTEMPTS = 4
-_BY_KEY = (PullMode.MERGE, PullMode.SNAPSHOT)
+BY_KEY = (PullMode.MERGE, PullMode.SNAPSHOT)
 
 
 @dataclass(slots=True)
@@ -131,10 +131,11 @@ def pulling(
         yield msgspec.structs.replace(failed, code=err.code, detail=err.detail)
         raise
     done = trip.meter.now(PullStage.DONE)
-    yield msgspec.structs.replace(done, left_s=0.0, pulled=_pulled(trip, before, after))
+    yield msgspec.structs.replace(done, left_s=0.0, pulled=pulled(trip, before, after))
 
 
-def _pulled(trip: Trip, before: str, after: str) -> Pulled:
+def pulled(trip: Trip, before: str, after: str) -> Pulled:
+    """What a trip came to."""
     loads = tuple(trip.loads)
     return Pulled(
         source=trip.kept.name, table=trip.kept.table, loads=loads, rows_in=trip.rows_in,
@@ -170,16 +171,16 @@ def _rows(trip: Trip, source: RowSource) -> Telling[None]:
                 return
             terms = Terms(
                 source=kept.name, before=before, after=after if goes_on and not trip.ranged else before,
-                compares=not (can.exact and goes_on) and (goes_on or trip.ranged or kept.mode in _BY_KEY),
+                compares=not (can.exact and goes_on) and (goes_on or trip.ranged or kept.mode in BY_KEY),
                 window=kept.cursor if goes_on or trip.ranged else "", removes=kept.mode is PullMode.SNAPSHOT,
             )  # fmt: skip
             order = replace(
-                _order(trip), source=trip.meter.of, form=Format.ARROW, keeps_source=False, terms=terms,
+                order_of(trip), source=trip.meter.of, form=Format.ARROW, keeps_source=False, terms=terms,
             )  # fmt: skip
             spooled = Spooled(
                 path=spool.paths[0], text=spool.paths[0], digest="", size_bytes=spool.size_bytes, form=Format.ARROW
             )
-            yield from _settled(trip, folder, job, lambda: PulledSource(spool), order=order, spooled=spooled)  # noqa: B023 - called before the next round
+            yield from settled(trip, folder, job, lambda: PulledSource(spool), order=order, spooled=spooled)  # noqa: B023 - called before the next round
 
 
 def _spooled(trip: Trip, source: RowSource, ask: Ask, folder: Path, *, cut: bool) -> Telling[tuple[Spool, str, bool]]:
@@ -203,7 +204,7 @@ def _spooled(trip: Trip, source: RowSource, ask: Ask, folder: Path, *, cut: bool
     return spool, position, more
 
 
-def _settled(
+def settled(
     trip: Trip, folder: Path, job: LoadId, open_: Callable[[], Source], *, order: Order, spooled: Spooled
 ) -> Telling[Settled]:
     """Rows on disk, taken in; again where other writers changed the table meanwhile."""
@@ -234,7 +235,8 @@ def _told(trip: Trip, work: Generator[int, None, Settled]) -> Telling[Settled]:
         yield from trip.meter.due(PullStage.CHECKING, checked=checked)
 
 
-def _order(trip: Trip) -> Order:
+def order_of(trip: Trip) -> Order:
+    """What a pull asks to be loaded."""
     kept, mode = trip.kept, _mode(trip)
     declared, reading = kept.drawing.schema or Declared(), kept.drawing.reading or Reading()
     if mode is not Mode.OVERWRITE and trip.entry() is not None:
@@ -288,7 +290,7 @@ def _file(trip: Trip, source: FileSource, entry: FileEntry) -> Telling[None]:
     meter.of = entry.name
     with trip.desk.bench(job := LOAD.new(calls.current().clock)) as folder:
         # Of rows that are left out as known nothing tells an erasure; their bytes are then not kept either.
-        order = replace(_order(trip), source=entry.name, keeps_source=kept.mode not in _BY_KEY)
+        order = replace(order_of(trip), source=entry.name, keeps_source=kept.mode not in BY_KEY)
         began = meter.size_bytes
         reading = spooling(folder, source.read(entry), name=order.source, form=order.form, reading=order.reading)
         spooled = yield from _read(trip, reading)
@@ -302,11 +304,11 @@ def _file(trip: Trip, source: FileSource, entry: FileEntry) -> Telling[None]:
             _note_mark(trip, file)
             return
         terms = Terms(
-            source=kept.name, before=before, after=job, taken=file, compares=kept.mode in _BY_KEY,
+            source=kept.name, before=before, after=job, taken=file, compares=kept.mode in BY_KEY,
             removes=kept.mode is PullMode.SNAPSHOT,
         )  # fmt: skip
         rows = trip.rows_in
-        yield from _settled(
+        yield from settled(
             trip, folder, job, lambda: fitted(order, spooled, trip.entry()),
             order=replace(order, terms=terms), spooled=spooled,
         )  # fmt: skip
