@@ -32,6 +32,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database: Annotated[str, Meta(description="postgresql://... ; empty: SQLite in the home")] = ""
     objects: Annotated[str, Meta(description="s3://bucket/prefix ; empty: a folder in the home")] = ""
     tables: Annotated[str, Meta(description="s3://bucket/prefix of the lake's tables; empty: the home")] = ""
+    seal: Annotated[
+        bool, Meta(description="seal objects, contents of file sets and the quarantine with a key from the secrets")
+    ] = False
     online: Annotated[str, Meta(description="redis://... ; empty: LMDB in the home")] = ""
     allow_host: Annotated[
         tuple[str, ...], Meta(description="further names this yard may be called by, separated by commas")

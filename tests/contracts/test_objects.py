@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from modelyard.adapters.objects import open_objects
+from modelyard.adapters.seals import Keyring
+from modelyard.adapters.secrets import open_secrets
 from modelyard.ports.objects import Objects
 from modelyard.testing.objects_contract import ObjectsContract
 from tests.engines.s3 import S3Server, s3_server
@@ -20,6 +22,13 @@ class TestFolder(ObjectsContract):
     @pytest.fixture
     def objects(self, tmp_path: Path) -> Objects:
         return open_objects(tmp_path / "objects")
+
+
+class TestSealedFolder(ObjectsContract):
+    @pytest.fixture
+    def objects(self, tmp_path: Path) -> Objects:
+        keys = Keyring(lambda: open_secrets(tmp_path / "state"), seals=True)
+        return open_objects(tmp_path / "objects", keys=keys)
 
 
 @pytest.fixture(scope="module")

@@ -14,16 +14,21 @@ from modelyard.ports.objects import Digest, Objects
 
 
 class StoredContents:
-    """Contents where they are stored; implements `sdk.filesets.contents.Contents`."""
+    """Contents where they are stored, sealed or not; implements `sdk.filesets.contents.Contents`.
 
-    def __init__(self, address: str, spool: Path) -> None:
+    Args:
+        address: of the contents.
+        home: whose secrets hold the keys of seals.
+    """
+
+    def __init__(self, address: str, home: Path) -> None:
         self._address = address
-        self._spool = spool
+        self._home = home
         self._opened: tuple[int, Objects] | None = None
 
     def __reduce__(self) -> tuple[type[StoredContents], tuple[str, Path]]:
         """It travels as where it looks."""
-        return StoredContents, (self._address, self._spool)
+        return StoredContents, (self._address, self._home)
 
     def local(self, digest: str) -> Path | None:
         """A content as a file of its own on this machine."""
@@ -37,6 +42,9 @@ class StoredContents:
     def _objects(self) -> Objects:
         if self._opened is None or self._opened[0] != os.getpid():
             from modelyard.adapters.objects import open_objects
+            from modelyard.adapters.seals import Keyring
+            from modelyard.adapters.secrets import open_secrets
 
-            self._opened = (os.getpid(), open_objects(self._address, spool=self._spool))
+            keys = Keyring(lambda: open_secrets(self._home / "state"))
+            self._opened = (os.getpid(), open_objects(self._address, spool=self._home / "run", keys=keys))
         return self._opened[1]

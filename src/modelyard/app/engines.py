@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from modelyard.adapters.databases import open_database
 from modelyard.adapters.journal import DatabaseJournal
@@ -32,6 +32,9 @@ from modelyard.ports.sources import Sources
 from modelyard.ports.tables import Tables
 from modelyard.ports.webhooks import Webhooks
 from modelyard.settings import Settings
+
+if TYPE_CHECKING:
+    from modelyard.adapters.seals import Keyring, KnownSeals
 
 A = TypeVar("A")
 
@@ -107,14 +110,16 @@ class Engines:
         """A folder in the home, or what the address names."""
         from modelyard.adapters.objects import open_objects
 
-        return open_objects(self.settings.objects or str(self.home / "objects"), spool=self.home / "run")
+        return open_objects(
+            self.settings.objects or str(self.home / "objects"), spool=self.home / "run", keys=self.keyring
+        )
 
     @cached_property
     def files(self) -> Objects:
         """The contents of file sets: beside the objects, apart from what other slices keep there."""
         from modelyard.adapters.objects import open_objects
 
-        return open_objects(self.files_address, spool=self.home / "run")
+        return open_objects(self.files_address, spool=self.home / "run", keys=self.keyring)
 
     @property
     def files_address(self) -> str:
@@ -134,6 +139,20 @@ class Engines:
         from modelyard.adapters.secrets import open_secrets
 
         return open_secrets(self.home / "state")
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The keys under which things lie sealed."""
+        from modelyard.adapters.seals import Keyring
+
+        return Keyring(lambda: self.secrets, seals=self.settings.seal)
+
+    @cached_property
+    def seals(self) -> KnownSeals:
+        """How files of the home that may be sealed are written and read."""
+        from modelyard.adapters.seals import KnownSeals
+
+        return KnownSeals(self.keyring)
 
     @cached_property
     def sources(self) -> Sources:

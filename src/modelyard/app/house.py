@@ -82,7 +82,7 @@ class House:
         """The typed client of this house, acting as `actor`; by default as its owner."""
         actor = actor or self.owner()
         transport = Embedded(self.guard, self.engines.services, actor)
-        contents = StoredContents(self.engines.files_address, self.settings.home_path / "run")
+        contents = StoredContents(self.engines.files_address, self.settings.home_path)
         return Yard(transport, close=self.close if closes else None, contents=contents)
 
     def owner(self) -> Actor:

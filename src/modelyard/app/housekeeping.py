@@ -1,4 +1,4 @@
-"""The commands of the yard itself: up, status, doctor, env, sign-in, backup, restore, settings, completion."""
+"""The commands of the yard itself: up, status, doctor, env, sign-in, backup, restore, seal, settings, completion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modelyard.settings import Settings
 
 def register(group: click.Group) -> None:
     """Put the commands into `group`."""
-    for command in (up, demo, status, doctor, backup, restore, env, sign_in, settings, serve_control, completion):
+    for command in (up, demo, status, doctor, backup, restore, seal, env, sign_in, settings, serve_control, completion):
         group.add_command(command)
 
 
@@ -125,6 +125,27 @@ def restore(file: Path) -> None:
 
     made = read(file, session().settings.home_path)
     click.echo(f"{session().settings.home_path}: {len(made.files):,} files, every one matches its hash")
+
+
+@click.command()
+@click.option("--rotate", is_flag=True, help="Make a new key first; earlier ones are kept for backups.")
+@click.option("--open", "opens", is_flag=True, help="Take the seals off; only where the setting `seal` is off.")
+def seal(*, rotate: bool, opens: bool) -> None:
+    """Seal what was stored before `seal = true` was set, or under an earlier key."""
+    from modelyard.app.house import House
+    from modelyard.app.sealing import reseal
+
+    seals = session().settings.seal
+    if not seals and not opens:
+        raise InvalidInput("this yard does not seal: set seal = true and start it anew; to take seals off: --open")
+    if opens and (seals or rotate):
+        raise InvalidInput("to take the seals off, set seal = false and start the yard anew; no key is made then")
+    house = House(session().settings)
+    try:
+        for what, count in reseal(house.engines, rotate=rotate):
+            click.echo(f"{what}: {count:,} {'unsealed' if opens else 'sealed'}")
+    finally:
+        house.close()
 
 
 @click.command()

@@ -1,7 +1,7 @@
 """The objects port: immutable bytes under the SHA-256 of what they are.
 
 Equal content is stored once. An object appears whole or not at all, and is checked against its name when read. Names,
-versions and who may read are the slices' business.
+versions and who may read are the slices' business. Where a yard seals, an object lies sealed under the same name.
 """
 
 from __future__ import annotations
@@ -91,7 +91,11 @@ class Objects(Protocol):
         ...
 
     def local(self, digest: Digest) -> Path | None:
-        """The object's path where it is a file of its own on this machine; else None. Never write to it."""
+        """The object's path where it is a plain file of its own on this machine; else None. Never write to it."""
+        ...
+
+    def reseal(self) -> int:
+        """Bring every object under the seal that new ones get, or under none where they get none; how many changed."""
         ...
 
     def sweep(self) -> int:

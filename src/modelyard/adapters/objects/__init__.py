@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from modelyard.adapters.seals.keys import Keyring
 from modelyard.kernel.errors import InvalidInput
 from modelyard.ports.objects import Objects
 
@@ -16,8 +17,9 @@ BUCKETS = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss")
 
 
 def open_objects(
-    address: str | Path, *, options: Mapping[str, str] | None = None, spool: Path | None = None
-) -> Objects:
+    address: str | Path, *, options: Mapping[str, str] | None = None, spool: Path | None = None,
+    keys: Keyring | None = None,
+) -> Objects:  # fmt: skip
     """The object store behind an address; a folder is made if it is missing, a bucket must exist.
 
     Args:
@@ -25,6 +27,7 @@ def open_objects(
         options: for a bucket, e.g. `{"endpoint": "https://minio.example", "region": "eu-1"}`; keys that are not
             given come from the environment (`AWS_ACCESS_KEY_ID`, ...).
         spool: for a bucket, the folder for content above 8 MiB on its way up; by default the system's.
+        keys: of the seals; what is new is sealed if they say so.
 
     Raises:
         InvalidInput: the address is of no store known here, or an option is not known.
@@ -34,11 +37,11 @@ def open_objects(
     if not divider or isinstance(address, Path):
         from modelyard.adapters.objects.folder import FolderObjects
 
-        return FolderObjects(Path(address))
+        return FolderObjects(Path(address), keys=keys)
     if scheme not in BUCKETS:
         raise InvalidInput(
             f"no object store is known for {scheme}:// addresses; give a folder's path, s3://, gs:// or az://"
         )
     from modelyard.adapters.objects.bucket import BucketObjects
 
-    return BucketObjects(str(address), options=options or {}, spool=spool)
+    return BucketObjects(str(address), options=options or {}, keys=keys, spool=spool)

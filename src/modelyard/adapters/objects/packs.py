@@ -1,7 +1,8 @@
 """Pack files: many small objects in one file with a sorted index at its end, for the folder of objects.
 
 Ten thousand small pictures are two or three files so, written and synced once. A pack is written beside, synced, then
-renamed into place, and never changed; to remove an object its pack is written anew without it.
+renamed into place, and never changed; to remove an object its pack is written anew without it. In a sealed pack a head
+with the key's id comes first and every object is sealed by itself, bound to its digest and its place.
 """
 
 from __future__ import annotations
@@ -16,15 +17,25 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
+from cryptography.exceptions import InvalidTag
+
+from modelyard.adapters.seals.frames import HEAD_BYTES, TAG_BYTES, cipher_of, head_of, key_id
+from modelyard.adapters.seals.keys import Key, Keyring
 from modelyard.kernel.clock import SystemClock
-from modelyard.kernel.errors import YardError
+from modelyard.kernel.errors import Damaged, YardError
 
 PACK_BYTES = 64 << 20
 """A pack is closed once it is as large as this."""
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+SUFFIX = ".pack"
 _log = logging.getLogger("modelyard.objects")
 _MAGIC = b"yardpak1"
+_SEALED = b"yardpak2"
 _FOOTER = struct.Struct(">8sQQ32s")  # magic, entries, where the index begins, SHA-256 of the index
 _ENTRY = struct.Struct(">32sQQ")  # digest, where it begins, size
 _UNSETTLED_MS = 2_000
@@ -36,24 +47,34 @@ class Pack:
 
     It is read, never mapped: a mapped file that the disk cannot give ends the whole process.
 
+    Attributes:
+        key_id: of the key that seals it; empty if none does.
+
     Raises:
         ValueError: it is no pack, or its index does not match its hash.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keys: Keyring) -> None:
         self.path = path
+        self._keys = keys
+        self._cipher: AESGCM | None = None
         with path.open("rb") as file:
             end = file.seek(0, os.SEEK_END) - _FOOTER.size
             if end < 0:
                 raise ValueError(f"{path.name} is shorter than a pack's end")
             file.seek(end)
             magic, self.count, start, seen = _FOOTER.unpack(file.read(_FOOTER.size))
-            if magic != _MAGIC or start + self.count * _ENTRY.size != end:
+            if magic not in (_MAGIC, _SEALED) or start + self.count * _ENTRY.size != end:
                 raise ValueError(f"{path.name} does not end as a pack does")
             file.seek(start)
             self._index = file.read(end - start)
+            file.seek(0)
+            self._head = file.read(HEAD_BYTES) if magic == _SEALED else b""
         if sha256(self._index).digest() != seen:
             raise ValueError(f"the index of {path.name} does not match its hash")
+        self.key_id = key_id(self._head)
+        if magic == _SEALED and not self.key_id:
+            raise ValueError(f"{path.name} does not begin as a sealed pack does")
 
     def find(self, digest: bytes) -> tuple[int, int] | None:
         """Where an object begins and how long it is; None if it is not in here."""
@@ -75,12 +96,33 @@ class Pack:
         """Digest, beginning and size of each object, in order of digest."""
         return _ENTRY.iter_unpack(self._index)
 
-    def read(self, begin: int, size: int) -> bytes:
-        """Some bytes of the file; fewer where it was cut short.
+    def read(self, digest: bytes, begin: int, size: int) -> bytes:
+        """An object; fewer bytes where a pack that is not sealed was cut short.
 
         Raises:
             FileNotFoundError: it was written anew meanwhile; look for the object again.
+            Damaged: it is not as it was sealed.
+            Unavailable: its key is not there.
         """
+        if not self.key_id:
+            return self._bytes(begin, size)
+        if self._cipher is None:
+            self._cipher = cipher_of(self._head, self._keys.key(self.key_id))
+        sealed = self._bytes(begin, size + TAG_BYTES)
+        try:
+            return self._cipher.decrypt(_nonce(begin), sealed, self._head + digest)
+        except (InvalidTag, ValueError) as err:
+            raise Damaged(
+                f"object {digest.hex()} is not as it was sealed; restore it from a backup: yard restore"
+            ) from err
+
+    def part(self, digest: bytes, begin: int, size: int, *, first: int, last: int) -> bytes:
+        """The bytes of an object from `first` up to `last`; raises as `read` does."""
+        if self.key_id:
+            return self.read(digest, begin, size)[first:last]
+        return self._bytes(begin + first, max(last - first, 0))
+
+    def _bytes(self, begin: int, size: int) -> bytes:
         handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             return os.pread(handle, size, begin)
@@ -88,20 +130,27 @@ class Pack:
             os.close(handle)
 
 
+def _nonce(begin: int) -> bytes:
+    return begin.to_bytes(12, "big")
+
+
 class Packs:
     """The packs of one folder; several processes may share it.
 
     Args:
         folder: holds the packs; made on first use.
+        keys: of the seals.
         begin: gives a fresh unfinished file, locked.
         sync: makes the names in a folder durable.
         refusal: the disk's refusal in the house's words.
     """
 
     def __init__(
-        self, folder: Path, *, begin: Begin, sync: Callable[[Path], None], refusal: Callable[[str, OSError], YardError]
-    ) -> None:
+        self, folder: Path, *, keys: Keyring, begin: Begin, sync: Callable[[Path], None],
+        refusal: Callable[[str, OSError], YardError],
+    ) -> None:  # fmt: skip
         self._folder = folder
+        self._keys = keys
         self._begin = begin
         self._sync = sync
         self._refusal = refusal
@@ -137,7 +186,8 @@ class Packs:
             pack, begin, size = found
             first, last = min(max(start, 0), size), size if stop is None else min(stop, size)
             try:
-                return pack.read(begin + first, max(last - first, 0)), (first, last) == (0, size)
+                part = pack.part(bytes.fromhex(digest), begin, size, first=first, last=last)
+                return part, (first, last) == (0, size)
             except FileNotFoundError:
                 self._current(anew=True)
         return None
@@ -156,7 +206,7 @@ class Packs:
         writer: _Writer | None = None
         try:
             for digest, content in contents:
-                writer = writer or _Writer(*self._begin())
+                writer = writer or _Writer(*self._begin(), key=self._keys.newest())
                 with self._disk():
                     writer.add(digest, content)
                 if writer.size >= PACK_BYTES:
@@ -172,25 +222,45 @@ class Packs:
     def remove(self, digests: Collection[str]) -> int:
         """Write every pack that holds some of these objects anew without them; how many objects there were."""
         gone, found = {bytes.fromhex(digest) for digest in digests}, set[bytes]()
-        if not self._folder.is_dir():
-            return 0
-        with self._disk(), self._alone():
-            for pack in list(self._current(anew=True).values()):
+        with self._rewriting() as packs:
+            for pack in packs:
                 held = {digest for digest, _, _ in pack.entries()} & gone
                 if held:
-                    self.write((d, pack.read(begin, size)) for d, begin, size in pack.entries() if d not in held)
-                    pack.path.unlink()
-                    self._sync(self._folder)
+                    self._replace(pack, without=held)
                     found |= held
-            self._current(anew=True)
         return len(found)
+
+    def reseal(self, wanted: Key | None) -> int:
+        """Write every pack that another key seals anew; how many objects there were."""
+        done = 0
+        with self._rewriting() as packs:
+            for pack in packs:
+                if pack.key_id != (b"" if wanted is None else wanted.id):
+                    self._replace(pack, without=frozenset())
+                    done += pack.count
+        return done
+
+    @contextmanager
+    def _rewriting(self) -> Iterator[list[Pack]]:
+        """The packs that stand now, while nobody else rewrites any."""
+        if not self._folder.is_dir():
+            yield []
+            return
+        with self._disk(), self._alone():
+            yield list(self._current(anew=True).values())
+            self._current(anew=True)
+
+    def _replace(self, pack: Pack, *, without: Collection[bytes]) -> None:
+        self.write(_whole(pack, without))
+        pack.path.unlink()
+        self._sync(self._folder)
 
     def _keep(self, writer: _Writer) -> None:
         with self._disk():
             if not self._folder.is_dir():
                 self._folder.mkdir(exist_ok=True)
                 self._sync(self._folder.parent)
-            writer.finish(self._folder / f"{token_hex(16)}.pack")
+            writer.finish(self._folder / f"{token_hex(16)}{SUFFIX}")
             self._sync(self._folder)
 
     @contextmanager
@@ -221,7 +291,7 @@ class Packs:
             return self._known
         with self._guard:
             now_ms = self._clock.now_ms()
-            names = [path.name for path in self._folder.glob("*.pack")]
+            names = [path.name for path in self._folder.glob(f"*{SUFFIX}")]
             known = {name: self._known.get(name) or self._opened(name) for name in names if name not in self._refused}
             self._known = {name: pack for name, pack in known.items() if pack is not None}
             # two changes within one tick of the file system look like one: until it is over, look each time
@@ -230,7 +300,7 @@ class Packs:
 
     def _opened(self, name: str) -> Pack | None:
         try:
-            return Pack(self._folder / name)
+            return Pack(self._folder / name, self._keys)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as err:
@@ -239,26 +309,43 @@ class Packs:
             return None
 
 
-class _Writer:
-    """A pack on its way: contents, then the index, then the end."""
+def _whole(pack: Pack, without: Collection[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """The objects of a pack but some; what cannot be unsealed any more is lost already."""
+    for digest, begin, size in pack.entries():
+        if digest not in without:
+            try:
+                yield digest, pack.read(digest, begin, size)
+            except Damaged:
+                _log.error(
+                    "an object of a pack that is written anew is damaged and lost", extra={"object": digest.hex()}
+                )
 
-    def __init__(self, path: Path, handle: int) -> None:
+
+class _Writer:
+    """A pack on its way: contents, sealed if there is a key, then the index, then the end."""
+
+    def __init__(self, path: Path, handle: int, *, key: Key | None) -> None:
         self._path = path
         self._file = os.fdopen(handle, "wb", buffering=1 << 20)
         self._index: dict[bytes, tuple[int, int]] = {}
-        self.size = 0
+        self._head = b"" if key is None else head_of(key)
+        self._cipher = None if key is None else cipher_of(self._head, key)
+        self.size = self._file.write(self._head)
 
     def add(self, digest: bytes, content: bytes) -> None:
         """Append one object."""
-        self._file.write(content)
         self._index[digest] = (self.size, len(content))
-        self.size += len(content)
+        if self._cipher is not None:
+            content = self._cipher.encrypt(_nonce(self.size), content, self._head + digest)
+        self.size += self._file.write(content)
 
     def finish(self, place: Path) -> None:
         """Write the index, sync, and let the pack appear."""
         index = b"".join(_ENTRY.pack(digest, *where) for digest, where in sorted(self._index.items()))
         self._file.write(index)
-        self._file.write(_FOOTER.pack(_MAGIC, len(self._index), self.size, sha256(index).digest()))
+        self._file.write(
+            _FOOTER.pack(_SEALED if self._head else _MAGIC, len(self._index), self.size, sha256(index).digest())
+        )
         self._file.flush()
         os.fsync(self._file.fileno())
         self._path.rename(place)

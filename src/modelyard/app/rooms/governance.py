@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
+from modelyard.app.sealing import opened
 from modelyard.features.api import Features
 from modelyard.governance.api import Governance, Reached
 from modelyard.governance.reactions import duties
@@ -69,7 +71,7 @@ def _build(engines: Engines) -> GovernanceService:
             FeaturesEraser(features), PredictionsEraser(lake, keys, late.fold), tables, FilesEraser(lake, keys),
         ),
         namesakes=tables.namesakes,
-        elsewhere=_elsewhere(engines),
+        elsewhere=_elsewhere(engines), opened=partial(opened, engines.keyring),
     )  # fmt: skip
     return GovernanceService(
         recognition=engines.recognition, database=engines.database, journal=engines.journal, erasing=erasing,

@@ -71,9 +71,8 @@ def _build(engines: Engines) -> LakeService:
     service = LakeService(
         tables=lambda: engines.tables, queries=lambda: engines.queries, objects=engines.objects,
         folder=engines.home / "lake", inspector=_LateInspector(engines), holders=_Lineage(engines),
-        pushes=pushes,
-        files=engines.files,
-    )  # fmt: skip
+        pushes=pushes, files=engines.files,
+    ).under(engines.seals)  # fmt: skip
     outside = Outside(
         sources=lambda: engines.sources, sinks=lambda: engines.sinks, secrets=lambda: engines.secrets
     )  # fmt: skip

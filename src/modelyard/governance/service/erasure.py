@@ -38,7 +38,7 @@ from modelyard.governance.model.erasure import (
     subject_name,
 )
 from modelyard.governance.service.packed import Sought, unpacked_forms
-from modelyard.governance.service.scan import search
+from modelyard.governance.service.scan import Opened, as_it_is, search
 from modelyard.governance.store import receipts
 from modelyard.governance.store.identity import LAST
 from modelyard.kernel.errors import NotFound
@@ -65,6 +65,7 @@ class Erasing(Struct, frozen=True, kw_only=True):
         scrubs: make sure that bytes of what was deleted are left in no file; called after the participants.
         namesakes: longer keys of others that hold the subject's within them, so that they are not taken for it.
         elsewhere: what is kept outside the home and cannot be searched, in words.
+        opened: gives what a file of the home holds, unsealed.
     """
 
     home: Path
@@ -73,6 +74,7 @@ class Erasing(Struct, frozen=True, kw_only=True):
     scrubs: tuple[Callable[[], None], ...] = ()
     namesakes: Callable[[Subject], Sequence[str]] = _nobody
     elsewhere: tuple[str, ...] = ()
+    opened: Opened = as_it_is
 
 
 class ErasureService(ErasureOperations):
@@ -160,7 +162,7 @@ class ErasureService(ErasureOperations):
             )  # fmt: skip
         forms = forms_of(subject.key)
         others = tuple(forms_of(name) for name in self._erasing.namesakes(subject))
-        done = search(self._erasing.home, Sought(subject.key, forms, others))
+        done = search(self._erasing.home, Sought(subject.key, forms, others), self._erasing.opened)
         elsewhere += [f"{name}: cannot be read" for name in done.unreadable]
         return ByteScan(
             conclusive=True, files=done.files, bytes=done.bytes, forms=tuple(forms), unpacked=unpacked_forms(),

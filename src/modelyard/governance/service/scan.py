@@ -6,12 +6,16 @@ Memory stays at some megabytes. A file that goes away meanwhile is no finding; o
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from msgspec import Struct
 
 from modelyard.governance.service.packed import Hit, Sought, holds_inside, holds_plain
+from modelyard.kernel.errors import Damaged, Unavailable
+
+Opened = Callable[[Path], Iterator[BinaryIO]]
 
 
 class Scanned(Struct):
@@ -24,8 +28,17 @@ class Scanned(Struct):
     unreadable: list[str] = []
 
 
-def search(home: Path, sought: Sought) -> Scanned:
+def as_it_is(file: Path) -> Iterator[BinaryIO]:
+    """A file's bytes as they lie there."""
+    with file.open("rb") as stream:
+        yield stream
+
+
+def search(home: Path, sought: Sought, opened: Opened = as_it_is) -> Scanned:
     """Every regular file under `home` that holds what is sought; links are not followed.
+
+    Args:
+        opened: gives what a file holds, as one stream or several; what is sealed comes unsealed.
 
     Costs one read of everything, about a gigabyte a second and form; packed files cost their unpacking.
     """
@@ -33,13 +46,15 @@ def search(home: Path, sought: Sought) -> Scanned:
     for file in _files(home):
         name = file.relative_to(home).as_posix()
         try:
-            with file.open("rb") as stream:
-                size, hit = holds_plain(stream, sought)
-                if hit is not Hit.ALONE:
+            size, hit = 0, Hit.NONE
+            for stream in opened(file):
+                read, met = holds_plain(stream, sought)
+                size, hit = size + read, max(hit, met)
+                if met is not Hit.ALONE:
                     hit = max(hit, holds_inside(stream, sought))
         except FileNotFoundError:
             continue
-        except OSError:
+        except (OSError, Damaged, Unavailable):
             done.unreadable.append(name)
             continue
         done.files += 1

@@ -5,6 +5,7 @@ yard holds no Arrow, no Delta and no query engine.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from modelyard.kernel.errors import AlreadyExists, Gone, NotFound
@@ -54,6 +55,7 @@ from modelyard.lake.store import branches, catalogue, loads
 from modelyard.ports import calls
 from modelyard.ports.objects import Digest, Objects
 from modelyard.ports.queries import Queries
+from modelyard.ports.seals import Seals
 from modelyard.ports.tables import Tables
 
 
@@ -103,6 +105,11 @@ class LakeService(
         self._push_folder = folder / "pushes"
         self._push_terms = pushes or PushTerms()
         self._adds = Adds()
+
+    def under(self, seals: Seals) -> LakeService:
+        """The same service, whose quarantine is written and read by these seals."""
+        self._desk = replace(self._desk, seals=seals)
+        return self
 
     def load(
         self,

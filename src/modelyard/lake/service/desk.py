@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from modelyard.kernel.actors import Authority
 from modelyard.kernel.clock import from_ms
@@ -21,6 +21,7 @@ from modelyard.lake.store import branches, catalogue, labels, manifests
 from modelyard.ports import calls
 from modelyard.ports.objects import Objects
 from modelyard.ports.queries import Queries
+from modelyard.ports.seals import Seals
 from modelyard.ports.secrets import Secrets
 from modelyard.ports.sinks import Sinks
 from modelyard.ports.sources import Sources
@@ -32,6 +33,24 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def _nowhere() -> NoReturn:
     raise Unavailable("this yard was opened without other systems; open it through the app")
+
+
+class Unsealed:
+    """Files as they are: for a lake that was built without seals."""
+
+    def create(self, path: Path) -> BinaryIO:
+        """A new file."""
+        return path.open("wb")
+
+    def open(self, path: Path) -> BinaryIO:
+        """A file to read."""
+        return path.open("rb")
+
+    @contextmanager
+    def alone(self, folder: Path) -> Iterator[None]:
+        """Nobody reseals anything."""
+        del folder
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +70,7 @@ class Desk:
         tables, queries: made on first use, because their libraries are heavy.
         staging: holds a folder for each job that is under way.
         vault: holds the quarantined rows, one Parquet file a load.
+        seals: how those are written and read.
         kept: the contents of file sets, and nothing else: what no file set refers to there is nobody's.
         outside: how other systems are reached.
     """
@@ -64,6 +84,7 @@ class Desk:
     holders: Holders | None = None
     authority: Authority | None = None
     kept: Objects | None = None
+    seals: Seals = field(default_factory=Unsealed)
     outside: Outside = field(default_factory=Outside)
 
     def contents(self) -> Objects:

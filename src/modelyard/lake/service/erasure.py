@@ -73,7 +73,9 @@ def erase(desk: Desk, name: str, column: str, values: Sequence[str]) -> Erasure:
         head = sum(found.files.get(path, 0) for path in desk.paths(now))
         texts = {*values, *written}
         for load in loads.listed(call.tx, table=entry.name, before=None, most=1_000_000):
-            _clean_quarantine(desk, load, column, texts, folder=folder, found=found)
+            if load.replays is None and desk.quarantine_of(load.id).is_file():
+                with desk.seals.alone(desk.vault):
+                    _clean_quarantine(desk, load, column, texts, folder=folder, found=found)
             kept = [note for note in load.notes if not any(text in note for text in texts)]
             if len(kept) < len(load.notes):
                 found.notes[load.id] = kept
@@ -188,13 +190,11 @@ def _rewritten(
 def _clean_quarantine(desk: Desk, load: Load, column: str, values: set[str], *, folder: Path, found: _Found) -> None:
     """Remove the subject's rows from what a load has in the quarantine."""
     path = desk.quarantine_of(load.id)
-    if load.replays is not None or not path.is_file():
-        return
     resolved = loads.resolved(calls.current().tx, load.id)
     anywhere = re.compile("|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in sorted(values)))
     kept: list[pa.RecordBatch] = []
     removed: list[int] = []
-    with pq.ParquetFile(path) as file:
+    with desk.seals.open(path) as opened, pq.ParquetFile(opened) as file:
         schema = file.schema_arrow
         place = _place_of(schema.metadata or {}, column)
         delimiter = (schema.metadata or {}).get(b"delimiter", b",").decode()
@@ -206,7 +206,8 @@ def _clean_quarantine(desk: Desk, load: Load, column: str, values: set[str], *, 
     if not removed:
         return
     fresh = folder / path.name
-    pq.write_table(pa.Table.from_batches(kept, schema), fresh, compression="zstd", write_statistics=["row"])
+    with desk.seals.create(fresh) as made:
+        pq.write_table(pa.Table.from_batches(kept, schema), made, compression="zstd", write_statistics=["row"])
     with fresh.open("rb") as file:
         os.fsync(file.fileno())
     fresh.replace(path)

@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from modelyard.lake.service.sources import Source
 from modelyard.lake.service.spooling import drained
 from modelyard.lake.store import casts, merging, reshaping
 from modelyard.ports.queries import Session
+from modelyard.ports.seals import Seals
 from modelyard.ports.tables import DataFile
 
 _FLUSH_ROWS = 5_000
@@ -116,7 +118,7 @@ def taking_in(
         InvalidInput: the source cannot be read as rows; nothing is taken.
     """
     done = Intake()
-    vault = _Vault(folder / "quarantine.parquet", source)
+    vault = _Vault(folder / "quarantine.parquet", source, desk.seals)
     bad, files = yield from _convert(desk, source, vault, load=load, columns=columns, folder=folder)
     done.rows_in = source.rows
     if compare.drops:
@@ -332,8 +334,10 @@ def _why(column: Column, value: object) -> str:
 class _Vault:
     """Writes refused rows: place, text, reasons."""
 
-    def __init__(self, path: Path, source: Source) -> None:
+    def __init__(self, path: Path, source: Source, seals: Seals) -> None:
         self.path = path
+        self._seals = seals
+        self._file: BinaryIO | None = None
         self.rows = 0
         self.samples: list[str] = []
         self.places: list[int] = []
@@ -359,8 +363,9 @@ class _Vault:
     def close(self) -> int:
         """Finish the file; the number of rows in it."""
         self._flush()
-        if self._writer is not None:
+        if self._writer is not None and self._file is not None:
             self._writer.close()
+            self._file.close()
         return self.rows
 
     def _flush(self) -> None:
@@ -369,16 +374,17 @@ class _Vault:
         if self._writer is None:
             told = {"names": json.dumps(self._source.names), **self._source.describe()}
             schema = VAULT.with_metadata({key.encode(): value.encode() for key, value in told.items()})
-            self._writer = pq.ParquetWriter(self.path, schema, compression="zstd", write_statistics=["row"])
+            self._file = self._seals.create(self.path)
+            self._writer = pq.ParquetWriter(self._file, schema, compression="zstd", write_statistics=["row"])
         self._writer.write_table(pa.Table.from_pylist(self._waiting, schema=VAULT))
         self._waiting = []
 
 
-def keep_whole(path: Path, lines: Iterable[str], names: Sequence[str], reason: str) -> int:
+def keep_whole(file: BinaryIO, lines: Iterable[str], names: Sequence[str], reason: str) -> int:
     """Write rows of JSON that are refused together for one reason, to be kept in the quarantine; how many."""
     told = VAULT.with_metadata({b"names": json.dumps(list(names)).encode()})
     rows = 0
-    with pq.ParquetWriter(path, told, compression="zstd", write_statistics=["row"]) as writer:
+    with file, pq.ParquetWriter(file, told, compression="zstd", write_statistics=["row"]) as writer:
         for batch in _batched(lines, _FLUSH_ROWS):
             places = range(rows + 1, rows + len(batch) + 1)
             rows += len(batch)

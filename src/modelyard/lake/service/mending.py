@@ -149,7 +149,8 @@ def _chosen(desk: Desk, load: Load, wanted: set[int]) -> set[int]:
 
 def described(desk: Desk, load: Load) -> tuple[list[str], str | None]:
     """The fields that the held texts have, and the delimiter between them; None where they are JSON."""
-    told = pq.read_schema(desk.quarantine_of(load.id)).metadata or {}
+    with desk.seals.open(desk.quarantine_of(load.id)) as opened:
+        told = pq.read_schema(opened).metadata or {}
     delimiter = told.get(b"delimiter", b",").decode() if load.format in (Format.CSV, Format.EXCEL) else None
     return json.loads(told[b"names"]), delimiter
 

@@ -48,17 +48,17 @@ def placed(desk: Desk, load: Load, *, after: int = 0) -> Iterator[tuple[int, str
     path = desk.quarantine_of(load.id)
     if load.replays is not None or not path.is_file():
         return
-    yield from _rows_in(path, after=after)
+    yield from _rows_in(desk, path, after=after)
 
 
-def refused(path: Path, *, after: int = 0) -> Iterator[tuple[int, str, list[str]]]:
+def refused(desk: Desk, path: Path, *, after: int = 0) -> Iterator[tuple[int, str, list[str]]]:
     """Place, text and reasons of the rows in one file of refused rows."""
-    for row, raw, reasons, _ in _rows_in(path, after=after):
+    for row, raw, reasons, _ in _rows_in(desk, path, after=after):
         yield row, raw, reasons
 
 
-def _rows_in(path: Path, *, after: int) -> Iterator[tuple[int, str, list[str], str]]:
-    with pq.ParquetFile(path) as file:
+def _rows_in(desk: Desk, path: Path, *, after: int) -> Iterator[tuple[int, str, list[str], str]]:
+    with desk.seals.open(path) as opened, pq.ParquetFile(opened) as file:
         for batch in file.iter_batches(_BATCH):
             for row in batch.to_pylist():
                 if row["row"] > after:

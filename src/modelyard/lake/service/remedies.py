@@ -41,7 +41,7 @@ def trial(desk: Desk, load: Load, rule: MendRule, *, limit: int) -> MendTrial:
             columns=again.fit.columns, existing=desk.uris(again.entry), folder=folder,
         )  # fmt: skip
         if intake.quarantine is not None:
-            remains = {row: tuple(reasons) for row, _, reasons in quarantine.refused(intake.quarantine)}
+            remains = {row: tuple(reasons) for row, _, reasons in quarantine.refused(desk, intake.quarantine)}
     refused = set(texts) if intake.verdict.blocks else set(intake.refused)
     examples = tuple(
         TriedRow(

@@ -128,7 +128,7 @@ def _hold(desk: Desk, order: Order, fresh: Sequence[Waiting], reason: str) -> Lo
     for line in _lines(fresh):
         names |= dict.fromkeys(msgspec.json.decode(line, type=dict[str, msgspec.Raw]))
     with desk.bench(load_id) as folder:
-        rows = keep_whole(folder / "quarantine.parquet", _lines(fresh), list(names), reason)
+        rows = keep_whole(desk.seals.create(folder / "quarantine.parquet"), _lines(fresh), list(names), reason)
         keep_quarantine(desk, folder / "quarantine.parquet", load_id)
         record = Load(
             id=load_id, table=order.table, version=None, state=LoadState.DONE, source=order.source, source_ref=None,
