@@ -23,6 +23,7 @@ from modelyard.governance.service import (
     LakeEraser,
     LakeRows,
     PredictionsEraser,
+    PseudonymsEraser,
     Recognition,
     ServingPredictions,
 )
@@ -65,12 +66,14 @@ def _build(engines: Engines) -> GovernanceService:
     lake, features = engines.service(Lake), engines.service(Features)
     keys, late = FeatureKeys(features), _LateServing(engines)
     tables = LakeEraser(lake, keys)
+    pseudonyms = PseudonymsEraser(lake, tables)
     erasing = Erasing(
         home=engines.home, secrets=engines.secrets, scrubs=(engines.database.scrub,),
         participants=(
             FeaturesEraser(features), PredictionsEraser(lake, keys, late.fold), tables, FilesEraser(lake, keys),
+            pseudonyms,
         ),
-        namesakes=tables.namesakes,
+        namesakes=tables.namesakes, aliases=pseudonyms.aliases,
         elsewhere=_elsewhere(engines), opened=partial(opened, engines.keyring),
     )  # fmt: skip
     return GovernanceService(

@@ -11,6 +11,7 @@ from modelyard.governance.service.predictions import (
     ServingCredentials,
     ServingPredictions,
 )
+from modelyard.governance.service.pseudonyms import PseudonymsEraser
 from modelyard.governance.service.recognition import Recognition
 from modelyard.governance.service.signing import OwnerToken, SignedIn
 from modelyard.governance.service.tables import LakeEraser, LakeRows, NamedKeys
@@ -28,6 +29,7 @@ __all__ = [
     "NamedKeys",
     "OwnerToken",
     "PredictionsEraser",
+    "PseudonymsEraser",
     "Recognition",
     "ServingCredentials",
     "ServingPredictions",

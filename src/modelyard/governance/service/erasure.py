@@ -55,6 +55,10 @@ def _nobody(_: Subject) -> Sequence[str]:
     return ()
 
 
+def _nobody_else(_: Subject) -> Sequence[Subject]:
+    return ()
+
+
 class Erasing(Struct, frozen=True, kw_only=True):
     """What erasure works with.
 
@@ -64,6 +68,7 @@ class Erasing(Struct, frozen=True, kw_only=True):
         participants: who holds data of subjects; asked in order.
         scrubs: make sure that bytes of what was deleted are left in no file; called after the participants.
         namesakes: longer keys of others that hold the subject's within them, so that they are not taken for it.
+        aliases: further names under which the subject is held; each participant is asked for each.
         elsewhere: what is kept outside the home and cannot be searched, in words.
         opened: gives what a file of the home holds, unsealed.
     """
@@ -73,6 +78,7 @@ class Erasing(Struct, frozen=True, kw_only=True):
     participants: tuple[Eraser, ...] = ()
     scrubs: tuple[Callable[[], None], ...] = ()
     namesakes: Callable[[Subject], Sequence[str]] = _nobody
+    aliases: Callable[[Subject], Sequence[Subject]] = _nobody_else
     elsewhere: tuple[str, ...] = ()
     opened: Opened = as_it_is
 
@@ -92,7 +98,7 @@ class ErasureService(ErasureOperations):
     def plan_forget(self, entity: str, key: str) -> ErasurePlan:
         """What it would touch."""
         subject = Subject(entity, key)
-        items = [held for each in self._erasing.participants for held in each.plan(subject)]
+        items = self._planned((subject, *self._erasing.aliases(subject)))
         return ErasurePlan(
             entity=entity, subject=self._name(subject), items=tuple(items), models=self._models_from(_refs(items)),
             participants=tuple(each.name for each in self._erasing.participants),
@@ -101,16 +107,16 @@ class ErasureService(ErasureOperations):
     def forget(self, entity: str, key: str) -> Receipt:
         """Remove, look again, sign."""
         call, subject = calls.current(), Subject(entity, key)
+        names = (subject, *self._erasing.aliases(subject))
         name = self._name(subject)
         before = receipts.of_subject(call.tx, name)
-        plan = [held for each in self._erasing.participants for held in each.plan(subject)]
-        models = set(self._models_from(_refs(plan))).union(*(each.models for each in before))
-        done = [held for each in self._erasing.participants for held in each.erase(subject)]
+        models = set(self._models_from(_refs(self._planned(names)))).union(*(each.models for each in before))
+        done = [held for each in self._erasing.participants for one in names for held in each.erase(one)]
         news = SubjectErased(entity=entity, subject=name, things=len(done))
         call.unit(lambda: call.emit(news))  # says so even if the search is cut off, and lets go of the snapshot
         for scrub in self._erasing.scrubs:
             scrub()
-        scan = self._scan(subject)
+        scan = self._scan(subject, names)
         signing = self._secret(_SIGNING, new_signing_key)
         receipt = Receipt(
             id=RECEIPT.new(call.clock), entity=entity, subject=name, at_ms=call.now_ms, by=call.actor.id,
@@ -151,8 +157,12 @@ class ErasureService(ErasureOperations):
         call.emit(news, writes=(about,))
         call.touch(about)
 
-    def _scan(self, subject: Subject) -> ByteScan:
-        remains = [f"{e.name}: {place}" for e in self._erasing.participants for place in e.remains(subject)]
+    def _planned(self, names: Sequence[Subject]) -> list[Held]:
+        return [held for each in self._erasing.participants for one in names for held in each.plan(one)]
+
+    def _scan(self, subject: Subject, names: Sequence[Subject]) -> ByteScan:
+        left = ((e.name, place) for e in self._erasing.participants for one in names for place in e.remains(one))
+        remains = [f"{name}: {place}" for name, place in left]
         elsewhere = list(self._erasing.elsewhere)
         if not is_conclusive(subject.key):
             elsewhere.append(f"the files of the home: a key of fewer than {SHORTEST} bytes is found there by chance")

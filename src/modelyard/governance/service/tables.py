@@ -91,6 +91,15 @@ class LakeEraser:
             found.update(str(row[column]) for row in rows)
         return sorted(found)
 
+    def pseudonyms(self, entity: str) -> set[str]:
+        """Whose names stand as tokens in the entity's key columns."""
+        return {
+            column.pseudonym
+            for table in every_table(self._lake)
+            for column in table.columns
+            if column.pseudonym and column.name in self._keys.columns(entity)
+        }
+
     def _places(self, entity: str) -> Iterator[tuple[Table, str]]:
         """Every table with a key column of the entity."""
         columns = self._keys.columns(entity)

@@ -53,6 +53,7 @@ from modelyard.lake.api.news import (
 from modelyard.lake.api.operations import ARROW, Files, Lake
 from modelyard.lake.api.policies import REVEAL, Mask, Policy, PolicyOperations, PolicySet
 from modelyard.lake.api.profiles import ColumnComparison, ColumnFate, ProfileComparison, ProfileOperations
+from modelyard.lake.api.pseudonyms import Pseudonym, PseudonymOperations, PseudonymsShredded
 from modelyard.lake.api.publishing import (
     Audited,
     BranchMerged,
@@ -251,6 +252,9 @@ __all__ = [
     "ProfileComparison",
     "ProfileOperations",
     "Progress",
+    "Pseudonym",
+    "PseudonymOperations",
+    "PseudonymsShredded",
     "PublishOperations",
     "PullMode",
     "PullStage",

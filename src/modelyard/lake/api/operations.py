@@ -16,6 +16,7 @@ from modelyard.lake.api.evolution import EvolutionOperations
 from modelyard.lake.api.filesets import FileSetOperations
 from modelyard.lake.api.policies import PolicyOperations
 from modelyard.lake.api.profiles import ProfileOperations
+from modelyard.lake.api.pseudonyms import PseudonymOperations
 from modelyard.lake.api.publishing import PublishOperations
 from modelyard.lake.api.pushes import PushOperations
 from modelyard.lake.api.quarantine import QuarantineOperations
@@ -57,6 +58,7 @@ class Lake(
     PushOperations,
     PolicyOperations,
     EvolutionOperations,
+    PseudonymOperations,
     FileSetOperations,
     QuarantineOperations,
     ProfileOperations,

@@ -58,6 +58,8 @@ class Column(Struct, frozen=True, kw_only=True):
         partitioned: the table's files hold one value of it each, so that readers may pass over the rest.
         sparse: it was added without writing the files anew: where a file lacks it, it is null.
         checks: conditions on the table's rows, kept with the first column that they name.
+        pseudonym: whose names it holds, e.g. `driver`: tokens stand there in their place, equal for equal names in
+            every column of that word.
     """
 
     name: ColumnName
@@ -68,6 +70,7 @@ class Column(Struct, frozen=True, kw_only=True):
     partitioned: bool = False
     sparse: bool = False
     checks: tuple[RowCheck, ...] = ()
+    pseudonym: Name | None = None
 
 
 class Mode(StrEnum):

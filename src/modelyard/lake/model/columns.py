@@ -12,6 +12,7 @@ import msgspec
 
 from modelyard.kernel.errors import InvalidInput
 from modelyard.lake.api import Column, Declared, RowCheck
+from modelyard.lake.model.pseudonyms import check_pseudonyms
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +27,7 @@ _SQL = {
     "float32": "FLOAT", "float64": "DOUBLE", "string": "VARCHAR", "binary": "BLOB", "date": "DATE",
     "timestamp": "TIMESTAMPTZ",
 }  # fmt: skip
-_LATER = frozenset({"partitioned", "sparse", "checks"})
+_LATER = frozenset({"partitioned", "sparse", "checks", "pseudonym"})
 _LIST = re.compile(r"list<(\w+)>")
 _DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 
@@ -145,8 +146,11 @@ def evened(columns: Sequence[Column]) -> tuple[Column, ...]:
 
 def alike(declared: Sequence[Column], held: Sequence[Column]) -> bool:
     """True if a declaration says nothing else than what a table has; it need not repeat checks and partitions."""
-    plain = [[(c.name, c.type, c.nullable, c.comment, c.classification) for c in each] for each in (declared, held)]
-    return plain[0] == plain[1]
+    told = [
+        [(c.name, c.type, c.nullable, c.comment, c.classification, c.pseudonym) for c in each]
+        for each in (declared, held)
+    ]
+    return told[0] == told[1]
 
 
 def schema_hash(columns: Sequence[Column]) -> str:
@@ -193,6 +197,7 @@ def check_declared(declared: Declared) -> None:
                 f"{column.name}: {column.type} has more than 38 digits, or more after the point than all"
             )
         seen.add(column.name.lower())
+    check_pseudonyms(declared.columns)
     if declared.columns:
         check_keys(declared.keys, declared.columns)
         check_partitions([*declared.partitions, *partitions(declared.columns)], declared.columns)

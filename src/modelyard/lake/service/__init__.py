@@ -42,6 +42,7 @@ from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.evolution import EvolutionService
 from modelyard.lake.service.filesets import FileSetService, plain_tables
 from modelyard.lake.service.filesets.adds import Adds
+from modelyard.lake.service.naming import Naming
 from modelyard.lake.service.policies import PolicyService, check_reveals
 from modelyard.lake.service.publishing import PublishService
 from modelyard.lake.service.pushes import PushService, PushTerms
@@ -68,6 +69,7 @@ class LakeService(
     UpkeepService,
     PolicyService,
     EvolutionService,
+    Naming,
     PushService,
     FileSetService,
     SinkService,

@@ -22,6 +22,7 @@ from modelyard.kernel.refs import Ref
 from modelyard.lake.api import LOAD, Column, Erasure, Format, Load, LoadId, TableErased
 from modelyard.lake.model.dialect import split_record
 from modelyard.lake.model.filesets import thing
+from modelyard.lake.service import pseudonyms
 from modelyard.lake.service.commits import About, Step, carry_out, standing
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.policies import forget_copies
@@ -66,7 +67,7 @@ def erase(desk: Desk, name: str, column: str, values: Sequence[str]) -> Erasure:
     found = _Found()
     with tables.locked(entry.location), desk.bench(LOAD.new(call.clock)) as folder:
         with desk.queries().session() as session:
-            written = _as_written(session, subject, values)
+            written = _as_written(session, subject, [*values, *_tokens(desk, subject, values)])
             about = subjects.condition(subject, written)
             holding = _emptied(session, desk, entry, about=about, column=column, folder=folder, found=found)
         now = call.unit(lambda: _entry_with(name, column))
@@ -157,6 +158,13 @@ def _step_on(desk: Desk, table: str, heads: Mapping[str, int]) -> None:
         columns = before.entry.columns
         step = Step(table=table, before=before, files=before.files, columns=columns, operation="erase")
         carry_out(desk, about, [step])
+
+
+def _tokens(desk: Desk, column: Column, values: Sequence[str]) -> list[str]:
+    """What stands in the column in place of the values, where it holds pseudonyms."""
+    if column.pseudonym is None:
+        return []
+    return [each.token for each in pseudonyms.found(desk, column.pseudonym, values)]
 
 
 def _as_written(session: Session, column: Column, values: Sequence[str]) -> list[str]:

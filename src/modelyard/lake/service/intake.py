@@ -25,6 +25,7 @@ from modelyard.lake.api import Column, Inspection, LoadId, Verdict
 from modelyard.lake.model.columns import ROW_COLUMN, checks, partitions
 from modelyard.lake.service.datafiles import FileWriter, describe
 from modelyard.lake.service.desk import Desk
+from modelyard.lake.service.pseudonyms import pseudonymous
 from modelyard.lake.service.sources import Source
 from modelyard.lake.service.spooling import drained
 from modelyard.lake.store import casts, merging, reshaping
@@ -117,7 +118,7 @@ def taking_in(
     Raises:
         InvalidInput: the source cannot be read as rows; nothing is taken.
     """
-    done = Intake()
+    done, source = Intake(), pseudonymous(desk, source, columns)
     vault = _Vault(folder / "quarantine.parquet", source, desk.seals)
     bad, files = yield from _convert(desk, source, vault, load=load, columns=columns, folder=folder)
     done.rows_in = source.rows

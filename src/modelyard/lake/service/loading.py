@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from modelyard.kernel.refs import parts, ref
 from modelyard.lake.api import LOAD, Load, LoadId, LoadRefused, LoadState, Mode, RowsQuarantined, Version
 from modelyard.lake.model.columns import check_declared
 from modelyard.lake.model.filesets import refuse_listing
+from modelyard.lake.model.pseudonyms import tokened
 from modelyard.lake.service.asking import told
 from modelyard.lake.service.commits import Change, commit, may_write
 from modelyard.lake.service.desk import Desk
@@ -61,6 +63,8 @@ def settling(
     before = call.unit(lambda: catalogue.entry(calls.current().tx, order.table, branch=order.branch))
     fitted = fit(desk, order, before, source)
     seen = before if before is None else msgspec.structs.replace(before, columns=fitted.columns)
+    if tokened(fitted.columns):
+        order = replace(order, keeps_source=False)  # it holds the names
     intake = yield from taking_in(
         told(desk, order.branch), source, table=order.table, load=load, columns=fitted.columns,
         existing=desk.uris(seen) if seen is not None and order.mode is Mode.APPEND else [],

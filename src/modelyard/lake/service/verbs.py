@@ -34,6 +34,7 @@ from modelyard.lake.model.widening import widens
 from modelyard.lake.service.commits import Change, commit, may_write
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.policies import carry_mask
+from modelyard.lake.service.pseudonyms import pseudonymous
 from modelyard.lake.service.reshaping import Order, Outcome, Scene, one_expression, reshape, spared, without
 from modelyard.lake.service.sources import open_source
 from modelyard.lake.store import casts, catalogue, merging, reshaping, sources
@@ -109,7 +110,8 @@ def _keys(scene: Scene, given: bytes, columns: Sequence[Column]) -> Path:
     spool, made = scene.folder / "given", scene.folder / "keys.parquet"
     spool.write_bytes(given)
     names = [c.name for c in columns]
-    source = open_source(spool, format_of("keys", given[:_HEAD_BYTES]), Reading(), expected=names)
+    opened = open_source(spool, format_of("keys", given[:_HEAD_BYTES]), Reading(), expected=names)
+    source = pseudonymous(scene.desk, opened, columns)
     if missing := [name for name in names if name not in source.names]:
         raise InvalidInput(f"the keys lack column {missing[0]!r}; give {', '.join(names)}")
     query = casts.conversion(columns, source.types, LoadId(scene.stem))

@@ -8,6 +8,7 @@ from modelyard.lake.store.labels import LABELS
 from modelyard.lake.store.lineages import LINEAGES
 from modelyard.lake.store.loads import LOADS, ORIGINS
 from modelyard.lake.store.policies import POLICIES
+from modelyard.lake.store.pseudonyms import PSEUDONYMS
 from modelyard.lake.store.pushes import PUSHES
 from modelyard.lake.store.retention import RETENTION
 from modelyard.lake.store.sinks import RESUMING, SINKS
@@ -29,4 +30,5 @@ MIGRATIONS = (
     POLICIES,
     EVOLUTION,
     RESUMING,
+    PSEUDONYMS,
 )
