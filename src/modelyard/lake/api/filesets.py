@@ -121,7 +121,7 @@ class FileSetOperations(ABC):
     @abstractmethod
     def commit_files(
         self, name: Name, content: Iterable[bytes], *, add: AddName | None = None, mirror: bool = False,
-        message: str = "", branch: Name | None = None,
+        message: str = "", branch: Name | None = None, after: int | None = None,
     ) -> FilesCommit:  # fmt: skip
         """Add and replace files in one commit, all or nothing; a set that does not exist is made.
 
@@ -129,10 +129,11 @@ class FileSetOperations(ABC):
             content: JSON lines of `FileEntry`: path, digest, and where wanted labels, split, attributes.
             add: the adding that brought the contents.
             mirror: True removes every file that is not named.
+            after: the version that the set must stand at, for whoever names only what differs from it.
 
         Raises:
             InvalidInput: a path that could leave a folder, clashes with another or is not portable; the text names it.
-            StaleVersion: contents are not here (any more); upload them and repeat.
+            StaleVersion: contents are not here (any more); upload them and repeat. Or the set stands elsewhere.
         """
 
     @stream("PUT", "/filesets/{name}/content/{path*}", scope="lake:write", about="fileset:{name}")

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from hashlib import sha256
+from hashlib import blake2b, sha256
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from modelyard.kernel.clock import SystemClock
-from modelyard.kernel.errors import Conflict, StaleVersion
-from modelyard.lake.api import ADD, Cell, FileEntry, FilesCommit, Lake
+from modelyard.kernel.errors import Conflict, NotFound, StaleVersion
+from modelyard.kernel.refs import ref
+from modelyard.lake.api import ADD, Cell, FileEntry, FilesCommit, Lake, Version
 from modelyard.lake.api.paths import check_clashes, shown
-from modelyard.sdk.filesets.folder import Found, Memory
+from modelyard.sdk.filesets.folder import Added, Found, Memory
 
 BATCH_BYTES = 8 << 20
 BATCH_FILES = 2_000
@@ -25,6 +28,7 @@ _ASKED_AT_ONCE = 20_000
 _CHUNK = 1 << 20
 _THREADS = 4
 _ATTEMPTS = 3
+_encode = msgspec.json.Encoder().encode
 
 
 class Note(Struct, frozen=True, kw_only=True):
@@ -84,35 +88,82 @@ class Adding:
         self._total = self._hashed = self._sent_now = (0, 0)
 
     def run(self, found: Sequence[Found], *, describe: Describe, mirror: bool, message: str) -> FilesCommit:
-        """Bring what is missing, then commit; begun anew if the yard lost what was brought."""
+        """Bring what is missing, then commit; begun anew if the yard lost what was brought.
+
+        As long as the set stands as the last adding of the folder left it, only what differs is looked at.
+        """
         check_clashes(each.path for each in found)
         self._total = (len(found), sum(each.size_bytes for each in found))
+        base = self._base(found, mirror=mirror)
         for attempt in range(1, _ATTEMPTS + 1):
-            self._bring(found)
             try:
-                lines = _lines(self._digests, found, describe)
-                done = self._lake.commit_files(
-                    self._set, lines, add=self._add, mirror=mirror, message=message
-                )  # fmt: skip
+                done, lines = self._commit(found, base, describe=describe, mirror=mirror, message=message)
                 break
             except StaleVersion:
                 if attempt == _ATTEMPTS:
                     raise
-                self._add = ADD.new(SystemClock())
+                base, self._add = None, ADD.new(SystemClock())
                 self._sent.clear()
-        if self._memory is not None:
-            self._memory.keep(self._digests)
+        if self._memory is not None and (stands := self._stands()) is not None and stands.version == done.version:
+            self._memory.keep(self._digests, self._set, _left(stands, lines))
         self._say()
         return done
 
-    def _bring(self, found: Sequence[Found]) -> None:
+    def _commit(
+        self, found: Sequence[Found], base: Added | None, *, describe: Describe, mirror: bool, message: str
+    ) -> tuple[FilesCommit, Mapping[str, bytes]]:
+        """The commit, and what it said of every file."""
+        trusted = {} if base is None else base.lines
+        self._bring(found, lambda each, digest: trusted.get(each.path) == _seal(_line(each.path, digest, describe)))
+        lines = {each.path: _line(each.path, self._digests[each], describe) for each in found}
+        if base is None:
+            done = self._lake.commit_files(
+                self._set, _joined(lines.values()), add=self._add, mirror=mirror, message=message
+            )  # fmt: skip
+            return done, lines
+        changed = [line for path, line in lines.items() if trusted.get(path) != _seal(line)]
+        same = len(lines) - len(changed)
+        if not changed:
+            about = ref("fileset", self._set, base.version)
+            done = FilesCommit(
+                fileset=self._set, ref=about, version=base.version, added=0, replaced=0, removed=0, edited=0,
+                unchanged=same,
+            )  # fmt: skip
+            return done, lines
+        done = self._lake.commit_files(
+            self._set, _joined(changed), add=self._add, message=message, after=base.version
+        )  # fmt: skip
+        return replace(done, unchanged=done.unchanged + same), lines
+
+    def _base(self, found: Sequence[Found], *, mirror: bool) -> Added | None:
+        """What the last adding left, if the set still stands so and nothing is to be removed."""
+        last = None if self._memory is None else self._memory.added(self._set)
+        if last is None or (stands := self._stands()) is None:
+            return None
+        if (stands.commit, stands.version, stands.rows) != (last.commit, last.version, last.files):
+            return None
+        if mirror and not (len(last.lines) == last.files and last.lines.keys() <= {each.path for each in found}):
+            return None
+        return last
+
+    def _stands(self) -> Version | None:
+        """The newest version of the set."""
+        try:
+            return next(iter(self._lake.fileset_history(self._set, limit=1).items), None)
+        except NotFound:
+            return None
+
+    def _bring(self, found: Sequence[Found], trusted: Callable[[Found, str], bool]) -> None:
+        """Hash what is not known, and send what is not there; what is trusted is not asked for."""
         known = {} if self._memory is None else {f: d for f in found if (d := self._memory.digest(f)) is not None}
         known |= self._digests
         self._digests.update(known)
-        lost = self._missing(known.values())
+        lost = self._missing(digest for each, digest in known.items() if not trusted(each, digest))
         fresh = [each for each in found if each not in known or known[each] in lost]
         seen = len(found) - len(fresh)
         self._hashed = (seen, self._total[1] - sum(each.size_bytes for each in fresh))
+        if not fresh:
+            return
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="yard-hash") as pool:
             for batch in _ahead(pool, _hashed, _batches(fresh)):
                 self._digests.update(batch.digests)
@@ -223,25 +274,27 @@ def _pieces(each: Found) -> Iterator[bytes]:
             yield chunk
 
 
-def _lines(digests: Mapping[Found, str], found: Sequence[Found], describe: Describe) -> Iterator[bytes]:
-    """The entries as JSON lines, many in a piece."""
-    encode = msgspec.json.Encoder().encode
-    lines: list[bytes] = []
-    for each in found:
-        note = _note(each.path, describe)
-        lines.append(
-            encode(
-                FileEntry(
-                    path=each.path, digest=digests[each], labels=note.labels, split=note.split,
-                    attributes=note.attributes,
-                )
-            )
-        )  # fmt: skip
-        if len(lines) >= BATCH_FILES:
-            yield b"\n".join(lines) + b"\n"
-            lines = []
-    if lines:
-        yield b"\n".join(lines)
+def _line(path: str, digest: str, describe: Describe) -> bytes:
+    """An entry as a line of JSON."""
+    note = _note(path, describe)
+    entry = FileEntry(path=path, digest=digest, labels=note.labels, split=note.split, attributes=note.attributes)
+    return _encode(entry)
+
+
+def _joined(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines, many in a piece."""
+    flow = iter(lines)
+    while piece := list(islice(flow, BATCH_FILES)):
+        yield b"\n".join(piece) + b"\n"
+
+
+def _seal(line: bytes) -> bytes:
+    return blake2b(line, digest_size=16).digest()
+
+
+def _left(stands: Version, lines: Mapping[str, bytes]) -> Added:
+    sealed = {path: _seal(line) for path, line in lines.items()}
+    return Added(commit=stands.commit, version=stands.version, files=stands.rows, lines=sealed)
 
 
 def _note(path: str, describe: Describe) -> Note:

@@ -15,6 +15,7 @@ from secrets import token_hex
 from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from modelyard.kernel.clock import SystemClock
 from modelyard.kernel.errors import InvalidInput
@@ -78,8 +79,28 @@ def _below(folder: str, prefix: str) -> Iterator[Found]:
             )
 
 
+class Added(Struct, frozen=True, kw_only=True):
+    """What an adding of the folder left.
+
+    Attributes:
+        commit, version, files: of the set as it stood then; equal as long as nobody else changed it.
+        lines: what was said of each path, hashed.
+    """
+
+    commit: str
+    version: int
+    files: int
+    lines: dict[str, bytes]
+
+
+class _Remembered(Struct, frozen=True, kw_only=True):
+    files: dict[str, tuple[Stamp, bytes]] = {}
+    added: dict[str, Added] = {}
+
+
 class Memory:
-    """Digests of a folder's files as they were hashed last, for as long as nobody has written to them.
+    """Digests of a folder's files as they were hashed last, for as long as nobody has written to them, and what the
+    last adding to each set left there.
 
     Args:
         folder: the folder that is remembered.
@@ -91,23 +112,28 @@ class Memory:
         self._file = (home or cache_home()) / "hashes" / f"{name}.msgpack"
         self._begun_ns = SystemClock().now_ms() * 1_000_000
         try:
-            self._known = msgspec.msgpack.decode(self._file.read_bytes(), type=dict[str, tuple[Stamp, bytes]])
+            self._known = msgspec.msgpack.decode(self._file.read_bytes(), type=_Remembered)
         except (OSError, msgspec.MsgspecError):
-            self._known = {}
+            self._known = _Remembered()
 
     def digest(self, found: Found) -> str | None:
         """The digest of a file, if it is as it was."""
-        known = self._known.get(found.place)
+        known = self._known.files.get(found.place)
         return known[1].hex() if known is not None and known[0] == found.stamp else None
 
-    def keep(self, digests: Mapping[Found, str]) -> None:
+    def added(self, fileset: str) -> Added | None:
+        """What the last adding to a set left."""
+        return self._known.added.get(fileset)
+
+    def keep(self, digests: Mapping[Found, str], fileset: str, added: Added) -> None:
         """Remember digests; not of files so fresh that a later write might not show in their times."""
         latest = self._begun_ns - _UNSETTLED_NS
-        known = {
+        files = {
             found.place: (found.stamp, bytes.fromhex(digest))
             for found, digest in digests.items()
             if max(found.stamp[1], found.stamp[2]) < latest
         }
+        known = _Remembered(files=files, added={**self._known.added, fileset: added})
         if known == self._known:
             return
         try:

@@ -110,13 +110,13 @@ class FileSetService(Lake, ABC):
 
     def commit_files(
         self, name: Name, content: Iterable[bytes], *, add: AddName | None = None, mirror: bool = False,
-        message: str = "", branch: Name | None = None,
+        message: str = "", branch: Name | None = None, after: int | None = None,
     ) -> FilesCommit:  # fmt: skip
         """Add and replace files in one commit."""
         from modelyard.lake.service.filesets import taking
         from modelyard.lake.service.filesets.edits import Terms
 
-        intake = taking.Intake(taking.entries_of(content), mirror=mirror)
+        intake = taking.Intake(taking.entries_of(content), mirror=mirror, after=after)
         done = taking.take_in(self._desk, Terms(name, "add", message, add=add, branch=branch or MAIN), intake)
         if add is not None:
             self._adds.release(self._desk, add)

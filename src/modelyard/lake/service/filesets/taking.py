@@ -26,10 +26,16 @@ _GIVEN = pa.schema([("path", pa.string()), ("folded", pa.string()), ("parents", 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Files that are to be taken in; `mirror` removes all others."""
+    """Files that are to be taken in.
+
+    Attributes:
+        mirror: True removes all others.
+        after: the version that the set must stand at; None where it may be any.
+    """
 
     entries: Sequence[FileEntry]
     mirror: bool = False
+    after: int | None = None
 
 
 def entries_of(content: Iterable[bytes]) -> list[FileEntry]:
@@ -75,6 +81,8 @@ def take_in(desk: Desk, terms: Terms, intake: Intake) -> FilesCommit:
 
 def _edit(desk: Desk, terms: Terms, intake: Intake, head: catalogue.Entry | None) -> Edit:
     call = calls.current()
+    if intake.after not in (None, 0 if head is None else head.version):
+        raise StaleVersion(f"file set {terms.fileset} is not at version {intake.after} any more; name all files")
     edit, by = Edit(), (str(call.actor.id), call.now_ms)
     own = () if head is None else own_columns(head.columns)
     old = beside(desk, head, [entry.path for entry in intake.entries])
