@@ -16,6 +16,7 @@ import click
 from modelyard.app import housekeeping
 from modelyard.app.session import session
 from modelyard.edges.cli.derived import DerivedGroup
+from modelyard.edges.cli.folders import folder_commands
 from modelyard.edges.cli.output import fail
 from modelyard.edges.cli.pulling import pull_command
 from modelyard.kernel.errors import YardError
@@ -98,9 +99,9 @@ class _Main(click.Group):
             return own
         group = _group(cmd_name)
         if cmd_name == "lake":
-            pull = pull_command(lambda: session().yard.lake)
-            pull.params += everywhere()
-            group.add_command(pull)
+            for own_face in (pull_command(lambda: session().yard.lake), *folder_commands(lambda: session().yard.lake)):
+                own_face.params += everywhere()
+                group.add_command(own_face)
         return group
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
