@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.adapters.objects.folder import FolderObjects
 from modelyard.kernel.clock import SystemClock
 from modelyard.kernel.errors import NotFound
-from modelyard.lake.api import ADD, Column, FileEntry, Lake
+from modelyard.lake.api import ADD, Column, Fault, FileEntry, Lake
+from modelyard.ports.objects import Digest
 from modelyard.testing import Bench
 from tests.lake.filesets.pictures import add, digest_of, entries, framed, png
 
@@ -17,8 +19,6 @@ BIG = b"big" * 100_000
 
 def contents(bench: Bench) -> dict[str, int]:
     """Every stored content, with its size."""
-    from modelyard.adapters.objects.folder import FolderObjects
-
     return {str(each.digest): each.size_bytes for each in FolderObjects(bench.home / "objects" / "files").digests()}
 
 
@@ -43,6 +43,30 @@ def test_a_check_reads_every_content_and_names_what_is_wrong(bench: Bench, lake:
     assert {p for line in found for p in line.missing} == {"b.txt@2", "c.txt@2"}
     newest = list(lake.verify_files("cats", at="2"))[-1]
     assert (newest.total, newest.damaged) == (3, ())
+
+
+def test_an_examination_names_what_contents_lack_and_clears_away_what_is_nobodys(bench: Bench, lake: Lake) -> None:
+    add(lake, "cats", {"a.bin": BIG, "b.txt": b"two"})
+    lake.load("t", [b"id\n1\n"])
+    assert lake.examine(deep=True).findings == ()
+    store = FolderObjects(bench.home / "objects" / "files")
+    store.put([b"nobody's"])
+    (stray,) = lake.examine().findings
+    assert (stray.fault, stray.mended) == (Fault.STRAY, False)
+    assert lake.examine(mend=True).findings[0].mended
+    assert contents(bench).keys() == {digest_of(BIG), digest_of(b"two")}
+
+    (big,) = [path for path in (bench.home / "objects" / "files").rglob(digest_of(BIG)) if path.is_file()]
+    big.write_bytes(b"x" + BIG[1:])
+    store.discard([Digest(digest_of(b"two"))])
+    FolderObjects(bench.home / "objects").discard([Digest(lake.loads().items[0].digest)])
+    found = lake.examine(deep=True).findings
+    assert [(each.fault, each.table) for each in found] == [
+        (Fault.MISSING, "fileset.cats"), (Fault.DAMAGED, "fileset.cats"), (Fault.MISSING, "t"),
+    ]  # fmt: skip
+    assert "b.txt@1" in found[0].detail
+    add(lake, "cats", {"b.txt": b"two"})
+    assert [each.fault for each in lake.examine().findings] == [Fault.MISSING]
 
 
 def test_erased_files_leave_every_version_and_the_disk(bench: Bench, lake: Lake) -> None:

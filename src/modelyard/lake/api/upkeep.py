@@ -174,9 +174,11 @@ class UpkeepOperations(ABC):
     def examine(self, *, mend: bool = False, deep: bool = False) -> Examination:
         """Look for lost, strange and left-over files, logs that run ahead of the catalogue, and tables in many pieces.
 
+        The contents of file sets and the kept sources of loads are looked for as well.
+
         Args:
             mend: put right what can be put right without a loss.
-            deep: also read every data file to its end.
+            deep: also read every data file and every content to its end.
 
         Example:
             yard lake doctor --mend

@@ -17,6 +17,7 @@ from modelyard.lake.api import Examination, Fault, Finding
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service import compaction, upkeep
 from modelyard.lake.service.desk import Desk
+from modelyard.lake.service.filesets import examining as contents
 from modelyard.lake.store import catalogue, manifests
 from modelyard.ports import calls
 from modelyard.ports.tables import DataFile
@@ -50,6 +51,7 @@ def examine(desk: Desk, *, mend: bool, deep: bool) -> Examination:
             seen.findings += _stray(desk, name, location, mend=mend)
         seen.findings += _small(desk, name, mend=mend)
     seen.findings += _dead(desk, mend=mend)
+    seen.findings += contents.faults(desk, mend=mend, deep=deep)
     return Examination(
         findings=tuple(seen.findings), tables=len(known), versions=seen.versions, files=seen.files,
         size_bytes=seen.size_bytes, took_ms=int((call.clock.monotonic() - began) * 1000),

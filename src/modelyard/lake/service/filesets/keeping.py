@@ -31,7 +31,7 @@ _STALE_MS = 24 * 3600 * 1000
 
 def verified(desk: Desk, name: str, at: str | None) -> Iterator[FilesChecked]:
     """Check contents, telling how far it has come."""
-    wanted = _contents(desk, name, at)
+    wanted = contents_of(desk, name, at)
     objects, total = desk.contents(), len(wanted)
 
     def check(digest: str) -> tuple[str, int, str]:
@@ -70,7 +70,7 @@ def _line(
     )  # fmt: skip
 
 
-def _contents(desk: Desk, name: str, at: str | None) -> dict[str, str]:
+def contents_of(desk: Desk, name: str, at: str | None) -> dict[str, str]:
     """Digest -> a path and the newest version that has it, for one version or for all."""
     newest = anywhere(name) if at is None else entry_of(name, at)
     entries = [newest]
@@ -150,23 +150,33 @@ def _tell(entry: catalogue.Entry, *, rows: int, objects: int) -> None:
     calls.current().unit(note)
 
 
+def orphans(desk: Desk) -> dict[Digest, int]:
+    """Contents that no version of any set refers to and no adding is bringing, with their sizes."""
+    with collecting(desk):
+        return _orphans(desk)[0]
+
+
+def _orphans(desk: Desk) -> tuple[dict[Digest, int], list[str]]:
+    """The same, and the contents gone whose thumbnails are among them."""
+    stored = {each.digest: each.size_bytes for each in desk.contents().digests()}
+    if not stored:
+        return {}, []
+    living = _living(desk)
+    small = calls.current().unit(lambda: filesets.thumbnails_by_content(calls.current().tx))
+    unseen = [digest for digest in small if digest not in living]
+    for digest in small.keys() & living:
+        living |= small[digest]
+    return {digest: size for digest, size in stored.items() if digest not in living}, unseen
+
+
 def collect(desk: Desk) -> Collected:
     """Remove what no version of any set refers to and no adding is bringing; thumbnails go with what they show."""
-    objects = desk.contents()
     with collecting(desk):
-        stored = {each.digest: each.size_bytes for each in objects.digests()}
-        if not stored:
-            return Collected(objects=0, size_bytes=0)
-        living = _living(desk)
-        small = calls.current().unit(lambda: filesets.thumbnails_by_content(calls.current().tx))
-        orphaned = [digest for digest in small if digest not in living]
-        for digest in small.keys() & living:
-            living |= small[digest]
-        gone = [digest for digest in stored if digest not in living]
-        if orphaned:
-            calls.current().unit(lambda: filesets.forget_thumbnails(calls.current().tx, orphaned))
-        objects.discard(gone)
-    return Collected(objects=len(gone), size_bytes=sum(stored[digest] for digest in gone))
+        gone, unseen = _orphans(desk)
+        if unseen:
+            calls.current().unit(lambda: filesets.forget_thumbnails(calls.current().tx, unseen))
+        desk.contents().discard(gone)
+    return Collected(objects=len(gone), size_bytes=sum(gone.values()))
 
 
 def _living(desk: Desk) -> set[str]:

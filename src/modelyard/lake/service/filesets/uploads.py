@@ -15,7 +15,7 @@ from modelyard.lake.service.filesets.frames import Frames
 from modelyard.lake.service.filesets.rows import known_contents
 from modelyard.lake.store import filesets
 from modelyard.ports import calls
-from modelyard.ports.objects import PACKED_BYTES
+from modelyard.ports.objects import PACKED_BYTES, Digest
 
 
 def missing(desk: Desk, name: str, add: AddId, digests: Sequence[str]) -> tuple[str, ...]:
@@ -24,7 +24,8 @@ def missing(desk: Desk, name: str, add: AddId, digests: Sequence[str]) -> tuple[
     here = filesets.brought(call.tx, add=add, fileset=name, author=call.actor.id)
     wanted = [digest for digest in dict.fromkeys(digests) if digest not in here]
     known = known_contents(desk, table_of(name), wanted)
-    return tuple(digest for digest in wanted if digest not in known)
+    lost = desk.contents().missing([Digest(digest) for digest in known])
+    return tuple(digest for digest in wanted if digest not in known or digest in lost)
 
 
 def upload(desk: Desk, adds: Adds, name: str, add: AddId, content: Iterable[bytes]) -> list[FileFacts]:
