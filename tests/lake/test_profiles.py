@@ -65,6 +65,16 @@ def test_two_versions_are_compared_in_words(lake: Lake) -> None:
     }  # fmt: skip
 
 
+def test_the_middle_of_moments_is_told_as_a_moment(lake: Lake) -> None:
+    days = [b"at,day\n" + b"".join(b"2026-0%d-1%dT08:30:00Z,2026-0%d-1%d\n" % (m, d, m, d) for d in range(9))
+            for m in (3, 6)]  # fmt: skip
+    lake.load("t", days[:1])
+    lake.load("t", days[1:], mode=Mode.OVERWRITE)
+    told = {column.name: column.sentence for column in lake.compare_profiles("t", "1").columns}
+    assert told["at"].startswith("at: the median went from 2026-03-14 08:30 to 2026-06-14 08:30")
+    assert told["day"].startswith("day: the median went from 2026-03-14 to 2026-06-14")
+
+
 def test_a_classified_number_shows_neither_mean_nor_quantiles(lake: Lake) -> None:
     columns = (Column(name="pay", type="float64", classification=Classification.PHI),)
     lake.load("t", [b"pay\n100\n200\n"], schema=Declared(columns=columns))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from modelyard.kernel.clock import from_ms
 from modelyard.lake.api import Cell, ColumnComparison, ColumnFate, ColumnProfile, ProfileComparison, TableProfile
 
 _WORTH_SHARE = 0.01
 _WORTH_SHIFT = 0.1
 _WORTH_GROWTH = 0.2
 _MOST_VALUES = 10
+_MOMENTS = {"date": "%Y-%m-%d", "timestamp": "%Y-%m-%d %H:%M"}
 _ORDER = (ColumnFate.REMOVED, ColumnFate.ADDED, ColumnFate.RETYPED, ColumnFate.CHANGED, ColumnFate.SAME)
 
 
@@ -88,7 +90,7 @@ def _sentence(
     if abs(nulls) >= _WORTH_SHARE or (after.nulls > 0) != (before.nulls > 0):
         parts.append(f"missing values went from {_share(before):.1%} to {_share(after):.1%}")
     if shift is not None and abs(shift) >= _WORTH_SHIFT:
-        parts.append(f"the median went from {before.quantiles['0.5']:,.6g} to {after.quantiles['0.5']:,.6g}")
+        parts.append(f"the median went from {_median(before)} to {_median(after)}")
     elif _widened(before, after):
         parts.append(f"the range went from {before.low} to {before.high} to {after.low} to {after.high}")
     if new:
@@ -98,6 +100,14 @@ def _sentence(
     if not parts and before.distinct and abs(after.distinct / before.distinct - 1) >= _WORTH_GROWTH:
         parts.append(f"different values went from {before.distinct:,} to {after.distinct:,}")
     return f"{after.name}: {'; '.join(parts)}" if parts else ""
+
+
+def _median(column: ColumnProfile) -> str:
+    """The middle value in words; those of moments are kept as seconds."""
+    value = column.quantiles["0.5"]
+    if column.type not in _MOMENTS:
+        return f"{value:,.6g}"
+    return f"{from_ms(round(value * 1000)):{_MOMENTS[column.type]}}"
 
 
 def _widened(before: ColumnProfile, after: ColumnProfile) -> bool:
