@@ -37,10 +37,22 @@ def test_a_report_leads_to_every_row_that_breaks_a_check_page_by_page(house: Hou
     first = reader.twin(check["rows"])
     assert "50 rows" in first["sentence"] and len(first["rows"]["rows"]) == 50 and first["fault"] == ""
     assert {row["cells"][0] for row in first["rows"]["rows"]} == set(range(100, 150))
+    assert reader.get(first["rows"]["rows"][0]["cells"][3]["href"]).status_code == 200
     assert len(reader.twin(check["rows"] + "&after=40")["rows"]["rows"]) == 10
     assert reader.get(check["rows"]).status_code == 200
     gone = reader.get(f"/quality/{report.id}/rows?check=nothing")
     assert gone.status_code in (200, 404) and "Traceback" not in gone.text
+
+
+def test_all_contracts_stand_in_one_view_with_how_they_went(reader: Reader) -> None:
+    data = reader.twin("/quality")
+    row = next(r for r in data["contracts"]["rows"] if r["key"] == "fares")
+    assert row["cells"][1] == {"t": "mark", "state": "warn", "text": "warned"}
+    assert len(row["cells"][2]["values"]) == 3 and row["cells"][3] == 1 and CHEAP in row["cells"][5]
+    assert "1 table has a contract; 1 of them" in data["sentence"]
+    assert "No report is about it" in reader.get("/quality?table=nothing").text
+    listed = next(r for r in reader.twin("/tables")["table"]["rows"] if r["key"] == "fares")
+    assert {"t": "mark", "state": "warn", "text": "warned"} in listed["cells"]
 
 
 def test_a_check_is_followed_from_report_to_report(reader: Reader) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import Gone, InvalidInput
@@ -14,7 +14,7 @@ from modelyard.ui.hub import slices
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import number, plural, share
 from modelyard.ui.kit.pages import Ask, Crumb, Foot, Page, Screens
-from modelyard.ui.kit.tables import NONE, Column, Kind, LinkCell, MarkCell, RefCell, Row, Table, TimeCell
+from modelyard.ui.kit.tables import NONE, Cell, Column, Kind, LinkCell, MarkCell, RefCell, Row, Table, TimeCell
 
 _PAGE, _TREND = 100, 100
 _MOST = 1_000_000
@@ -60,7 +60,7 @@ def _failing(calls: PageCalls, ask: Ask) -> Page:
     try:
         answer = streams.read(quality.failing_rows(report.table, report.id, check), most=_PAGE, first=first)
         following = str(first + len(answer.rows)) if answer.cut else ""
-        rows = streams.shown(answer, "failing", f"Rows that break {check}", first=first, following=following)
+        rows = _led(streams.shown(answer, "failing", f"Rows that break {check}", first=first, following=following))
     except (Gone, InvalidInput) as refused:
         fault = refused.detail
     said = "They cannot be shown one by one."
@@ -75,6 +75,21 @@ def _failing(calls: PageCalls, ask: Ask) -> Page:
         Crumb(f"report {report.id[-6:]}", f"/quality/{report.id}"), Crumb(check),
     )  # fmt: skip
     return Page(f"Rows that break {check}", data, crumbs, foot)
+
+
+def _led(table: Table) -> Table:
+    """Rows with a way to the load that brought each."""
+    at = next((i for i, c in enumerate(table.columns) if c.head == "_load"), None)
+    if at is None:
+        return table
+    rows = tuple(
+        structs.replace(row, cells=(*row.cells[:at], _load(row.cells[at]), *row.cells[at + 1 :])) for row in table.rows
+    )
+    return structs.replace(table, rows=rows)
+
+
+def _load(cell: Cell) -> Cell:
+    return LinkCell(f"load {cell[-6:]}", f"/loads/{cell}") if isinstance(cell, str) else cell
 
 
 def _trend(calls: PageCalls, ask: Ask) -> Page:

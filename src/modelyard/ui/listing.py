@@ -9,7 +9,10 @@ from modelyard.ui.kit.tables import Table
 
 
 class ListData(Struct, frozen=True):
-    """What a list shows; `lines` are the commands that fill it when it is empty at first."""
+    """What a list shows; `lines` are the commands that fill it when it is empty at first.
+
+    `where` is the filter as it was given, None if the list takes none; `ways` lead on, as (words, address, icon).
+    """
 
     title: str
     state: str
@@ -19,6 +22,8 @@ class ListData(Struct, frozen=True):
     filtered: bool = False
     where: str | None = None
     clear: str = ""
+    hint: str = ""
+    ways: tuple[tuple[str, str, str], ...] = ()
 
 
 def list_page(data: ListData, foot: Foot) -> Page:

@@ -34,6 +34,9 @@ _ALERT = {"open": "bad", "acknowledged": "warn", "resolved": "ok"}
 _PROPOSAL = {"open": "wait", "approved": "ok", "declined": "bad", "merged": "ok", "withdrawn": "off"}
 
 
+_HINT = "metrics.auc > 0.9 and params.model = 'gbm'"
+
+
 def screens() -> Screens:
     """The list pages."""
     mine = Screens("lists")
@@ -104,7 +107,7 @@ def _runs(calls: PageCalls, ask: Ask) -> Page:
     table = Table("runs", "Runs", columns, tuple(rows), next=page.next or "")
     if experiment:
         state = f"Experiment {slices(calls).tracking.experiment(experiment).name}: {state[:1].lower()}{state[1:]}"
-    data = ListData("Runs", state, table, "No run yet", lines, bool(where or experiment), where, "/runs")
+    data = ListData("Runs", state, table, "No run yet", lines, bool(where or experiment), where, "/runs", hint=_HINT)
     return list_page(data, Foot("GET /v1/runs", "yard tracking runs", "yard.tracking.runs()"))
 
 

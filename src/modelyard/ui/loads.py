@@ -21,6 +21,9 @@ from modelyard.ui.people import names
 _LOOKED = 1000
 
 
+_WAYS = (("Sources", "/sources", "load"), ("Tables", "/tables", "table"))
+
+
 class LoadData(Struct, frozen=True):
     """One load; `parts` is where its rows went, `reasons` why some were not taken."""
 
@@ -68,13 +71,15 @@ def loads_table(found: Sequence[Load], following: str = "") -> Table:
 
 
 def _list(calls: PageCalls, ask: Ask) -> Page:
-    table = ask.text("table")
+    table = (ask.text("where") or ask.text("table")).strip()
     page = slices(calls).lake.loads(table=table or None, cursor=ask.text("after") or None, limit=60)
     refused = sum(load.state is LoadState.REFUSED for load in page.items)
     state = f"{plural(len(page.items), 'load')} on this page, {refused} refused." if page.items else "No load yet."
     shown = loads_table(page.items, page.next or "")
     lines = "yard lake load trips trips.csv --source trips.csv\nyard lake loads"
-    data = ListData("Loads", state, shown, "No load yet", lines, bool(table), table, "/loads")
+    data = ListData(
+        "Loads", state, shown, "No load yet", lines, bool(table), table, "/loads", hint="a table's name", ways=_WAYS
+    )
     return list_page(data, Foot("GET /v1/loads", "yard lake loads", "yard.lake.loads()"))
 
 

@@ -11,17 +11,15 @@ from msgspec import Struct, structs
 
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import NotFound, YardError
-from modelyard.quality.api import CheckResult, Contract, DeclaredContract, Report, ReportId, Severity, Verdict
+from modelyard.quality.api import CheckResult, Contract, DeclaredContract, Report, ReportId, Severity
 from modelyard.ui.hub import Slices, slices
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import number, plural, share
 from modelyard.ui.kit.pages import Ask, Crumb, Done, Foot, Page, Screens
-from modelyard.ui.kit.tables import NONE, Column, Kind, MarkCell, RefCell, Row, Table, TimeCell
-from modelyard.ui.listing import ListData, list_page
 from modelyard.ui.needs import allowed
 from modelyard.ui.sections import Tabs, tabs
+from modelyard.ui.standings import MARK
 
-_MARK = {Verdict.PASSED: "ok", Verdict.WARNED: "warn", Verdict.QUARANTINED: "warn", Verdict.BLOCKED: "bad"}
 _BROKEN = {Severity.WARN: "warn", Severity.QUARANTINE: "bad", Severity.BLOCK: "bad"}
 _TREND = 24
 _YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
@@ -82,7 +80,6 @@ class ContractData(Struct, frozen=True):
 def screens() -> Screens:
     """The pages of quality."""
     mine = Screens("quality")
-    mine.page("/quality", template="pages/list.html", nav="quality")(_reports)
     mine.page("/quality/{report}", template="pages/report.html", nav="quality")(_report)
     mine.page("/tables/{name}/contract", template="pages/contract.html", nav="tables")(_contract)
     mine.form("/tables/{name}/contract/declare")(_declare)
@@ -139,34 +136,6 @@ def _rules(contract: Contract) -> tuple[str, ...]:
     return (*named, *(check.name for check in contract.checks))
 
 
-def _reports(calls: PageCalls, ask: Ask) -> Page:
-    name = ask.text("table")
-    page = slices(calls).quality.reports(table=name or None, limit=60, cursor=ask.text("after") or None)
-    columns = (
-        Column("table", "Table"), Column("verdict", "Verdict"), Column("about", "Checked"),
-        Column("rows", "Rows", Kind.COUNT), Column("rejected", "Held back", Kind.COUNT),
-        Column("contract", "Contract", Kind.COUNT), Column("broken", "Broken checks"), Column("at", "When", Kind.TIME),
-    )  # fmt: skip
-    rows = tuple(
-        Row(
-            (
-                RefCell(f"table:{r.table}", bare=True), MarkCell(_MARK[r.verdict], r.verdict.value),
-                RefCell(str(r.about)), r.rows, r.rejected, r.contract,
-                ", ".join(f"{c.name} ({c.failed})" for c in r.results if c.failed)[:200] or NONE,
-                TimeCell(from_ms(r.at_ms)),
-            ),
-            key=str(r.id), href=f"/quality/{r.id}", ref=f"report:{r.id}",
-        )
-        for r in page.items
-    )  # fmt: skip
-    broken = sum(r.verdict is not Verdict.PASSED for r in page.items)
-    state = f"{broken} of {plural(len(rows), 'report')} shown found something." if rows else "No report yet."
-    table = Table("reports", "Reports", columns, rows, next=page.next or "")
-    lines = "yard quality suggest trips\nyard quality declare-text trips --help\nyard quality check trips"
-    data = ListData("Quality", state, table, "No report yet", lines, bool(name), clear="/quality")
-    return list_page(data, Foot("GET /v1/reports", "yard quality reports", "yard.quality.reports()"))
-
-
 def _report(calls: PageCalls, ask: Ask) -> Page:
     found = slices(calls).quality.report(ReportId(ask.params["report"]))
     broken = [r for r in found.results if _broke(r)]
@@ -178,7 +147,7 @@ def _report(calls: PageCalls, ask: Ask) -> Page:
     ordered = sorted(found.results, key=lambda r: (not _broke(r), r.severity is Severity.WARN, -r.failed, r.name))
     past = slices(calls).quality.reports(table=found.table, limit=_TREND).items
     checks = tuple(_followed(_line(r), r, found, past) for r in ordered)
-    data = ReportData(found, _MARK[found.verdict], sentence, from_ms(found.at_ms), checks)
+    data = ReportData(found, MARK[found.verdict], sentence, from_ms(found.at_ms), checks)
     foot = Foot(f"GET /v1/reports/{found.id}", f"yard quality report {found.id}", f"yard.quality.report({found.id!r})")
     crumbs = (
         Crumb("Quality", "/quality"),

@@ -40,8 +40,10 @@ from modelyard.ui.needs import allowed
 from modelyard.ui.people import names
 from modelyard.ui.reports import Contracted, contracted
 from modelyard.ui.sections import Tabs, tabs
+from modelyard.ui.standings import standings
 
 LINES = "yard lake load trips trips.csv --source trips.csv\nyard lake tables\nyard lake preview trips"
+_WAYS = (("Loads", "/loads", "load"), ("SQL", "/sql", "code"), ("Upkeep", "/upkeep", "gear"))
 _AT_ONCE = 400_000
 """Rows up to which a table is profiled while its page is made; above, the page asks for it once it stands."""
 _HELD, _LOADS, _ROWS, _WINDOW = 7, 20, 14, 60
@@ -136,16 +138,19 @@ def screens() -> Screens:
 
 
 def _list(calls: PageCalls, ask: Ask) -> Page:
-    page = slices(calls).lake.tables(cursor=ask.text("after") or None, limit=60)
+    hub = slices(calls)
+    page, standing = hub.lake.tables(cursor=ask.text("after") or None, limit=60), standings(hub)
     columns = (
         Column("name", "Table"), Column("version", "Version", Kind.COUNT), Column("rows", "Rows", Kind.COUNT),
         Column("columns", "Columns", Kind.COUNT), Column("size", "Size", Kind.SIZE),
+        Column("keys", "A row is named by", Kind.CODE), Column("contract", "Contract"),
         Column("held", "Held back", Kind.COUNT), Column("says", "Description"), Column("at", "Changed", Kind.TIME),
     )  # fmt: skip
     rows = tuple(
         Row(
             (
                 RefCell(f"table:{t.name}", bare=True), t.version, t.rows, len(t.columns), t.size_bytes,
+                ", ".join(t.keys) or NONE, standing.get(t.name, NONE),
                 ToneCell(t.quarantined, "warn") if t.quarantined else 0, t.description[:120] or NONE,
                 TimeCell(from_ms(t.updated_ms)),
             ),
@@ -154,11 +159,12 @@ def _list(calls: PageCalls, ask: Ask) -> Page:
         for t in page.items
     )  # fmt: skip
     held = sum(t.quarantined for t in page.items)
-    said = f"{plural(held, 'row waits', 'rows wait')} in quarantine." if held else "No row waits in quarantine."
+    told = f"{plural(len(rows), 'table')}, {plural(sum(t.rows for t in page.items), 'row')}"
+    said = f"{told}; {plural(held, 'row waits', 'rows wait')} in quarantine." if held else f"{told}; none held back."
     table = Table("tables", "Tables", columns, rows, next=page.next or "")
     state = said if rows else "No table yet."
     return list_page(
-        ListData("Tables", state, table, "No table yet", LINES),
+        ListData("Tables", state, table, "No table yet", LINES, ways=_WAYS),
         Foot("GET /v1/tables", "yard lake tables", "yard.lake.tables()"),
     )
 
