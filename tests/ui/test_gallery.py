@@ -72,6 +72,13 @@ def test_a_file_has_a_page_that_shows_plays_or_reads_it(house: House, reader: Re
     assert (picture["shows"], picture["file"]["split"]) == ("image", "train") and picture["thumbnail"]
     text = reader.get("/filesets/cats/file?path=test/notes.txt").text
     assert "two of them" in text and "text/plain" in text
+    lake.put_file("pets", "list.csv", [f"name,kind\nrex,{EVIL}\ntom,cat,lost\n".encode()])
+    fields = reader.twin("/filesets/pets/file?path=list.csv")
+    assert fields["shows"] == "table" and [r["cells"] for r in fields["rows"]["rows"]] == [
+        ["rex", EVIL],
+        ["tom", "cat"],
+    ]
+    assert EVIL not in reader.get("/filesets/pets/file?path=list.csv").text
     sound = reader.twin("/filesets/pets/file?path=meow.wav")
     assert sound["shows"] == "audio" and max(sound["wave"]["peaks"]) > 0.5
     page = reader.get("/filesets/pets/file?path=meow.wav").text

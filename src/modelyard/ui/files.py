@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import datetime
 from urllib.parse import quote
 
@@ -14,6 +16,7 @@ from modelyard.ui.hub import Slices, slices
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import duration, number, plural, size
 from modelyard.ui.kit.pages import Ask, Crumb, Done, Foot, Page, Screens
+from modelyard.ui.kit.tables import Column, Row, Table
 from modelyard.ui.people import names
 from modelyard.ui.profiles import text_of
 from modelyard.ui.sections import version_choice
@@ -21,11 +24,14 @@ from modelyard.ui.sections import version_choice
 DRAWN = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff")
 """Kinds that have a thumbnail."""
 _SIGN = {FileFate.ADDED: "+", FileFate.REMOVED: "−", FileFate.REPLACED: "~", FileFate.EDITED: "~"}
+_SEPARATED = ("text/csv", "text/tab-separated-values")
 _PAGE, _BARS, _TEXT = 60, 240, 20_000
+_LINES, _WIDE = 60, 60
+"""Lines and fields of a file that are shown as a table."""
 
 
 class FileData(Struct, frozen=True):
-    """One file; `shows` says what element plays it: image, audio, video, text or none."""
+    """One file; `shows` says what element plays it: image, audio, video, text, table or none."""
 
     set: FileSet
     file: File
@@ -37,6 +43,7 @@ class FileData(Struct, frozen=True):
     thumbnail: str
     wave: Waveform | None
     text: str
+    rows: Table | None
     facts: tuple[tuple[str, str], ...]
 
 
@@ -109,7 +116,8 @@ def _file(calls: PageCalls, ask: Ask) -> Page:
         opened(hub, name, at), found, shows, _said(found), from_ms(found.added_ms),
         names(calls).get(found.added_by, "yard"), content_url(name, path, at), thumbnail_url(name, found, at, 512),
         _wave(hub, name, path, at) if shows == "audio" else None,
-        _text(hub, name, path, at) if shows == "text" else "", _facts(found),
+        _text(hub, name, path, at) if shows == "text" else "",
+        _table(hub, name, path, at) if shows == "table" else None, _facts(found),
     )  # fmt: skip
     foot = Foot(f"GET /v1/filesets/{name}/files/{path}"[:300], f"yard lake file {name} {path}",
                 f"yard.lake.file({name!r}, {path!r})")  # fmt: skip
@@ -123,6 +131,8 @@ def _shows(media: str) -> str:
         return kind
     if media in DRAWN:
         return "image"
+    if media in _SEPARATED:
+        return "table"
     return "text" if kind == "text" or media in ("application/json", "application/xml") else "none"
 
 
@@ -137,6 +147,22 @@ def _wave(hub: Slices, name: str, path: str, at: str | None) -> Waveform | None:
 def _text(hub: Slices, name: str, path: str, at: str | None) -> str:
     stream = hub.lake.read_file(name, path, at=at, stop=_TEXT)
     return b"".join(stream).decode("utf-8", "replace")
+
+
+def _table(hub: Slices, name: str, path: str, at: str | None) -> Table | None:
+    """The first lines of a file of fields, under the names of its first; None where it is no such file."""
+    text = _text(hub, name, path, at)
+    try:
+        kind = csv.Sniffer().sniff(text[:4000], delimiters=",;\t|")
+    except csv.Error:
+        kind = csv.excel
+    head, *lines = [line for line in csv.reader(io.StringIO(text), kind) if line][: _LINES + 1] or [[]]
+    columns = tuple(Column(f"c{i}", word[:80]) for i, word in enumerate(head[:_WIDE]))
+    rows = (
+        Row(tuple(text_of(word) for word in [*line, *[""] * len(head)][: len(columns)]), key=str(i))
+        for i, line in enumerate(lines)
+    )
+    return Table("fields", f"The first lines of {path}", columns, tuple(rows)) if columns else None
 
 
 def _said(file: File) -> str:
