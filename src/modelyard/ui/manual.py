@@ -95,12 +95,15 @@ def _doc(calls: PageCalls, ask: Ask) -> Page:  # noqa: ARG001 - every page is ca
     doc = next((d for d in _docs() if d.name == name), None)
     if doc is None:
         raise NotFound(f"no document {name[:100]!r}; /docs lists them all")
+    return Page(doc.title, DocData(doc.title, _rendered(name)), (Crumb("Docs", "/docs"), Crumb(doc.title)))
+
+
+@cache
+def _rendered(name: str) -> str:
+    """A document as HTML; it stays as it is while this version runs."""
     made = _reference().get(name)
-    text = made() if made else (folder() / f"{name}.md").read_text(encoding="utf-8")
-    html = _html(text)
-    if made:
-        html = re.sub(r"<tr>\s*<td><code>([\w.-]+)</code>", r'<tr id="\1"><td><code>\1</code>', html)
-    return Page(doc.title, DocData(doc.title, html), (Crumb("Docs", "/docs"), Crumb(doc.title)))
+    html = _html(made() if made else (folder() / f"{name}.md").read_text(encoding="utf-8"))
+    return re.sub(r"<tr>\s*<td><code>([\w.-]+)</code>", r'<tr id="\1"><td><code>\1</code>', html) if made else html
 
 
 @cache
