@@ -84,6 +84,13 @@ class Reader:
         self.page.wait_for_url(f"{self.address}{to}")
         return self.look()
 
+    def enter(self, selector: str, *, to: str) -> str:
+        """Open a row by the keyboard, and look at the page that it leads to; its path."""
+        self.page.locator(selector).first.focus()
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_url(f"{self.address}{to}")
+        return self.look()
+
     def look(self) -> str:
         """Hold the page that is open to all that every page promises; its path."""
         page = self.page

@@ -12,11 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from modelyard import connect
+from modelyard.app.screens import every_screen
+from modelyard.lake.api import Declared, Lake, Mode
 from tests.journeys.reading import Reader, chromium, yard_on
+from tests.journeys.walking import Walk
 
 ROOT = Path(__file__).parents[2]
 TAXI = ROOT.parent / "shared" / "data" / "chicago_taxi.csv"
 STEPS = 11
+NOT_LINKED = {"/sources/{name}"}
+"""Pages that no day leads to: it declares no source."""
 
 
 def run(*arguments: str, temporary: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -67,7 +73,27 @@ def lived_in(simulated: tuple[str, Path]) -> Iterator[tuple[str, str]]:
     """A yard on that home: its address, and the owner's token."""
     home = simulated[1]
     with yard_on(home) as address:
-        yield address, (home / "state" / "owner.token").read_text("utf-8").strip()
+        token = (home / "state" / "owner.token").read_text("utf-8").strip()
+        furnish(address, token)
+        yield address, token
+
+
+def furnish(address: str, token: str) -> None:
+    """What a day has not: a branch in conflict with main, a tag of the lake, a set of files, pushed rows."""
+    with connect(address, token=token) as yard:
+        upsert(yard.lake, b"1,Oslo\n2,Bergen\n")
+        yard.lake.create_branch("load-2026-11")
+        upsert(yard.lake, b"1,Hamar\n3,Voss\n", "load-2026-11")
+        upsert(yard.lake, b"1,Molde\n")
+        yard.lake.tag_lake("before-november")
+        yard.lake.put_file("scenes", "notes.txt", [b"three cities"], labels=("text",))
+        yard.lake.put_file("scenes", "plan.csv", [b"street,km\nMain,3\n"], split="train")
+        yard.lake.push("clicks", [b'[{"id": 1}]'])
+
+
+def upsert(lake: Lake, rows: bytes, branch: str | None = None) -> None:
+    text, keyed = b"id,city\n" + rows, Declared(keys=("id",))
+    lake.load("couriers", [text], source="couriers.csv", mode=Mode.MERGE, schema=keyed, branch=branch)
 
 
 @pytest.mark.slow
@@ -103,6 +129,37 @@ def click_from_home_to_a_run(reader: Reader) -> None:
     assert reader.page.locator("#answer tbody tr").count() > 1
 
 
+def click_from_quality_to_the_lakes_upkeep(reader: Reader) -> None:
+    """A report, its rows, a check's history; mending, profiles, rules; a conflict, files, sources, upkeep."""
+    reader.click("#nav >> text=Quality", to="/quality")
+    reader.enter("#contracts tbody tr", to="/quality/report_*")
+    reader.click("#checks a[href*='/rows?check=']", to="/quality/report_*/rows?*")
+    reader.page.go_back()
+    reader.click("#checks a[href*='/check?check=']", to="/tables/deliveries/check?*")
+    reader.open("/tables/deliveries/columns")
+    reader.click("main >> text=Compare with another version", to="/tables/deliveries/profiles")
+    reader.click("nav.tabs >> text=Rules", to="/tables/deliveries/rules")
+    reader.open("/tables/deliveries/quarantine")
+    reader.click("main a >> text=Mend by a rule", to="/loads/*/mend")
+    reader.click("#nav >> text=Branches", to="/branches")
+    reader.click("main a >> text=Commits and tags", to="/commits")
+    reader.open("/branches/load-2026-11")
+    reader.look()
+    reader.click("#own a.is-bad", to="/branches/load-2026-11/conflicts/couriers*")
+    reader.click("#nav >> text=File sets", to="/filesets")
+    reader.click("#filesets tbody a", to="/filesets/scenes")
+    reader.click(".gallery a >> text=plan.csv", to="/filesets/scenes/file?*")
+    reader.open("/filesets/scenes")
+    reader.click("main a >> text=What changed", to="/filesets/scenes/diff")
+    reader.click("#nav >> text=Sources", to="/sources")
+    reader.click("#nav >> text=Monitors", to="/monitors")
+    reader.click("#monitors tbody a", to="/monitors/*")
+    reader.click("#verdicts tbody a[href^='/verdicts/']", to="/verdicts/*")
+    reader.click("#nav >> text=Tables", to="/tables")
+    reader.click("main a >> text=Upkeep", to="/upkeep")
+    reader.click("main a >> text=Examine", to="/upkeep?*")
+
+
 def click_from_a_model_to_the_documents(reader: Reader) -> None:
     """A model, its proposal, an endpoint, a prediction walked back, an alert, audit, cost, documents."""
     reader.click("#nav >> text=Models", to="/models")
@@ -135,6 +192,16 @@ def click_from_a_model_to_the_documents(reader: Reader) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(420)
+def test_no_link_and_no_ref_of_the_site_leads_nowhere(lived_in: tuple[str, str]) -> None:
+    walk = Walk(*lived_in)
+    assert walk.faults == []
+    walked = {kind.partition("?")[0] for kind in walk.seen}
+    declared = {page.path for screens in every_screen() for page in screens.pages}
+    assert declared - walked == NOT_LINKED
+
+
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.timeout(420)
 def test_the_path_of_the_day_can_be_clicked_through(lived_in: tuple[str, str]) -> None:
@@ -143,6 +210,7 @@ def test_the_path_of_the_day_can_be_clicked_through(lived_in: tuple[str, str]) -
         reader = Reader(browser, *lived_in)
         click_from_home_to_a_run(reader)
         click_from_a_model_to_the_documents(reader)
+        click_from_quality_to_the_lakes_upkeep(reader)
         seen = reader.seen
         reader.close()
         plain = Reader(browser, *lived_in, script=False, width=390)

@@ -74,7 +74,7 @@ def shown(ref: str) -> Shown:
         kind, name, version = "", ref, None
     road = _ROADS.get(kind)
     href = road.format(name=quote(name, safe="")) if road else walk_url(ref)
-    if version and kind in ("table", "model", "view", "dataset"):
+    if version and kind in ("table", "model", "view", "dataset", "fileset"):
         href += f"?version={quote(version, safe='')}"
     brief = short(name, 8, 6) if len(name) > 34 else name
     return Shown(ref, kind, name, version or "", _ICONS.get(kind, "dot"), href, brief)
