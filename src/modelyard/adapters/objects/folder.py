@@ -77,13 +77,17 @@ class FolderObjects:
         """Store many contents together: small ones in a pack, each larger one in its own file."""
         done: list[Stored] = []
         packing: set[Digest] = set()
+        is_packed, folders = self._packs.holding(), {folder.name for folder in self._folders()}
+
+        def is_here(digest: Digest, packed: bytes) -> bool:
+            return is_packed(packed) or (digest[:2] in folders and self._loose(digest) is not None)
 
         def small() -> Iterator[tuple[bytes, bytes]]:
             for content in contents:
                 seen = sha256(content)
                 stored = Stored(Digest(seen.hexdigest()), len(content))
                 done.append(stored)
-                if stored.digest in packing or self.size(stored.digest) is not None:
+                if stored.digest in packing or is_here(stored.digest, seen.digest()):
                     continue
                 if stored.size_bytes > PACKED_BYTES:
                     self.put([content])
