@@ -226,6 +226,8 @@ def _marker(mark: _Mark) -> Callable[[F], F]:
 
 
 _known: dict[type[Any], tuple[Operation, ...]] = {}
+_compiled: dict[Callable[..., Any], Operation] = {}
+"""By declaration: an interface that is inherited is compiled once."""
 
 
 def operations(api: type[Any]) -> tuple[Operation, ...]:
@@ -240,7 +242,9 @@ def operations(api: type[Any]) -> tuple[Operation, ...]:
     for cls in reversed(api.__mro__):
         for method, fn in vars(cls).items():
             if (mark := getattr(fn, _MARK, None)) is not None:
-                found[method] = _compile(cls, method, fn, mark)
+                if fn not in _compiled:
+                    _compiled[fn] = _compile(cls, method, fn, mark)
+                found[method] = _compiled[fn]
     _known[api] = tuple(found.values())
     return _known[api]
 

@@ -44,7 +44,7 @@ class HttpTransport:
             timeout=_TIMEOUT,
             trust_env=False,
             follow_redirects=False,
-            verify=_trusting(trust) if trust and address.startswith("https:") else True,
+            verify=_trust(self.address, trust),
         )
         self._clock = SystemClock()
 
@@ -116,6 +116,13 @@ class HttpTransport:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+def _trust(address: str, trust: str | None) -> ssl.SSLContext | bool:
+    """Whom to believe; without TLS nobody, since to read the machine's authorities takes longer than a call."""
+    if not address.startswith("https:"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return _trusting(trust) if trust else True
 
 
 def _trusting(trust: str) -> ssl.SSLContext:

@@ -47,7 +47,7 @@ class DerivedGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name."""
-        return self._derived().get(cmd_name) or super().get_command(ctx, cmd_name)
+        return super().get_command(ctx, cmd_name) or self._derived().get(cmd_name)
 
     def _derived(self) -> dict[str, click.Command]:
         if self._made is None:
