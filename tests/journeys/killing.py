@@ -31,6 +31,23 @@ def start(home: Path, *flags: str) -> tuple[subprocess.Popen[bytes], Running, fl
     raise AssertionError((home.parent / "up.out").read_text())
 
 
+def killed(module: str, *arguments: str, after: float | None = None) -> list[str]:
+    """What a process said until it was killed: by itself, or by us, so many seconds after its first line."""
+    with subprocess.Popen(
+        [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True,
+        cwd=Path(__file__).resolve().parents[2],
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        said = []
+        if after is not None:
+            said.append(child.stdout.readline())
+            time.sleep(after)
+            child.kill()
+        said += child.stdout
+        assert child.wait(60) == -signal.SIGKILL
+    return [line.strip() for line in said if line.endswith("\n")]
+
+
 def assert_quick(took: float) -> None:
     """A start after a kill takes at most 10 s."""
     assert took < 10, took

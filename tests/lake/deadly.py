@@ -69,8 +69,7 @@ class DeadlyObjects:
 
 def main(home: str, where: str) -> None:
     house = House(Settings(home=home, sync="normal"))
-    for line in house.recover():
-        sys.stdout.write(f"swept: {line}\n")
+    house.recover()
     engines = house.engines
     engines.__dict__["tables"] = DeadlyTables(engines.tables, where)
     engines.services["lake"]._desk = _with_objects(engines.services["lake"], where)  # type: ignore[attr-defined]  # a port is faked inside

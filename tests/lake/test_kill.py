@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import random
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,25 +11,16 @@ from deltalake import DeltaTable
 
 from modelyard.app.house import House
 from modelyard.settings import Settings
+from tests.journeys.killing import killed
 
 pytestmark = pytest.mark.slow
+KILLS = int(os.environ.get("YARD_TEST_KILLS", "1"))
 MOMENTS = ("before_publish", "after_publish", "after_commit", "after_source")
 
 
 def run(home: Path, where: str, *, seconds: float | None = None) -> list[list[str]]:
     """Load until killed; the loads that were acknowledged, as id, version, loaded, quarantined."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.lake.deadly", str(home), where], stdout=subprocess.PIPE, text=True,
-        cwd=Path(__file__).resolve().parents[2],
-    )  # fmt: skip
-    assert child.stdout is not None
-    if seconds is not None:
-        assert child.stdout.readline()
-        time.sleep(seconds)
-        child.kill()
-    said = child.stdout.read().splitlines()
-    child.stdout.close()
-    assert child.wait(60) == -9
+    said = killed("tests.lake.deadly", str(home), where, after=seconds)
     return [line.split()[1:] for line in said if line.startswith("load ")]
 
 
@@ -68,7 +57,7 @@ def test_a_load_killed_anywhere_leaves_no_trace_after_the_sweep(tmp_path: Path) 
         assert run(home, moment) == []
         check(home, acknowledged)
     rng = random.Random(7)
-    for _ in range(3):
+    for _ in range(KILLS):
         acknowledged |= {load[0] for load in run(home, "never", seconds=rng.random() * 0.5)}
         check(home, acknowledged)
     assert acknowledged
