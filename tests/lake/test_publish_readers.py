@@ -13,14 +13,18 @@ from modelyard.app.house import House
 from modelyard.lake.api import Mode
 from modelyard.settings import Settings
 
-ROUNDS = int(os.environ.get("YARD_TEST_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("YARD_TEST_ROUNDS", "3"))
 TABLES = ("a", "b", "c", "d", "e")
 QUERY = "select " + ", ".join(f"(select any_value(n) from {table}) as {table}" for table in TABLES)
 
 
 @pytest.mark.slow
-def test_no_reader_sees_some_tables_before_and_some_after(tmp_path: Path) -> None:
-    house = House(Settings(home=str(tmp_path / "home"), sync="normal"))
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_no_reader_sees_some_tables_before_and_some_after(
+    tmp_path: Path, engine: str, request: pytest.FixtureRequest
+) -> None:
+    database = str(request.getfixturevalue("postgres_address")) if engine == "postgres" else ""
+    house = House(Settings(home=str(tmp_path / "home"), database=database, sync="normal"))
     seen, wrong, done = list[int](), list[object](), threading.Event()
     try:
         lake = house.yard().lake
