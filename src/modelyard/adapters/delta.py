@@ -221,7 +221,8 @@ class DeltaTables:
         if size is None or size == file.size_bytes:
             return file
         rows = pq.read_metadata(self._place.local(location, file.path, size_bytes=size)).num_rows
-        return structs.replace(file, rows=rows, size_bytes=size, stats=json.dumps({"numRecords": rows}), part=file.part)
+        part = file.part if rows else dict.fromkeys(file.part)
+        return structs.replace(file, rows=rows, size_bytes=size, stats=json.dumps({"numRecords": rows}), part=part)
 
     def expel(self, location: str, paths: Collection[str]) -> int:
         """Remove files that no wanted version refers to."""
@@ -318,7 +319,10 @@ def _stats(row: Mapping[str, Any]) -> str:
 
 
 def _mend(place: Place, location: str, entry: str) -> bool:
-    """Rewrite one log entry where it gives a file another size than it has; True if it did."""
+    """Rewrite one log entry where it gives a file another size than it has; True if it did.
+
+    What an empty file was set apart by may be what made it empty, so the entry forgets that too.
+    """
     lines, changed = [], False
     for line in place.read(location, entry).decode("utf-8").splitlines():
         action = json.loads(line)
@@ -326,9 +330,11 @@ def _mend(place: Place, location: str, entry: str) -> bool:
         size = None if body is None or body.get("size") is None else place.size(location, body["path"])
         if body is not None and size is not None and size != body["size"]:
             body["size"] = size
+            rows = pq.read_metadata(place.local(location, body["path"], size_bytes=size)).num_rows
             if "add" in action:
-                rows = pq.read_metadata(place.local(location, body["path"], size_bytes=size)).num_rows
                 body["stats"] = json.dumps({"numRecords": rows})
+            if not rows and body.get("partitionValues"):
+                body["partitionValues"] = dict.fromkeys(body["partitionValues"])
             line, changed = json.dumps(action), True
         lines.append(line)
     if changed:
