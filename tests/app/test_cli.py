@@ -7,9 +7,12 @@ import os
 import pty
 import re
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
@@ -90,6 +93,42 @@ def test_a_bar_with_bytes_and_rate_is_drawn_on_a_terminal_alone(
     assert "rows_loaded" in told and "\x1b" not in told
     assert "trips.csv" in drawn and re.search(r"[\d.]+/[\d.]+ MB", drawn), drawn
     assert re.search(r"\d+:\d\d|--:--", drawn), drawn
+
+
+def test_rows_are_shown_on_a_terminal_and_written_as_a_file_is_named(
+    loaded: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("YARD_HOME", str(loaded))
+    query = "select distinct id, note[:2] as n, [1, 2] as l from trips where id < 200 order by id"
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["sql", query]) == 0
+    shown = capfdbinary.readouterr().out.decode()
+    assert re.search(r"id +n +l", shown) and re.search(r"99 +xx +\[1,2\]", shown) and "first 100 rows" in shown
+    assert not re.search(r"^ *100 ", shown, re.MULTILINE)
+    assert main(["sql", "select id from trips where id < 0"]) == 0
+    assert b"no rows" in capfdbinary.readouterr().out
+    assert main(["sql", query, "--json"]) == 0
+    lines = capfdbinary.readouterr().out.splitlines()
+    assert [json.loads(line) for line in lines] == [{"id": n, "n": "xx", "l": [1, 2]} for n in range(200)]
+    rows = ["sql", "select distinct id from trips where id < 3 order by id", "--output"]
+    read: dict[str, Callable[[Path], object]] = {
+        "r.csv": lambda file: file.read_text().split(), "r.parquet": lambda file: pq.read_table(file).num_rows,
+        "r.jsonl": lambda file: file.read_text().split(),
+        "r": lambda file: pa.ipc.open_stream(file).read_all().num_rows,
+    }  # fmt: skip
+    found = {}
+    for name, back in read.items():
+        assert main([*rows, str(tmp_path / name)]) == 0
+        found[name] = back(tmp_path / name)
+    lines_, cells = [f'{{"id":{n}}}' for n in range(3)], ['"id"', "0", "1", "2"]
+    assert found == {"r.csv": cells, "r.parquet": 3, "r.jsonl": lines_, "r": 3}
+    assert main(["sql", query, "-o", str(tmp_path / "no.csv")]) == 2
+    assert "write .parquet or .jsonl" in capfdbinary.readouterr().err.decode()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(read)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
+    assert main(["sql", "select 1 as a"]) == 0
+    assert pa.ipc.open_stream(capfdbinary.readouterr().out).read_all().to_pylist() == [{"a": 1}]
 
 
 def test_a_shell_completes_groups_commands_and_options() -> None:

@@ -31,6 +31,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__operation__"
 PRIVATE: dict[str, Any] = {"private": True}
 """For `msgspec.Meta(extra=PRIVATE)`: values of the type are never logged or audited, whichever operation takes them."""
+ARROW = "application/vnd.apache.arrow.stream"
+"""The media type of rows."""
 ANY = "*/*"
 """The media type of downloads each of which says its own."""
 _HOLE = re.compile(r"\{([a-z_]+)(\*?)\}")

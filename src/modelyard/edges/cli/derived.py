@@ -11,6 +11,7 @@ import sys
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
@@ -20,7 +21,7 @@ import msgspec
 from modelyard.edges.cli.output import Output
 from modelyard.edges.cli.progress import progress, size_of
 from modelyard.kernel.errors import InvalidInput
-from modelyard.kernel.operations import Form, Operation, Parameter, operations
+from modelyard.kernel.operations import ARROW, Form, Operation, Parameter, operations
 
 _CHUNK = 1 << 20
 Caller = Callable[[Operation, dict[str, Any]], Any]
@@ -201,7 +202,9 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _show(op: Operation, result: Any, out: Output, file: str | None) -> None:
-    if op.form is Form.DOWNLOAD:
+    if op.form is Form.DOWNLOAD and op.media == ARROW:
+        _give(result, out, file)
+    elif op.form is Form.DOWNLOAD:
         _save(result, file)
     elif op.form is Form.LIVE:
         for item in result:
@@ -212,15 +215,37 @@ def _show(op: Operation, result: Any, out: Output, file: str | None) -> None:
         out.record(result)
 
 
-def _save(chunks: Iterable[bytes], file: str | None) -> None:
+def _give(chunks: Iterable[bytes], out: Output, file: str | None) -> None:
+    """Rows as they are wanted; into a pipe, or a file of no kind that is known, as they come."""
+    if file is None and not (out.as_json or sys.stdout.isatty()):
+        _save(chunks, None)
+        return
+    from modelyard.edges.cli import rows
+
     if file is None:
-        stream = sys.stdout.buffer
-        for chunk in chunks:
-            stream.write(chunk)
+        rows.show(chunks, out)
+    elif rows.is_kind(suffix := Path(file).suffix.lower()):
+        _save(chunks, file, partial(rows.write, suffix=suffix))
+    else:
+        _save(chunks, file)
+
+
+def _plainly(chunks: Iterable[bytes], sink: IO[bytes]) -> None:
+    for chunk in chunks:
+        sink.write(chunk)
+
+
+def _save(
+    chunks: Iterable[bytes], file: str | None, write: Callable[[Iterable[bytes], IO[bytes]], None] = _plainly
+) -> None:
+    if file is None:
+        write(chunks, sys.stdout.buffer)
         return
     target = Path(file)
     fresh = target.with_name(f".{target.name}.part")
-    with fresh.open("wb") as out, progress(target.name, None, quiet=False) as through:
-        for chunk in through(chunks):
-            out.write(chunk)
-    fresh.replace(target)
+    try:
+        with fresh.open("wb") as out, progress(target.name, None, quiet=False) as through:
+            write(through(chunks), out)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)

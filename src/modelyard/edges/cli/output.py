@@ -6,7 +6,8 @@ Everything goes to standard output; what went wrong goes to standard error with 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -25,11 +26,11 @@ class Output:
     """Writes answers."""
 
     def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
+        self.as_json = as_json
 
     def record(self, value: Any) -> None:
         """One answer: a page or list as a table, a record as its fields."""
-        if self._as_json:
+        if self.as_json:
             click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
             return
         if isinstance(value, Page):
@@ -47,9 +48,23 @@ class Output:
         """One of many records, as it comes."""
         click.echo(msgspec.json.encode(value).decode())
 
+    def rows(self, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows of data, with all of their columns."""
+        from rich.table import Table
+
+        table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+        for name in names:
+            numeric = bool(rows) and isinstance(rows[0][name], int | float | Decimal)
+            table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(_cell(row[name], wide=False) for name in names))
+        _print(table)
+        if not rows:
+            click.echo("no rows")
+
     def done(self, what: str) -> None:
         """A call that answers nothing went well."""
-        if not self._as_json:
+        if not self.as_json:
             click.echo("done: " + what[:1].lower() + what[1:].rstrip("."))
 
     def _fields(self, value: msgspec.Struct) -> None:

@@ -50,7 +50,7 @@ from modelyard.lake.api.news import (
     TableDropped,
     TableErased,
 )
-from modelyard.lake.api.operations import ARROW, Files, Lake
+from modelyard.lake.api.operations import Files, Lake
 from modelyard.lake.api.policies import REVEAL, Mask, Policy, PolicyOperations, PolicySet
 from modelyard.lake.api.profiles import ColumnComparison, ColumnFate, ProfileComparison, ProfileOperations
 from modelyard.lake.api.pseudonyms import Pseudonym, PseudonymOperations, PseudonymsShredded
@@ -157,7 +157,6 @@ from modelyard.lake.api.upkeep import (
 
 __all__ = [
     "ADD",
-    "ARROW",
     "COMMIT",
     "LOAD",
     "NEXT",

@@ -8,12 +8,11 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from modelyard.kernel.operations import Effect, operation, stream
+from modelyard.kernel.operations import ARROW, Effect, operation, stream
 from modelyard.kernel.pages import Limit
 from modelyard.kernel.refs import Name, Ref
 from modelyard.lake.api.records import Cell, Column
 
-ARROW = "application/vnd.apache.arrow.stream"
 NEXT = "modelyard.next"
 """The key in a feed's Arrow schema whose value is the version to ask from next time."""
 

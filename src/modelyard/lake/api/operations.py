@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Protocol, runtime_checkable
 
-from modelyard.kernel.operations import Effect, operation, stream
+from modelyard.kernel.operations import ARROW, Effect, operation, stream
 from modelyard.kernel.pages import Limit, Page
 from modelyard.kernel.refs import Name
 from modelyard.lake.api.branches import BranchOperations
@@ -43,8 +43,6 @@ from modelyard.lake.api.shaping import ShapingOperations
 from modelyard.lake.api.sinks import SinkOperations
 from modelyard.lake.api.sources import SourceOperations
 from modelyard.lake.api.upkeep import UpkeepOperations
-
-ARROW = "application/vnd.apache.arrow.stream"
 
 
 class Lake(

@@ -5,14 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from modelyard.kernel.operations import Effect, operation, stream
+from modelyard.kernel.operations import ARROW, Effect, operation, stream
 from modelyard.kernel.pages import Limit, Page
 from modelyard.kernel.refs import Name
 from modelyard.quality.api.records import DeclaredContract, Outcome, Report, ReportId
 from modelyard.quality.api.rules import Contract
 from modelyard.quality.api.texts import TextOperations
-
-ARROW = "application/vnd.apache.arrow.stream"
 
 
 class Quality(TextOperations, ABC):
