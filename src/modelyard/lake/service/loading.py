@@ -107,7 +107,9 @@ def _note_position(order: Order, version: int) -> None:
 def _merge_key(order: Order, before: catalogue.Entry | None) -> tuple[str, ...]:
     keys = before.keys if before is not None else order.declared.keys
     if not keys:
-        raise InvalidInput(f"table {order.table} has no key to merge by; declare keys when it is made")
+        raise InvalidInput(
+            f"table {order.table} has no key to merge by; name it: yard lake set-keys {order.table} COLUMN"
+        )
     return keys
 
 

@@ -72,6 +72,6 @@ def _read(table: str, body: bytes) -> tuple[bytes, int, str]:
 def _check_key(table: str) -> None:
     entry = catalogue.entry(calls.current().tx, table)
     if entry is not None and not entry.keys:
-        raise InvalidInput(f"table {table} has no key to merge by; declare keys when it is made")
+        raise InvalidInput(f"table {table} has no key to merge by; name it: yard lake set-keys {table} COLUMN")
     if entry is None:
         raise InvalidInput(f"there is no table {table} yet, so no key to merge by; make it with keys first")
