@@ -9,7 +9,7 @@ machines meet at the compare-and-swap of the head, and the slower one tries agai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,11 +33,11 @@ from modelyard.lake.model.columns import arrow_schema, evened, schema_hash
 from modelyard.lake.model.filesets import thing
 from modelyard.lake.model.moments import MAIN
 from modelyard.lake.service.desk import Desk
+from modelyard.lake.service.turns import turns
 from modelyard.lake.store import branches, catalogue, descent, manifests
 from modelyard.ports import calls
 from modelyard.ports.tables import DataFile, Tables
 
-_ATTEMPTS = 8
 Fresh = tuple[str, DataFile, Path]
 """A finished file that no version refers to yet: its table, what it is, where it lies."""
 
@@ -154,15 +154,15 @@ def commit(desk: Desk, change: Change) -> Version:
         if not before.known:
             tables.create(change.table, arrow_schema(change.columns))
         with _in_place(desk, [(change.table, file, path) for file, path in change.added]):
-            for attempt in range(_ATTEMPTS):
-                step, rest = _step(desk, change, before, number=attempt)
-                try:
-                    return carry_out(desk, about, [step], fresh=rest)[0]
-                except StaleVersion:
+            for attempt in turns(tables):
+                if attempt:
                     before = standing(desk, change.table, change.branch)
                     _check(change, before.entry)
+                step, rest = _step(desk, change, before, number=attempt)
+                with suppress(StaleVersion):
+                    return carry_out(desk, about, [step], fresh=rest)[0]
             settle(tables, change.table)
-            raise StaleVersion(f"table {change.table}: other writers were quicker {_ATTEMPTS} times; try again")
+            raise StaleVersion(f"table {change.table}: other writers were always quicker; try again")
 
 
 @contextmanager
@@ -305,7 +305,7 @@ def _carry_out(desk: Desk, about: About, steps: Sequence[Step]) -> tuple[Version
 def settle(tables: Tables, name: str) -> list[int]:
     """Let a table's log end as the catalogue says, for foreign readers; the versions that are undone by it.
 
-    Ask under the table's lock. A log that another writer outran needs none of it: the next attempt settles it.
+    Ask under the table's lock. Where another writer is quicker, he settles it.
     """
 
     def look() -> tuple[catalogue.Entry | None, catalogue.Entry | None, list[int]]:
@@ -323,7 +323,8 @@ def settle(tables: Tables, name: str) -> list[int]:
     if tables.files(last.location, latest) == target:
         return []
     schema = arrow_schema((head or last).columns)
-    tables.advance(last.location, base=base, target=target, schema=schema, info={"cause": "undo"})
+    with suppress(StaleVersion):
+        tables.advance(last.location, base=base, target=target, schema=schema, info={"cause": "undo"})
     return [version for version in range(base + 1, latest + 1) if version not in set(noted)]
 
 

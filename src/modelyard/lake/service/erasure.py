@@ -26,6 +26,7 @@ from modelyard.lake.service import pseudonyms
 from modelyard.lake.service.commits import About, Step, carry_out, standing
 from modelyard.lake.service.desk import Desk, resolve
 from modelyard.lake.service.policies import forget_copies
+from modelyard.lake.service.turns import turns
 from modelyard.lake.service.upkeep import remeasure
 from modelyard.lake.store import branches, catalogue, loads, manifests, subjects
 from modelyard.ports import calls
@@ -33,7 +34,6 @@ from modelyard.ports.objects import Digest
 from modelyard.ports.queries import Session
 from modelyard.ports.tables import DataFile
 
-_ATTEMPTS = 8
 _BATCH = 10_000
 
 
@@ -113,7 +113,7 @@ def _emptied(
         StaleVersion: other machines wrote to the table all the time.
     """
     tables = desk.tables()
-    for _ in range(_ATTEMPTS):
+    for _ in turns(tables):
         heads, holding = _holding(desk, entry)
         replaced = {}
         for path in sorted({path for paths in holding.values() for path in paths}):

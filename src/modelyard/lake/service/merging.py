@@ -38,11 +38,11 @@ from modelyard.lake.service import joining
 from modelyard.lake.service.commits import About, Fresh, Standing, Step, carry_out, standing
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.joining import Meeting
+from modelyard.lake.service.turns import turns
 from modelyard.lake.store import branches, catalogue, descent
 from modelyard.ports import calls
 from modelyard.ports.tables import DataFile
 
-_ATTEMPTS = 8
 _SAMPLES = 20
 
 
@@ -159,7 +159,7 @@ def merge(desk: Desk, request: Request) -> Merge:
     call = calls.current()
     if request.branch == request.into:
         raise Conflict(f"{request.branch} cannot be merged into itself")
-    for _ in range(_ATTEMPTS):
+    for _ in turns(desk.tables()):
         with ExitStack() as stack:
             cases, _ = look(request.branch, request.into)
             for case in cases:
@@ -176,7 +176,7 @@ def merge(desk: Desk, request: Request) -> Merge:
                 return _carry_out(desk, request, plan, heads)
             except StaleVersion:
                 continue
-    raise StaleVersion(f"branch {request.branch}: other writers were quicker {_ATTEMPTS} times; try again")
+    raise StaleVersion(f"branch {request.branch}: other writers were always quicker; try again")
 
 
 def _undecided(request: Request, plan: Plan) -> Merge:

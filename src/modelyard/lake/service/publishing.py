@@ -26,8 +26,6 @@ from modelyard.lake.service.desk import Desk
 from modelyard.lake.store import branches, catalogue, labels
 from modelyard.ports import calls
 
-_ATTEMPTS = 8
-
 
 class PublishService(PublishOperations):
     """Merging, publishing, undoing, tagging."""

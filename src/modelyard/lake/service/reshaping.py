@@ -20,11 +20,11 @@ from modelyard.lake.service.commits import About, Step, carry_out, may_write, st
 from modelyard.lake.service.datafiles import FileWriter, describe
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.policies import check_reveals
+from modelyard.lake.service.turns import turns
 from modelyard.lake.store import catalogue, reshaping
 from modelyard.ports import calls
 from modelyard.ports.tables import DataFile
 
-_ATTEMPTS = 8
 TIMEOUT_S = 600.0
 
 
@@ -133,7 +133,7 @@ def reshape(desk: Desk, order: Order, work: Callable[[Scene], Outcome]) -> Versi
     job = COMMIT.new(calls.current().clock)
     tables = desk.tables()
     with desk.bench(job) as bench, tables.locked(order.table):
-        for attempt in range(_ATTEMPTS):
+        for attempt in turns(tables):
             before = standing(desk, order.table, order.branch)
             if before.entry is None:
                 raise NotFound(f"there is no table {order.table} on {order.branch}; list them: yard lake tables")
@@ -150,7 +150,7 @@ def reshape(desk: Desk, order: Order, work: Callable[[Scene], Outcome]) -> Versi
                 return carry_out(desk, _about(order), [step], fresh=fresh)[0]
             except StaleVersion:
                 continue
-    raise StaleVersion(f"table {order.table}: other writers were quicker {_ATTEMPTS} times; try again")
+    raise StaleVersion(f"table {order.table}: other writers were always quicker; try again")
 
 
 def _about(order: Order) -> About:

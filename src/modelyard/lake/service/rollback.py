@@ -9,10 +9,9 @@ from modelyard.lake.api import CommitId, LakeTag
 from modelyard.lake.model.filesets import thing
 from modelyard.lake.service.commits import About, Step, carry_out, standing
 from modelyard.lake.service.desk import Desk
+from modelyard.lake.service.turns import turns
 from modelyard.lake.store import branches, catalogue, sources
 from modelyard.ports import calls
-
-_ATTEMPTS = 8
 
 
 def roll_back(desk: Desk, branch: str, label: LakeTag, *, message: str) -> CommitId:
@@ -25,7 +24,7 @@ def roll_back(desk: Desk, branch: str, label: LakeTag, *, message: str) -> Commi
             if version > 0:
                 sources.carry(calls.current().tx, table, old=label.tables[table], fresh=version)
 
-    for _ in range(_ATTEMPTS):
+    for _ in turns(desk.tables()):
         steps = _steps(desk, branch, label)
         if not steps:
             raise Conflict(f"branch {branch} shows what tag {label.tag} names already")
@@ -38,7 +37,7 @@ def roll_back(desk: Desk, branch: str, label: LakeTag, *, message: str) -> Commi
         except StaleVersion:
             continue
         return done[0]
-    raise StaleVersion(f"branch {branch}: other writers were quicker {_ATTEMPTS} times; try again")
+    raise StaleVersion(f"branch {branch}: other writers were always quicker; try again")
 
 
 def _steps(desk: Desk, branch: str, label: LakeTag) -> list[Step]:
