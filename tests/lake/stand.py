@@ -42,10 +42,10 @@ def lake_service(
         sources=lambda: known, sinks=sinks or (lambda: KnownSinks(())), secrets=secrets or (lambda: sealed)
     )  # fmt: skip
     queries = DuckQueries(root / "spill")
+    tables = DeltaTables(FolderPlace(root / "tables"), bench.home / "run", bench.clock)
     service = LakeService(
-        tables=lambda: DeltaTables(FolderPlace(root / "tables"), bench.home / "run", bench.clock),
-        queries=lambda: queries, objects=FolderObjects(bench.home / "objects"), folder=root, inspector=inspector,
-        holders=holders, pushes=pushes,
+        tables=lambda: tables, queries=lambda: queries, objects=FolderObjects(bench.home / "objects"), folder=root,
+        inspector=inspector, holders=holders, pushes=pushes,
         files=FolderObjects(bench.home / "objects" / "files"),
     )  # fmt: skip
     yield service.reaching(outside).guarded_by(ScopeAuthority())

@@ -117,3 +117,18 @@ def test_rows_that_another_machine_brings_meanwhile_are_searched_too(bench: Benc
         assert [f for f in holding(bench.home, SUBJECT) if "yard.db" not in f] == []
         assert lake.history("t").items[0].operation == "erase"
         assert lake.examine(deep=True).findings == ()
+
+
+def test_a_process_that_knew_the_files_learns_of_an_erasure_and_of_a_table_made_anew(bench: Bench) -> None:
+    with lake_service(bench) as first, lake_service(bench) as second:
+        one, two = bench.open(Lake, first), bench.open(Lake, second)
+        two.load("t", [b"id,who\n1,ada@example.org\n2,bob@example.org\n"])
+        assert len(read(two, "t")) == 2
+        one.erase("t", "who", (SUBJECT,))
+        two.load("t", [b"id,who\n3,eve@example.org\n"])
+        assert (two.table("t").rows, [row["id"] for row in read(two, "t")]) == (2, [2, 3])
+        one.drop("t")
+        one.load("t", [b"id\n7\n"])
+        assert read(two, "t") == [{"id": 7}]
+        two.load("t", [b"id\n8\n"])
+        assert sorted(int(str(row["id"])) for row in read(one, "t")) == [7, 8]

@@ -35,7 +35,7 @@ from modelyard.ports.tables import DataFile
 _LOG = "_delta_log"
 _FIRST = f"{_LOG}/{0:020d}.json"
 _ENTRY = re.compile(rf"{_LOG}/([0-9]{{20}})\.json")
-_EPOCH = f"{_LOG}/_rewritten"  # changes whenever files changed under their names; other machines then drop copies
+_EPOCH = f"{_LOG}/_rewritten"  # changes whenever files changed under their names; others then drop what they know
 _CHECKPOINT_EVERY = 20
 _REMEMBERED = 512
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
@@ -81,6 +81,7 @@ class DeltaTables:
         except DeltaError:
             if not (self._place.shared and self.exists(location)):
                 raise
+        self._begin_anew(location)
         return 0
 
     def exists(self, location: str) -> bool:
@@ -95,23 +96,28 @@ class DeltaTables:
         self, location: str, *, base: int, target: Sequence[DataFile], schema: pa.Schema, info: Mapping[str, str]
     ) -> int:
         """Make the table consist of `target`, on top of version `base`."""
+        self._notice_rewriting(location)
         table = self._open(location, None)
-        present = {file.path: file for file in self._read(table)}
+        present = {file.path: file for file in self._at(location, table)}
         wanted = {file.path for file in target}
         added = [file for file in target if file.path not in present]
         gone = [present[path] for path in sorted(present.keys() - wanted)]
         told = {**info, "base": str(base)}
+        version: int
         if (layout := log.wanted(schema)) != log.held(table):
-            version: int = table.version() + 1
+            version = table.version() + 1
             entry = log.entry(table, layout, added=added, removed=gone, info=told, at_ms=self._clock.now_ms())
             if not self._place.claim(location, f"{_LOG}/{version:020d}.json", entry):
                 raise StaleVersion(f"{location}: another writer committed meanwhile; look again and repeat")
             self._fold(location, version)
+            self._remember(location, version, target)
             return version
         now = self._clock.now_ms()
         actions: list[AddAction | RemoveAction] = [self._add(file) for file in added]
         actions += [RemoveAction(file.path, data_change=True, deletion_timestamp=now) for file in gone]
-        return self._commit(location, table, actions, told)
+        version = self._commit(location, table, actions, told)
+        self._remember(location, version, target)
+        return version
 
     def reserve(self, location: str, info: Mapping[str, str]) -> int:
         """Take the next version number by a commit that changes nothing."""
@@ -143,16 +149,28 @@ class DeltaTables:
 
     def files(self, location: str, version: int) -> tuple[DataFile, ...]:
         """The files a version consists of, in order of path."""
-        key = (location, version)
         self._notice_rewriting(location)
+        known = self._recall(location, version)
+        return self._at(location, self._open(location, version)) if known is None else known
+
+    def _at(self, location: str, table: Any) -> tuple[DataFile, ...]:
+        """The files of an opened table, read from its log at most once."""
+        version = int(table.version())
+        if (known := self._recall(location, version)) is not None:
+            return known
+        return self._remember(location, version, self._read(table))
+
+    def _recall(self, location: str, version: int) -> tuple[DataFile, ...] | None:
         with self._guard:
-            if (known := self._known.get(key)) is not None:
-                self._known.move_to_end(key)
-                return known
-        found = self._read(self._open(location, version))
+            if (known := self._known.get((location, version))) is not None:
+                self._known.move_to_end((location, version))
+            return known
+
+    def _remember(self, location: str, version: int, files: Sequence[DataFile]) -> tuple[DataFile, ...]:
+        found = tuple(sorted(files, key=lambda file: file.path))
         with self._guard:
             self._sizes.setdefault(location, {}).update((file.path, file.size_bytes) for file in found)
-            self._known[key] = found
+            self._known[location, version] = found
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return found
@@ -177,7 +195,7 @@ class DeltaTables:
 
     def uri(self, location: str, path: str) -> str:
         """Where a query engine finds a file of the table."""
-        return str(self.local(location, path))
+        return str(self.local(location, path)) if self._place.shared else f"{self._place.address(location)}/{path}"
 
     def address(self, location: str, path: str = "") -> str:
         """Where a foreign engine finds the table, or one file of it."""
@@ -204,9 +222,7 @@ class DeltaTables:
         for old in log:
             if ".checkpoint" in old or old.endswith("_last_checkpoint"):
                 place.remove(location, old)
-        if place.shared:
-            place.write(location, _EPOCH, uuid4().hex.encode())
-        self._forget(location)
+        self._begin_anew(location)
         self.checkpoint(location)
 
     def learn(self, location: str, files: Sequence[DataFile]) -> None:
@@ -294,10 +310,13 @@ class DeltaTables:
                 del self._known[key]
             self._sizes.pop(location, None)
 
+    def _begin_anew(self, location: str) -> None:
+        """Let every process drop what it knows of a location."""
+        self._place.write(location, _EPOCH, uuid4().hex.encode())
+        self._forget(location)
+
     def _notice_rewriting(self, location: str) -> None:
-        """Drop what this process knows of a location whose files another machine rewrote."""
-        if not self._place.shared:
-            return
+        """Drop what this process knows of a location where another one erased rows or made a table anew."""
         epoch = self._place.read(location, _EPOCH) if self._place.exists(location, _EPOCH) else b""
         with self._guard:
             known = self._epochs.get(location)

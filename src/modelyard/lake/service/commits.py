@@ -320,12 +320,16 @@ def settle(tables: Tables, name: str) -> list[int]:
     latest = tables.latest(last.location)
     target = () if head is None else tables.files(last.location, head.version)
     base = 0 if head is None else head.version
-    if tables.files(last.location, latest) == target:
+    if _paths(tables.files(last.location, latest)) == _paths(target):
         return []
     schema = arrow_schema((head or last).columns)
     with suppress(StaleVersion):
         tables.advance(last.location, base=base, target=target, schema=schema, info={"cause": "undo"})
     return [version for version in range(base + 1, latest + 1) if version not in set(noted)]
+
+
+def _paths(files: Sequence[DataFile]) -> list[str]:
+    return sorted(file.path for file in files)
 
 
 def _logged(desk: Desk, about: About, step: Step, info: Mapping[str, str]) -> int:

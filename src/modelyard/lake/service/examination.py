@@ -119,7 +119,7 @@ def _log(desk: Desk, name: str, location: str, *, mend: bool) -> list[Finding]:
     try:
         latest = tables.latest(location)
         target = () if head is None else tables.files(location, head.version)
-        if tables.files(location, latest) == target:
+        if {file.path for file in tables.files(location, latest)} == {file.path for file in target}:
             return []
     except NotFound:
         return []
