@@ -243,3 +243,15 @@ def test_commits_are_listed_for_a_branch(lake: Lake) -> None:
     assert len(lake.commits(branch="main", limit=2, cursor=page.next).items) == 1
     (moved,) = lake.commits(branch="dev").items[0].tables
     assert (moved.version, moved.before) == ("table:t@4", "table:t@3")
+
+
+def test_what_was_published_is_counted_by_rows_and_not_by_files(lake: Lake) -> None:
+    lake.load("t", [b"id,v\n1,1\n2,2\n3,3\n4,4\n"], schema=Declared(keys=("id",)))
+    lake.create_branch("dev")
+    lake.load("t", [b"id,v\n2,20\n5,5\n"], mode=Mode.MERGE, branch="dev")
+    lake.delete_where("t", "id = 1", branch="dev")
+    expected = [(move.added, move.removed, move.changed) for move in lake.compare("dev").tables]
+    (move,) = lake.publish("dev").tables
+    assert expected == [(move.added, move.removed, move.changed)] == [(1, 1, 1)]
+    newest = lake.history("t").items[0]
+    assert (newest.rows, newest.rows_added, newest.rows_removed) == (4, 1, 1)

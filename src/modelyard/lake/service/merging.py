@@ -208,11 +208,26 @@ def _plan(desk: Desk, request: Request, cases: Sequence[Case], folder: Path) -> 
         elif case.meeting is not None:
             _join(desk, request, plan, case, before, folder=folder, stem=f"{folder.name}-t{number}")
         else:
-            files = desk.files(case.source)
-            step = _step(request, case.source, before, files, case.source.columns, came=_came(before, files))
-            _add(plan, case, step, fate=Fate.FORWARD if before.entry is not None else Fate.CREATED)
-            plan.settled.append(case.table)
+            _forward(desk, request, plan, case, source=case.source, before=before)
     return plan
+
+
+def _forward(
+    desk: Desk, request: Request, plan: Plan, case: Case, *, source: catalogue.Entry, before: Standing
+) -> None:  # fmt: skip
+    """Take a table as the branch has it; rows are compared only where files were written anew."""
+    files = desk.files(source)
+    kept = {file.path for file in files}
+    grew = all(file.path in kept for file in before.files)
+    move = case.move() if grew else _counted(desk, case)
+    step = _step(request, source, before, files, source.columns, came=_came(before, files) if grew else move.added)
+    _add(plan, case, step, fate=Fate.FORWARD if before.entry is not None else Fate.CREATED)
+    if not grew:
+        plan.moves[-1] = msgspec.structs.replace(
+            plan.moves[-1], by=move.by, added=move.added, removed=move.removed, changed=move.changed,
+            columns=move.columns,
+        )  # fmt: skip
+    plan.settled.append(case.table)
 
 
 def _word(request: Request) -> str:
