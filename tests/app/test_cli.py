@@ -131,6 +131,14 @@ def test_rows_are_shown_on_a_terminal_and_written_as_a_file_is_named(
     assert pa.ipc.open_stream(capfdbinary.readouterr().out).read_all().to_pylist() == [{"a": 1}]
 
 
+def test_a_table_is_named_with_what_stands_behind_an_at(loaded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["preview", "trips@1"], ["preview", "trips", "--at", "1"]):
+        assert main(["lake", *words, "--home", str(loaded), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["version"] == 1
+    assert main(["lake", "preview", "trips@77", "--home", str(loaded)]) == 3
+    assert "trips has nothing at 77" in capsys.readouterr().err
+
+
 def test_a_shell_completes_groups_commands_and_options() -> None:
     def completed(*words: str) -> list[str]:
         shell = ShellComplete(main_group, {}, "yard", "_YARD_COMPLETE")

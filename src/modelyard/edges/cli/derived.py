@@ -72,6 +72,7 @@ def command(op: Operation, call: Caller, beside: Options = tuple) -> click.Comma
 
     def run(*, as_json: bool, output: str | None = None, **given: Any) -> None:
         given |= {name: _asked(name) for name in op.private if given.get(name) == "-"}
+        given |= _parted(op, given)
         arguments = {p.name: _value(p, given[p.name]) for p in op.parameters if given.get(p.name) is not None}
         if op.content is not None and any(p.name == "source" and p.name not in arguments for p in op.parameters):
             arguments["source"] = Path(given[op.content].name).name
@@ -85,6 +86,15 @@ def command(op: Operation, call: Caller, beside: Options = tuple) -> click.Comma
         _show(op, result, Output(as_json=as_json), output)
 
     return click.Command(op.command_name, params=params, callback=run, help=_help(op), short_help=op.summary)
+
+
+def _parted(op: Operation, given: dict[str, Any]) -> dict[str, Any]:
+    """`trips@12` where a name and, as an option, its `at` are asked for."""
+    name = given.get("name")
+    if not isinstance(name, str) or "@" not in name or given.get("at") or "at" not in {p.name for p in op.parameters}:
+        return {}
+    plain, _, at = name.partition("@")
+    return {"name": plain, "at": at}
 
 
 def _asked(name: str) -> str:
