@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelyard.app.house import House
+from modelyard.lake.api import PullMode
 from modelyard.settings import Settings
 from tests.ui.conftest import signed_in
 
@@ -92,3 +93,18 @@ def test_the_lake_is_examined_and_mended_from_its_page(house: House, reader: Rea
     stray = next((house.settings.home_path / "lake" / "tables").glob("*")) / "part-left-over.parquet"
     stray.write_bytes(b"left by a crash")
     assert reader.fill("/upkeep/mend").status_code == 303
+
+
+def test_a_pull_that_runs_is_shown_with_how_far_it_is(house: House, reader: Reader, shop: Path) -> None:
+    lake = house.yard().lake
+    lake.declare_source("slow", f"sqlite://{shop}", "slow", stream="orders", mode=PullMode.FULL)
+    telling = lake.pull_live("slow")
+    next(telling)
+    (shown,) = reader.twin("/sources")["running"]
+    assert shown["source"] == "slow" and "rows/s" in shown["said"] and lake.pulls()[0].source == "slow"
+    for path in ("/sources", "/loads"):
+        page = reader.get(path).text
+        assert "Under way" in page and '<progress class="progress"' in page, path
+    list(telling)
+    assert lake.pulls() == () and reader.twin("/loads")["running"] == []
+    assert "Nothing matches" in reader.get("/loads?where=nothing").text

@@ -9,19 +9,15 @@ from datetime import datetime
 from msgspec import Struct
 
 from modelyard.kernel.clock import from_ms
-from modelyard.lake.api import Load, LoadId, LoadState
-from modelyard.ui.hub import slices
+from modelyard.lake.api import Load, LoadId, LoadState, Progress
+from modelyard.ui.hub import Slices, slices
 from modelyard.ui.kit.calls import PageCalls
-from modelyard.ui.kit.figures import number, plural, share, size
+from modelyard.ui.kit.figures import duration, number, plural, share, size
 from modelyard.ui.kit.pages import Ask, Crumb, Foot, Page, Screens
 from modelyard.ui.kit.tables import NONE, Column, Kind, LinkCell, MarkCell, RefCell, Row, Table, TimeCell, ToneCell
-from modelyard.ui.listing import ListData, list_page
 from modelyard.ui.people import names
 
 _LOOKED = 1000
-
-
-_WAYS = (("Sources", "/sources", "load"), ("Tables", "/tables", "table"))
 
 
 class LoadData(Struct, frozen=True):
@@ -39,10 +35,28 @@ class LoadData(Struct, frozen=True):
     counted: int
 
 
+class Running(Struct, frozen=True):
+    """A pull that runs now; `share` is None where nobody knows how much there is."""
+
+    source: str
+    stage: str
+    share: float | None
+    said: str
+
+
+class LoadsData(Struct, frozen=True):
+    """Pulls that run now and loads that ended, newest first; `where` is the table they are of."""
+
+    sentence: str
+    running: tuple[Running, ...]
+    loads: Table
+    where: str
+
+
 def screens() -> Screens:
     """The pages of loads."""
     mine = Screens("loads")
-    mine.page("/loads", template="pages/list.html", nav="tables")(_list)
+    mine.page("/loads", template="pages/loads.html", nav="tables")(_list)
     mine.page("/loads/{load}", template="pages/load.html", nav="tables")(_one)
     return mine
 
@@ -76,11 +90,22 @@ def _list(calls: PageCalls, ask: Ask) -> Page:
     refused = sum(load.state is LoadState.REFUSED for load in page.items)
     state = f"{plural(len(page.items), 'load')} on this page, {refused} refused." if page.items else "No load yet."
     shown = loads_table(page.items, page.next or "")
-    lines = "yard lake load trips trips.csv --source trips.csv\nyard lake loads"
-    data = ListData(
-        "Loads", state, shown, "No load yet", lines, bool(table), table, "/loads", hint="a table's name", ways=_WAYS
-    )
-    return list_page(data, Foot("GET /v1/loads", "yard lake loads", "yard.lake.loads()"))
+    data = LoadsData(state, running(slices(calls)), shown, table)
+    return Page("Loads", data, (Crumb("Loads"),), Foot("GET /v1/loads", "yard lake loads", "yard.lake.loads()"))
+
+
+def running(hub: Slices) -> tuple[Running, ...]:
+    """The pulls that run now, each with a sentence on how far it is."""
+    return tuple(_running(progress) for progress in hub.lake.pulls())
+
+
+def _running(told: Progress) -> Running:
+    part = told.size_bytes / told.total_bytes if told.total_bytes else None
+    part = told.rows / told.total_rows if told.total_rows else part
+    words = [f"{plural(told.rows, 'row')}" + (f" of about {number(told.total_rows)}" if told.total_rows else "")]
+    words += [size(told.size_bytes), f"{number(round(told.rows_per_s))} rows/s"]
+    words += [f"about {duration(told.left_s)} left"] if told.left_s is not None else []
+    return Running(told.source, told.stage.value, None if part is None else min(part, 1.0), ", ".join(words))
 
 
 def _one(calls: PageCalls, ask: Ask) -> Page:

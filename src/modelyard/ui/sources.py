@@ -19,16 +19,17 @@ from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import duration, plural
 from modelyard.ui.kit.pages import Ask, Crumb, Done, Foot, Found, Page, Screens
 from modelyard.ui.kit.tables import NONE, Column, Kind, LinkCell, MarkCell, RefCell, Row, Table, TimeCell
-from modelyard.ui.loads import loads_table
+from modelyard.ui.loads import Running, loads_table, running
 
 MODES = tuple((mode.value, mode.value) for mode in PullMode)
 _LOOKED, _SHOWN = 200, 20
 
 
 class SourcesData(Struct, frozen=True):
-    """All sources and sinks, and what was pushed and is not yet in its table."""
+    """All sources and sinks, the pulls that run now, and what was pushed and is not yet in its table."""
 
     sentence: str
+    running: tuple[Running, ...]
     sources: Table
     waiting: Table
     sinks: Table
@@ -79,7 +80,7 @@ def _all(calls: PageCalls, _ask: Ask) -> Page:
     said = f"{plural(len(found), 'source')} {'fills' if len(found) == 1 else 'fill'} tables"
     said += f", {plural(len(sinks), 'sink')} {'takes' if len(sinks) == 1 else 'take'} them out. "
     said += f"Pushed rows wait for {plural(len(waiting), 'table')}." if waiting else "No pushed row waits."
-    data = SourcesData(said, _sources(found), _waiting(waiting), _sinks(sinks), MODES)
+    data = SourcesData(said, running(slices(calls)), _sources(found), _waiting(waiting), _sinks(sinks), MODES)
     foot = Foot("GET /v1/sources", "yard lake sources", "yard.lake.sources()")
     return Page("Sources", data, (Crumb("Sources"),), foot)
 

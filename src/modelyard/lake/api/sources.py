@@ -322,6 +322,11 @@ class SourceOperations(ABC):
             InvalidInput: the content cannot be read as rows, or the contract blocks it; nothing was taken.
         """
 
+    @operation("GET", "/pulls", scope="lake:read")
+    @abstractmethod
+    def pulls(self) -> tuple[Progress, ...]:
+        """List the pulls that run now in this process of the yard, with how far each is."""
+
     @operation("POST", "/sources/{name}/backfills", scope="lake:connect", about="source:{name}", effect=Effect.WORK)
     @abstractmethod
     def backfill(self, name: Name, *, low: str = "", high: str = "", branch: Name | None = None) -> Pulled:

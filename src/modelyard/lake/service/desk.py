@@ -17,6 +17,7 @@ from modelyard.kernel.errors import Gone, Internal, NotFound, Unavailable
 from modelyard.lake.api import Holders, Inspector, LoadId
 from modelyard.lake.model.columns import is_uneven
 from modelyard.lake.model.moments import MAIN, parse_at
+from modelyard.lake.service.underway import UnderWay
 from modelyard.lake.store import branches, catalogue, labels, manifests
 from modelyard.ports import calls
 from modelyard.ports.objects import Objects
@@ -86,6 +87,7 @@ class Desk:
     kept: Objects | None = None
     seals: Seals = field(default_factory=Unsealed)
     outside: Outside = field(default_factory=Outside)
+    under_way: UnderWay = field(default_factory=UnderWay)
 
     def contents(self) -> Objects:
         """Where the contents of file sets lie."""

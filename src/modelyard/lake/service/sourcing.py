@@ -101,6 +101,10 @@ class SourcingService(SourceOperations):
 
         return give(self._desk, name, content, branch=branch)
 
+    def pulls(self) -> tuple[Progress, ...]:
+        """List the pulls that run now."""
+        return self._desk.under_way.now()
+
     def backfill(self, name: Name, *, low: str = "", high: str = "", branch: Name | None = None) -> Pulled:
         """Read a range of the cursor column again."""
         from modelyard.lake.service.pulling.pulling import pull

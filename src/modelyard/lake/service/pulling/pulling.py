@@ -109,6 +109,11 @@ def pulling(
     desk: Desk, name: str, *, branch: str | None, low: str = "", high: str = "", ranged: bool = False
 ) -> Iterator[Progress]:
     """Pull, and tell how far it is; what fails is told and raised."""
+    telling = _pulling(desk, name, branch=branch, low=low, high=high, ranged=ranged)
+    return desk.under_way.follow(name, telling)
+
+
+def _pulling(desk: Desk, name: str, *, branch: str | None, low: str, high: str, ranged: bool) -> Generator[Progress]:
     kept = found(name)
     if ranged and not kept.cursor:
         raise InvalidInput(f"source {name} has no cursor column to fill a range by; declare it with --cursor")

@@ -40,4 +40,11 @@ export const start = () => {
   });
   addEventListener("pagehide", stop);
   if (!document.hidden) listen();
+  // What runs tells of itself each second or so, not by news: it is looked at again as long as it is there.
+  setInterval(() => {
+    const going = document.querySelector("[data-going]")?.closest("[data-live][id]");
+    if (!going || document.hidden || timer) return;
+    going.dataset.live.split(" ").forEach(topic => stale.add(topic));
+    refresh();
+  }, 1500);
 };
