@@ -8,6 +8,8 @@ from urllib.parse import quote
 import pytest
 
 from modelyard.app.house import House
+from modelyard.governance.api import Role
+from modelyard.lake.api import Mask
 from modelyard.quality.api import Contract, Severity, SqlRule
 
 if TYPE_CHECKING:
@@ -110,3 +112,19 @@ def test_a_table_says_what_it_hides_and_how_long_its_versions_stay(house: House,
     assert reader.fill("/tables/fares/rules/retention", days="soon", versions="").status_code == 422
     assert "What a vacuum would let go" in reader.get("/tables/fares/rules?vacuum=try").text
     assert reader.fill("/tables/fares/rules/vacuum").status_code == 303
+
+
+def test_what_a_reader_may_not_see_is_a_page_that_says_so(house: House, reader: Reader) -> None:
+    lake, governance = house.yard().lake, house.yard().governance
+    lake.load("wages", [b"id,pay\n1,4711\n2,4712\n"], source="wages.csv")
+    lake.set_policy("wages", masks={"pay": Mask.NULL})
+    viewer = governance.create_actor("vera")
+    governance.grant(viewer.id, Role.VIEWER)
+    headers = {"authorization": f"Bearer {governance.create_token(viewer.id, 'screens').secret}"}
+    reader.cookies.clear()
+    for path in ("/tables/wages/diff", "/tables/wages/quarantine", "/upkeep?examine=yes", "/audit"):
+        answer = reader.get(path, headers=headers)
+        assert answer.status_code == 403 and "in the audit chain" in answer.text, path
+    for path in ("/tables/wages", "/tables/wages/rows", "/tables/wages/columns", "/tables/wages/rules", "/quality"):
+        answer = reader.get(path, headers=headers)
+        assert answer.status_code == 200 and "4711" not in answer.text, path
