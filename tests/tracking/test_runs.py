@@ -56,7 +56,7 @@ def test_a_run_without_a_name_gets_one_and_keeps_it_in_a_tag(small: Workplace) -
     assert run.name
     assert run.tags["mlflow.runName"] == run.name
     small.tracking.log(run.id, tags={"mlflow.runName": "other"})
-    assert small.tracking.run(run.id).name == "other"
+    assert small.tracking.run_record(run.id).name == "other"
     assert small.tracking.update_run(run.id, name="third").tags["mlflow.runName"] == "third"
 
 
@@ -72,7 +72,7 @@ def test_a_param_keeps_its_first_value_and_the_refusal_undoes_the_whole_batch(pl
     yard.log(run.id, params={"depth": "3"})
     with pytest.raises(InvalidInput, match="Changing param values"):
         yard.log(run.id, [Point(key="f1", value=1.0, at_ms=1)], {"depth": "4", "rate": "1"}, tags={"t": "1"})
-    seen = yard.run(run.id)
+    seen = yard.run_record(run.id)
     assert seen.params == {"depth": "3"}
     assert not seen.metrics
     assert "t" not in seen.tags
@@ -82,20 +82,20 @@ def test_a_deleted_run_takes_nothing_until_it_is_restored(place: Workplace) -> N
     yard = place.tracking
     run = yard.start_run()
     yard.delete_run(run.id)
-    assert yard.run(run.id).stage is Stage.DELETED
+    assert yard.run_record(run.id).stage is Stage.DELETED
     with pytest.raises(InvalidInput, match="must be in the 'active' state"):
         yard.log(run.id, params={"a": "1"})
     assert [r.id for r in yard.runs(view=View.DELETED).items] == [run.id]
     assert yard.runs().items == []
     yard.restore_run(run.id)
     yard.log(run.id, params={"a": "1"})
-    assert yard.run(run.id).params == {"a": "1"}
+    assert yard.run_record(run.id).params == {"a": "1"}
 
 
 def test_an_unknown_run_is_not_found_by_any_operation(small: Workplace) -> None:
     yard, ghost = small.tracking, "0" * 32
     everything: list[Callable[[], object]] = [
-        lambda: yard.run(ghost),
+        lambda: yard.run_record(ghost),
         lambda: yard.log(ghost, params={"a": "1"}),
         lambda: yard.update_run(ghost, RunStatus.FINISHED),
         lambda: yard.delete_run(ghost),
@@ -115,7 +115,7 @@ def test_an_unknown_run_is_not_found_by_any_operation(small: Workplace) -> None:
 def test_a_tag_can_be_removed_once(small: Workplace) -> None:
     run = small.tracking.start_run(tags={"a": "1"})
     small.tracking.untag_run(run.id, "a")
-    assert "a" not in small.tracking.run(run.id).tags
+    assert "a" not in small.tracking.run_record(run.id).tags
     with pytest.raises(NotFound, match="No tag with name"):
         small.tracking.untag_run(run.id, "a")
 
@@ -128,7 +128,7 @@ def test_inputs_are_kept_once_and_those_of_the_lake_become_lineage(place: Workpl
     yard.log_inputs(run.id, [plain, lake], ["m-1"])
     yard.log_inputs(run.id, [plain])
     yard.log_outputs(run.id, [ModelOutput(model="m-2", step=4)])
-    seen = yard.run(run.id)
+    seen = yard.run_record(run.id)
     assert seen.inputs == [plain, lake]
     assert seen.model_inputs == ["m-1"]
     assert seen.outputs == [ModelOutput(model="m-2", step=4)]
@@ -146,7 +146,11 @@ def test_numbers_that_json_cannot_write_come_back(place: Workplace) -> None:
         Point(key="down", value=Special.MINUS_INFINITY, at_ms=1),
     ]
     yard.log(run.id, points)
-    assert {p.key: p.value for p in yard.run(run.id).metrics} == {"nan": "NaN", "up": "Infinity", "down": "-Infinity"}
+    assert {p.key: p.value for p in yard.run_record(run.id).metrics} == {
+        "nan": "NaN",
+        "up": "Infinity",
+        "down": "-Infinity",
+    }
     assert [p.value for p in yard.history(run.id, "nan").items] == ["NaN"]
 
 
@@ -178,7 +182,7 @@ def test_a_batch_has_limits(small: Workplace) -> None:
 def test_long_values_are_cut_as_mlflow_cuts_them(small: Workplace) -> None:
     run = small.tracking.start_run()
     small.tracking.log(run.id, params={"p": "x" * 7000}, tags={"t": "y" * 9000})
-    seen = small.tracking.run(run.id)
+    seen = small.tracking.run_record(run.id)
     assert len(seen.params["p"]) == 6000
     assert len(seen.tags["t"]) == 8000
 
@@ -190,7 +194,7 @@ def test_experiments_are_unique_by_name_and_come_back_from_deletion(place: Workp
     with pytest.raises(AlreadyExists):
         yard.create_experiment("tips")
     assert yard.delete_experiment(home.id).stage is Stage.DELETED
-    assert yard.run(run.id).stage is Stage.DELETED
+    assert yard.run_record(run.id).stage is Stage.DELETED
     with pytest.raises(InvalidInput, match="must be in the 'active' state"):
         yard.start_run(home.id)
     with pytest.raises(Conflict, match="non-active"):
@@ -198,7 +202,7 @@ def test_experiments_are_unique_by_name_and_come_back_from_deletion(place: Workp
     with pytest.raises(NotFound):
         yard.delete_experiment(home.id)
     assert yard.restore_experiment(home.id).stage is Stage.ACTIVE
-    assert yard.run(run.id).stage is Stage.ACTIVE
+    assert yard.run_record(run.id).stage is Stage.ACTIVE
     assert yard.experiment_named("tips").id == home.id
     assert yard.rename_experiment(home.id, "other").name == "other"
     with pytest.raises(NotFound, match="Could not find experiment"):

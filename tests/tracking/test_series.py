@@ -120,7 +120,7 @@ def test_late_steps_are_sorted_in_and_the_last_point_stays_the_last(place: Workp
     for step in (5, 3, 9, 1):
         yard.log(run.id, [Point(key="loss", value=float(step), at_ms=step, step=step)])
     assert [v for _, _, v in values(place, run.id)] == [1.0, 3.0, 5.0, 9.0]
-    assert yard.run(run.id).metrics[0].value == 9.0
+    assert yard.run_record(run.id).metrics[0].value == 9.0
 
 
 def test_the_duty_folds_what_is_over_long_or_at_rest(small: Workplace) -> None:

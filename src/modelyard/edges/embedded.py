@@ -23,9 +23,11 @@ class Embedded:
 
     Args:
         services: the implementation of each slice, by the slice's name.
+        address: which home it is.
     """
 
-    def __init__(self, guard: Guard, services: Mapping[str, object], actor: Actor) -> None:
+    def __init__(self, guard: Guard, services: Mapping[str, object], actor: Actor, *, address: str = "") -> None:
+        self.address = address
         self._guard = guard
         self._services = services
         self._actor = actor

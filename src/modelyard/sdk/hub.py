@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from modelyard.registry.api import Registry
     from modelyard.sdk.filesets.contents import Contents
     from modelyard.sdk.lake import LakeHandle
+    from modelyard.sdk.recording import TrackingHandle
     from modelyard.serving.api import Serving
     from modelyard.teamwork.api import Teamwork
-    from modelyard.tracking.api import Tracking
 
 A = TypeVar("A")
 
@@ -112,11 +112,11 @@ class Yard:
         return self.of(Registry)
 
     @cached_property
-    def tracking(self) -> Tracking:
-        """Experiments, runs, metric series, logged models and artifacts."""
-        from modelyard.tracking.api import Tracking
+    def tracking(self) -> TrackingHandle:
+        """Experiments, runs, metric series, logged models and artifacts; `run` notes one without MLflow."""
+        from modelyard.sdk.recording import TrackingHandle
 
-        return self.of(Tracking)
+        return self.of(TrackingHandle)
 
     def of(self, api: Callable[..., A]) -> A:
         """The slice behind an api class."""

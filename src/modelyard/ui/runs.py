@@ -111,7 +111,7 @@ def _block(body: bytes) -> Series:
 
 
 def _one(calls: PageCalls, ask: Ask) -> Page:
-    run = slices(calls).tracking.run(ask.params["id"])
+    run = slices(calls).tracking.run_record(ask.params["id"])
     folder = ask.text("folder")
     metrics, pictures, undrawn = _metrics(calls, run)
     data = RunData(
@@ -130,7 +130,9 @@ def _one(calls: PageCalls, ask: Ask) -> Page:
         files=_files(calls, run, folder),
         folder=folder,
     )
-    foot = Foot(f"GET /v1/runs/{run.id}", f"yard tracking run {run.id}", f"yard.tracking.run({str(run.id)!r})")
+    foot = Foot(
+        f"GET /v1/runs/{run.id}", f"yard tracking run-record {run.id}", f"yard.tracking.run_record({str(run.id)!r})"
+    )
     return Page(run.name, data, (Crumb("Runs", "/runs"), Crumb(run.name)), foot)
 
 

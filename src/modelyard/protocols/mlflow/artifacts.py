@@ -166,7 +166,7 @@ class Artifacts:
 
     def list_run(self, asked: Listing) -> WireResponse:
         """List a folder of a run."""
-        run = self._tracking.run(required(asked.run_id or asked.run_uuid, "run_id"))
+        run = self._tracking.run_record(required(asked.run_id or asked.run_uuid, "run_id"))
         files = [shapes.file(a) for a in self._files(run.id, asked.path or "")]
         return answer(FilesAnswer(files=files, root_uri=run.artifact_uri))
 

@@ -252,7 +252,7 @@ class Runs:
 
     def get(self, asked: One) -> WireResponse:
         """Show a run."""
-        return answer(RunAnswer(run=shapes.run(self._tracking.run(asked.run))))
+        return answer(RunAnswer(run=shapes.run(self._tracking.run_record(asked.run))))
 
     def update(self, asked: One) -> WireResponse:
         """Change a run's status, end or name."""
@@ -295,7 +295,7 @@ class Runs:
         """Keep what old clients say of a model, in the tag where they look for it."""
         try:
             model = msgspec.json.decode(required(asked.model_json, "model_json"), type=dict[str, object])
-            old = self._tracking.run(asked.run).tags.get(_HISTORY_TAG, "[]")
+            old = self._tracking.run_record(asked.run).tags.get(_HISTORY_TAG, "[]")
             history = msgspec.json.decode(old, type=list[object])
         except msgspec.MsgspecError as err:
             raise InvalidInput("Malformed model info. It is not a valid JSON object.") from err

@@ -106,7 +106,7 @@ class Differences:
         if version is None or version.run is None:
             return None
         try:
-            return self._tracking.run(version.run)
+            return self._tracking.run_record(version.run)
         except NotFound:
             return None
 

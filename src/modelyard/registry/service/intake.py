@@ -59,7 +59,7 @@ class Intake:
             return Origin(storage=source, run=run, logged_model=logged_model)
         if place.store is Store.LOGGED_MODEL:
             return self._logged(place.owner, place.path, run=run)
-        one = self._tracking.run(place.owner)
+        one = self._tracking.run_record(place.owner)
         files = tuple(self._files(one.id, place.path))
         if not files and (made := self._made(one, place.path)) is not None:
             return self._logged(made, "", run=one.id)
@@ -89,7 +89,7 @@ class Intake:
         inputs: tuple[Ref, ...] = ()
         if run is not None:
             try:
-                inputs = tuple(self._tracking.run(run).reads)
+                inputs = tuple(self._tracking.run_record(run).reads)
             except NotFound:
                 inputs = ()  # MLflow's clients may name a run that this yard never saw
             else:

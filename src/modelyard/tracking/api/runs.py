@@ -42,7 +42,7 @@ class RunOperations(ABC):
 
     @operation("GET", "/runs/{run}", scope="tracking:read", about="run:{run}")
     @abstractmethod
-    def run(self, run: str) -> Run:
+    def run_record(self, run: str) -> Run:
         """Show one run with its last metrics, params, tags, inputs and outputs.
 
         Args:
@@ -52,7 +52,7 @@ class RunOperations(ABC):
             NotFound: there is no such run.
 
         Example:
-            yard tracking run 0199c7a1b2c37d4e5f60718293a4b5c6
+            yard tracking run-record 0199c7a1b2c37d4e5f60718293a4b5c6
         """
 
     @operation("GET", "/runs", scope="tracking:read")

@@ -81,7 +81,7 @@ class Runs(RunOperations):
         )
         return found(call.tx, identity)
 
-    def run(self, run: str) -> Run:
+    def run_record(self, run: str) -> Run:
         """Show one run."""
         return found(calls.current().tx, run)
 
