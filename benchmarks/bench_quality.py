@@ -69,7 +69,7 @@ def ours(home: str) -> dict[str, float]:
 
 
 def _files(home: str) -> list[str]:
-    return [str(path) for path in (Path(home) / "lake" / "tables").rglob("*.parquet")]
+    return [str(path) for path in (Path(home) / "lake" / "tables" / "big").glob("*.parquet")]
 
 
 def scan(home: str) -> dict[str, float]:
