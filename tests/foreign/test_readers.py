@@ -82,6 +82,7 @@ def test_spark_reads_a_version_by_its_files(lake: Lake) -> None:
 def test_ray_data_reads_a_version_by_its_files(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # else it keeps a token in the home of whoever runs the test
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # else it takes the machine's address for 127.0.0.1
     ray = pytest.importorskip("ray", reason="Ray is missing: pip install 'modelyard[ray]'")
     ray.init(
         num_cpus=1,
