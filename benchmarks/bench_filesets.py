@@ -1,8 +1,9 @@
 """10,000 small files added, one in a hundred changed, added again: seconds and files on disk, beside DVC where found.
 
 DVC is looked for as a command: put its folder on the PATH, or name the command in `DVC`. Each step is a process of its
-own, as its users run it: `dvc add`, and `yard lake add-folder` beside a yard that is up. Processor seconds are the
-command's and the yard's together. The same without a yard beside, where the command opens the home itself, is said too.
+own, as its users run it: `dvc add`, and `yard lake add-folder` beside a yard that is up and has added a file before.
+Processor seconds are the command's and the yard's together. The same without a yard beside, where the command opens the
+home itself, is said too.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _steps(folder: Path, add: Callable[[], object], beside: int | None = None) -
 
 @contextmanager
 def _yard(home: Path, env: dict[str, str]) -> Iterator[int]:
-    """A yard that is up and warm; its process."""
+    """A yard that is up; its process."""
     command = [sys.executable, "-m", "modelyard", "up", "--home", str(home), "--port", "0"]
     process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
     try:
@@ -94,12 +95,15 @@ def measure() -> Iterator[Row]:
             _make(folder)
         time.sleep(2.1)  # files this fresh are hashed again, by both
 
-        def command(home: Path, folder: Path) -> Callable[[], object]:
-            argv = [sys.executable, "-m", "modelyard", "--home", str(home), "lake", "add-folder", "cats", str(folder)]
+        def command(home: Path, folder: Path, name: str = "cats") -> Callable[[], object]:
+            argv = [sys.executable, "-m", "modelyard", "--home", str(home), "lake", "add-folder", name, str(folder)]
             return lambda: subprocess.run(argv, check=True, env=env, stdout=subprocess.DEVNULL)
 
         home = root / "home"
+        (root / "one").mkdir()
+        (root / "one" / "file.bin").write_bytes(b"one")
         with _yard(home, env) as pid:
+            command(home, root / "one", "one")()
             mine = list(_steps(ours, command(home, ours), pid))
         held = _files(home) + _files(root / "cache")
         single = list(_steps(alone, command(root / "other", alone)))

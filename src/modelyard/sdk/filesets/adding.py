@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -85,6 +86,7 @@ class Adding:
         self._add = ADD.new(SystemClock())
         self._digests: dict[Found, str] = {}
         self._sent: set[str] = set()
+        self._is_new = False
         self._total = self._hashed = self._sent_now = (0, 0)
 
     def run(self, found: Sequence[Found], *, describe: Describe, mirror: bool, message: str) -> FilesCommit:
@@ -102,7 +104,7 @@ class Adding:
             except StaleVersion:
                 if attempt == _ATTEMPTS:
                     raise
-                base, self._add = None, ADD.new(SystemClock())
+                base, self._add, self._is_new = None, ADD.new(SystemClock()), False
                 self._sent.clear()
         if self._memory is not None and (stands := self._stands()) is not None and stands.version == done.version:
             self._memory.keep(self._digests, self._set, _left(stands, lines))
@@ -138,7 +140,9 @@ class Adding:
     def _base(self, found: Sequence[Found], *, mirror: bool) -> Added | None:
         """What the last adding left, if the set still stands so and nothing is to be removed."""
         last = None if self._memory is None else self._memory.added(self._set)
-        if last is None or (stands := self._stands()) is None:
+        stands = self._stands()
+        self._is_new = stands is None
+        if last is None or stands is None:
             return None
         if (stands.commit, stands.version, stands.rows) != (last.commit, last.version, last.files):
             return None
@@ -173,6 +177,8 @@ class Adding:
 
     def _missing(self, digests: Iterable[str]) -> set[str]:
         wanted = list(dict.fromkeys(digests))
+        if self._is_new:
+            return set(wanted)
         lost: set[str] = set()
         for begin in range(0, len(wanted), _ASKED_AT_ONCE):
             part = tuple(wanted[begin : begin + _ASKED_AT_ONCE])
@@ -219,9 +225,9 @@ def _batches(files: Iterable[Found]) -> Iterator[_Batch]:
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable[[_Batch], _Batch], batches: Iterator[_Batch]) -> Iterator[_Batch]:
     """Results in order, a few of them worked on ahead."""
-    waiting = [pool.submit(work, batch) for _, batch in zip(range(_THREADS), batches, strict=False)]
+    waiting = deque(pool.submit(work, batch) for batch in islice(batches, _THREADS))
     while waiting:
-        done = waiting.pop(0).result()
+        done = waiting.popleft().result()
         if (batch := next(batches, None)) is not None:
             waiting.append(pool.submit(work, batch))
         yield done
