@@ -59,7 +59,7 @@ def read_back(yard: Yard, load: LoadId, photos: Path, out: Path) -> None:
 
 
 def test_a_home_that_seals_shows_nothing_of_what_it_keeps_and_finds_it_when_it_searches(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("YARD_SEAL", "true")
     home = tmp_path / "home"
@@ -77,6 +77,8 @@ def test_a_home_that_seals_shows_nothing_of_what_it_keeps_and_finds_it_when_it_s
     (home / "state" / "secrets.sealed").unlink()
     with modelyard.connect(str(home)) as yard, pytest.raises(Unavailable, match="not among the secrets"):
         yard.lake.quarantine(load)
+    assert main(["--home", str(home), "doctor"]) == 8
+    assert "contents of file sets: 31 of 31 cannot be read as what they are" in capsys.readouterr().out
 
 
 def test_what_was_plain_is_sealed_by_command_resealed_and_opened(

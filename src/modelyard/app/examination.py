@@ -13,7 +13,7 @@ import msgspec
 from modelyard.adapters.children import FileChildren
 from modelyard.app.house import House
 from modelyard.app.lock import running_at
-from modelyard.kernel.errors import Damaged
+from modelyard.kernel.errors import Damaged, NotFound, Unavailable
 from modelyard.kernel.units import format_bytes
 
 _LOW_DISK_BYTES = 2 * 10**9
@@ -42,7 +42,7 @@ def examine(house: House) -> Iterator[Finding]:
     yield from _privacy(house)
     yield _database(house)
     yield _audit(house)
-    yield _objects(house)
+    yield from _objects(house)
     yield from _processes(house)
 
 
@@ -81,19 +81,26 @@ def _audit(house: House) -> Finding:
     return Finding(what="audit chain", health=Health.OK, says=f"{found.checked:,} entries, all fit")
 
 
-def _objects(house: House) -> Finding:
-    objects, count, damaged = house.engines.objects, 0, 0
-    for stored in objects.digests():
-        count += 1
-        try:
-            for _ in objects.read(stored.digest):
-                pass
-        except Damaged:
-            damaged += 1
-    if damaged:
-        says = f"{damaged:,} of {count:,} do not match their hash"
-        return Finding(what="objects", health=Health.BAD, says=says, do="restore them from a backup")
-    return Finding(what="objects", health=Health.OK, says=f"{count:,}, all match their hash")
+def _objects(house: House) -> Iterator[Finding]:
+    stores = {"objects": house.engines.objects, "contents of file sets": house.engines.files}
+    for what, objects in stores.items():
+        count, damaged, locked = 0, 0, ""
+        for stored in objects.digests():
+            count += 1
+            try:
+                for _ in objects.read(stored.digest):
+                    pass
+            except Damaged:
+                damaged += 1
+            except Unavailable as err:
+                damaged, locked = damaged + 1, err.detail
+            except NotFound:
+                count -= 1  # it was removed meanwhile
+        if damaged:
+            says = f"{damaged:,} of {count:,} cannot be read as what they are"
+            yield Finding(what=what, health=Health.BAD, says=says, do=locked or "restore them from a backup")
+        else:
+            yield Finding(what=what, health=Health.OK, says=f"{count:,}, all match their hash")
 
 
 def _processes(house: House) -> Iterator[Finding]:
