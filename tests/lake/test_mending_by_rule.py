@@ -108,6 +108,9 @@ def test_a_trial_says_what_the_contract_would_block(bench: Bench) -> None:
     class Strict:
         dry = list[bool]()
 
+        def judges(self, table: str) -> bool:
+            return True
+
         def inspect(self, about: Inspection) -> Verdict:
             self.dry.append(about.dry)
             return Verdict(blocks=("too few",) if about.dry else ())

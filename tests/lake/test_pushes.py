@@ -164,6 +164,9 @@ def test_arrow_streams_keep_their_types_and_are_held_to_the_columns_of_the_table
 
 def test_what_a_load_would_refuse_whole_is_held_whole_because_it_was_acknowledged(bench: Bench) -> None:
     class Blocking:
+        def judges(self, table: str) -> bool:
+            return True
+
         def inspect(self, about: Inspection) -> Verdict:
             return Verdict(blocks=("not on a Sunday",))
 

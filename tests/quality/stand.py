@@ -20,6 +20,9 @@ class LateInspector:
 
     service: QualityService | None = None
 
+    def judges(self, table: str) -> bool:
+        return self.service is not None and self.service.judges(table)
+
     def inspect(self, about: Inspection) -> LoadVerdict:
         return LoadVerdict() if self.service is None else self.service.inspect(about)
 

@@ -349,3 +349,22 @@ def test_keys_are_told_apart_by_value_not_by_their_hash(house: House) -> None:
     assert [result.failed for result in house.quality.check("t").results] == [500, 0, 0]
     load = house.lake.load("t", [b"a,b\n600,k3\n601,x\n601,y\n"])
     assert [held.row for held in house.lake.quarantine(load.id).items] == [1, 3]
+
+
+def test_a_merge_is_judged_by_the_table_that_it_makes(house: House) -> None:
+    columns = tuple(Column(name=name, type="string" if name == "mail" else "int64") for name in ("id", "mail", "fare"))
+    first = b"id,mail,fare\n1,a@x,10\n2,b@x,20\n3,c@x,30\n"
+    house.lake.load("t", [first], schema=Declared(columns=columns, keys=("id",)))
+    total = QueryRule(name="in sum", sql="SELECT sum(fare) FROM t", max=70, severity=Severity.BLOCK)
+    contract = Contract(rows=RowsRule(min=3, max=4), unique=(UniqueRule(columns=("mail",)),), queries=(total,))
+    house.quality.declare("t", contract)
+    load = house.lake.load("t", [b"id,mail,fare\n2,b@x,25\n4,a@x,1\n5,e@x,2\n"], mode=Mode.MERGE)
+    assert (load.rows_loaded, load.rows_quarantined) == (2, 1)
+    assert house.lake.quarantine(load.id).items[0].reasons == ("mail: a row with the same key came before",)
+    found = pa.ipc.open_stream(b"".join(house.lake.rows("t"))).read_all().to_pylist()
+    assert sorted((row["id"], row["fare"]) for row in found) == [(1, 10), (2, 25), (3, 30), (5, 2)]
+    for text, why in ((b"6,f@x,1\n", "rows"), (b"1,a@x,15\n", "in sum")):
+        with pytest.raises(InvalidInput, match=why):
+            house.lake.load("t", [b"id,mail,fare\n" + text], mode=Mode.MERGE)
+    swapped = house.lake.load("t", [b"id,mail,fare\n1,c@x,9\n3,a@x,29\n"], mode=Mode.MERGE)
+    assert (swapped.rows_loaded, swapped.rows_quarantined) == (2, 0)

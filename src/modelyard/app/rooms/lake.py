@@ -24,6 +24,10 @@ class _LateInspector:
 
     engines: Engines
 
+    def judges(self, table: str) -> bool:
+        keeper = self.engines.services.get("quality")
+        return isinstance(keeper, Inspector) and keeper.judges(table)
+
     def inspect(self, about: Inspection) -> Verdict:
         keeper = self.engines.services.get("quality")
         return keeper.inspect(about) if isinstance(keeper, Inspector) else Verdict()

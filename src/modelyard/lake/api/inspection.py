@@ -20,7 +20,9 @@ class Inspection(Struct, frozen=True, kw_only=True):
 
     Attributes:
         files: local Parquet files with the table's columns and `_row`, the row's place in its source.
-        existing: Parquet files of the rows that will stand beside them; empty where the load replaces all.
+        existing: Parquet files of the rows that will stand beside them; empty where the load replaces all. Beside a
+            merge these are the rows whose keys do not come; an old row counts as replaced, though the new one may yet
+            be turned away.
         rejects: a path where the inspector writes Parquet of `_row` (int64) and `reason` (string), several rows for
             a row that fails several checks.
         record: the load under which the rows will be recorded: of rows that are loaded again, the replay.
@@ -56,6 +58,10 @@ class Verdict(Struct, frozen=True, kw_only=True):
 @runtime_checkable
 class Inspector(Protocol):
     """Judges rows before they are taken in."""
+
+    def judges(self, table: str) -> bool:
+        """True if anything was promised of the table; else what stands in it need not be laid out for the judge."""
+        ...
 
     def inspect(self, about: Inspection) -> Verdict:
         """Judge; runs inside the load's call, outside of its transaction."""

@@ -17,6 +17,9 @@ class _Told:
     at: str | None
     dry: bool
 
+    def judges(self, table: str) -> bool:
+        return self.inspector.judges(table)
+
     def inspect(self, about: Inspection) -> Verdict:
         return self.inspector.inspect(msgspec.structs.replace(about, at=self.at, dry=self.dry))
 

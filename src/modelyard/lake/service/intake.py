@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -26,6 +27,7 @@ from modelyard.lake.model.columns import ROW_COLUMN, checks, partitions
 from modelyard.lake.service.datafiles import FileWriter, describe
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.pseudonyms import pseudonymous
+from modelyard.lake.service.replacing import lay_keys
 from modelyard.lake.service.sources import Source
 from modelyard.lake.service.spooling import drained
 from modelyard.lake.store import casts, merging, reshaping
@@ -53,6 +55,7 @@ class Comparison:
         window: where there are no keys, the column from whose least new value on whole rows are compared; as many
             equal rows are left out as are there.
         removes: True to find the keys that are there and do not come.
+        merges: files of the rows of which those that come replace some; what stays of them is judged with the rest.
     """
 
     keys: Sequence[str] = ()
@@ -60,6 +63,7 @@ class Comparison:
     drops: bool = False
     window: str = ""
     removes: bool = False
+    merges: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -127,6 +131,8 @@ def taking_in(
             desk, done, files, columns=columns, compare=compare, whole=not (bad.size or vault.rows), folder=folder
         )
     if desk.inspector is not None:
+        if compare.merges and desk.inspector.judges(table):
+            existing = _staying(desk, done, files, columns=columns, compare=compare, folder=folder)
         rejects = folder / "rejects.parquet"
         done.verdict = desk.inspector.inspect(
             Inspection(
@@ -161,6 +167,24 @@ def taking_in(
             f"quarantined and {done.rows_unchanged} known; nothing was loaded"
         )
     return done
+
+
+def _staying(
+    desk: Desk, done: Intake, files: Sequence[Path], *, columns: Sequence[Column], compare: Comparison, folder: Path
+) -> list[str]:  # fmt: skip
+    """The rows of the table that those of a merge leave, laid down beside it."""
+    new, gone = [*map(str, files)], [] if done.gone is None else [str(done.gone)]
+    if not (new or gone):
+        return list(compare.merges)
+    writer = FileWriter(folder / "staying", [msgspec.structs.replace(c, partitioned=False) for c in columns])
+    try:
+        with desk.queries().session() as session:
+            keys = lay_keys(session, merging.keys_of(new, gone, compare.keys), folder / "coming.keys")
+            for batch in session.reader(merging.remaining(compare.merges, columns, [str(keys)], compare.keys)):
+                writer.write(batch)
+    finally:
+        writer.close()
+    return [str(path) for path in writer.paths]
 
 
 def _hold_checks(

@@ -86,9 +86,12 @@ def _comparison(desk: Desk, order: Order, before: catalogue.Entry | None) -> Com
     """How the rows that come are told from those that are there."""
     terms = order.terms
     keys = _merge_key(order, before) if order.mode is Mode.MERGE else ()
+    merges = desk.uris(before) if before is not None and order.mode is Mode.MERGE else ()
     if terms is None or before is None or not terms.compares:
-        return Comparison(keys=keys)
-    return Comparison(keys=keys, there=desk.uris(before), drops=True, window=terms.window, removes=terms.removes)
+        return Comparison(keys=keys, merges=merges)
+    return Comparison(
+        keys=keys, there=desk.uris(before), drops=True, window=terms.window, removes=terms.removes, merges=merges
+    )  # fmt: skip
 
 
 def _note_position(order: Order, version: int) -> None:

@@ -60,7 +60,9 @@ def without_replaced(
     fresh: list[tuple[DataFile, Path]] = []
     with desk.queries().session() as session:
         if incoming.gone is not None:
-            new = [str(_keys(session, merging.keys_of(new, [str(incoming.gone)], entry.keys), folder / f"{stem}.keys"))]
+            new = [
+                str(lay_keys(session, merging.keys_of(new, [str(incoming.gone)], entry.keys), folder / f"{stem}.keys"))
+            ]
         uris = [uri for name in by_uri.values() for uri in _lies(desk, entry, incoming, name)]
         query = reshaping.keyed(uris, entry.columns, entry.keys, new)
         met = {by_uri[str(uri)]: int(n or 0) for uri, n in session.rows(query) if str(uri) in by_uri}
@@ -114,8 +116,8 @@ def _touchable(
     return [file for file in files if file.part in parts]
 
 
-def _keys(session: Session, query: str, path: Path) -> Path:
-    """Keys as a Parquet file."""
+def lay_keys(session: Session, query: str, path: Path) -> Path:
+    """The keys that a query gives, as a Parquet file."""
     with session.reader(query) as reader, pq.ParquetWriter(path, reader.schema) as writer:
         for batch in reader:
             writer.write_batch(batch)

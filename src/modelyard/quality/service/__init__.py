@@ -160,6 +160,10 @@ class QualityService(Quality):
             raise NotFound(f"report {report} has no check {check!r}; it has {names[:600]}")
         return found
 
+    def judges(self, table: str) -> bool:
+        """True if the table has a contract."""
+        return contracts.newest(calls.current().tx, table) is not None
+
     def inspect(self, about: Inspection) -> LoadVerdict:
         """Judge rows that wait to be taken into a table."""
         declared = contracts.newest(calls.current().tx, about.table)
