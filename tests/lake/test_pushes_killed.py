@@ -20,7 +20,7 @@ from modelyard.settings import Settings
 from tests.lake.stand import read
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("MANY_KILLS", "2"))
+KILLS = int(os.environ.get("YARD_TEST_KILLS", "2"))
 CLIENTS = 4
 
 
