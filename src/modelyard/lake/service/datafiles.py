@@ -6,7 +6,9 @@ Classified columns leave no statistics, neither in the file nor in the log; ther
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from modelyard.ports.tables import DataFile
 
 ROWS_PER_FILE = 1_000_000
 MOST_PARTS = 1_000
+_BEHIND = 1
 _WORDS = frozenset({"string", "binary"})  # numbers take half the time and fewer bytes without a dictionary
 Part = dict[str, str | None]
 
@@ -106,6 +109,40 @@ def _runs(texts: Sequence[pa.Array]) -> list[tuple[int, int]]:
         changes[1:] |= codes[1:] != codes[:-1]
     starts = np.flatnonzero(changes).tolist()
     return list(zip(starts, [*starts[1:], len(changes)], strict=True))
+
+
+class WriterBeside:
+    """Lets a writer encode in a thread of its own, few batches behind, while the next rows are made.
+
+    What goes wrong there is raised at a later batch, or at the end.
+    """
+
+    def __init__(self, inner: FileWriter) -> None:
+        self.inner = inner
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._behind: deque[Future[None]] = deque()
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows."""
+        self._behind.append(self._thread.submit(self.inner.write, batch))
+        self._await(_BEHIND)
+
+    def _await(self, left: int) -> None:
+        """Wait until no more than so many batches are behind; what follows one that failed is not written."""
+        try:
+            while len(self._behind) > left:
+                self._behind.popleft().result()
+        except BaseException:
+            self._behind.clear()
+            raise
+
+    def close(self) -> None:
+        """Finish the file."""
+        try:
+            self._await(0)
+        finally:
+            self._thread.shutdown(cancel_futures=True)
+            self.inner.close()
 
 
 def describe(path: Path, name: str, part: Part | None = None) -> DataFile:

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from modelyard.kernel.errors import Internal, YardError
 from modelyard.lake.api import Column, Inspection, LoadId, Verdict
 from modelyard.lake.model.columns import ROW_COLUMN, checks, partitions
-from modelyard.lake.service.datafiles import FileWriter, describe
+from modelyard.lake.service.datafiles import FileWriter, WriterBeside, describe
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.pseudonyms import pseudonymous
 from modelyard.lake.service.replacing import lay_keys
@@ -154,7 +154,9 @@ def taking_in(
     if reasons or bad.size:
         with desk.queries().session() as session:
             wanted = np.union1d(bad, np.array(list(reasons), np.int64))
-            _Picking(session, source, vault, columns).pick(source.batches(), wanted, reasons)
+            picking = _Picking(session, source, vault, columns)
+            picking.pick(source.batches(), wanted, reasons)
+            picking.settle()
         source.take_wrong()
     done.files = _described(desk, files, load, columns=columns, folder=folder)
     done.rows_loaded = sum(file.rows for file, _ in done.files)
@@ -249,7 +251,7 @@ def _convert(
 ) -> Generator[int, None, tuple[Places, list[Path]]]:
     """First pass: typed rows into files, what a cast refuses into the vault; the places of rows it could not find."""
     bad: list[Places] = []
-    writer = FileWriter(folder / "data", columns)
+    writer = WriterBeside(FileWriter(folder / "data", columns))
     failure: list[YardError] = []
     recent: deque[pa.RecordBatch] = deque(maxlen=_RECENT)
 
@@ -277,12 +279,13 @@ def _convert(
                     good = good.filter(_inverse(wrong))
                 writer.write(good)
                 yield source.rows
+            picking.settle()
     except YardError as err:
         raise (failure[0] if failure else err) from err
     finally:
         writer.close()
     found = np.sort(np.concatenate(bad)) if bad else np.empty(0, np.int64)
-    return found, writer.paths
+    return found, writer.inner.paths
 
 
 def _gone(session: Session, folder: Path, new: Sequence[str], compare: Comparison) -> tuple[Path | None, int]:
@@ -332,22 +335,39 @@ class _Picking:
         self._source = source
         self._vault = vault
         self._query, self._named = casts.failures(columns, source.types)
+        self._waiting: list[tuple[pa.RecordBatch, list[str], list[str]]] = []
+        self._rows = 0
+        self._reasons: dict[int, list[str]] = {}
 
     def pick(self, batches: Iterable[pa.RecordBatch], wanted: Places, reasons: dict[int, list[str]]) -> Places:
-        """Put the wanted rows of these batches into the vault; the places that were not among them."""
+        """Take the wanted rows out of these batches, into the vault by and by; the places that were not among them."""
         for batch in batches:
             found = np.isin(batch.column(ROW_COLUMN).to_numpy(), wanted)
             if not found.any():
                 continue
             chosen = batch.filter(pa.array(found))
-            self._session.offer("source", pa.Table.from_batches([chosen]))
-            flags = {row[ROW_COLUMN]: row for row in self._session.reader(self._query).read_all().to_pylist()}
-            for row, raw in zip(chosen.to_pylist(), self._source.raw(chosen), strict=True):
+            places = chosen.column(ROW_COLUMN).to_numpy()
+            positions = [self._source.position(int(place)) for place in places]
+            self._waiting.append((chosen, self._source.raw(chosen), positions))
+            self._reasons |= {int(place): reasons[int(place)] for place in places if int(place) in reasons}
+            self._rows += chosen.num_rows
+            if self._rows >= _FLUSH_ROWS:
+                self.settle()
+            wanted = np.setdiff1d(wanted, places)
+        return wanted
+
+    def settle(self) -> None:
+        """Find what is wrong with the rows that were picked, in one question, and put them into the vault."""
+        if not self._waiting:
+            return
+        self._session.offer("source", pa.Table.from_batches([chosen for chosen, _, _ in self._waiting]))
+        flags = {row[ROW_COLUMN]: row for row in self._session.reader(self._query).read_all().to_pylist()}
+        for chosen, raws, positions in self._waiting:
+            for row, raw, position in zip(chosen.to_pylist(), raws, positions, strict=True):
                 place = row[ROW_COLUMN]
                 failed = [_why(c, row.get(c.name)) for c in self._named if flags[place][c.name]]
-                self._vault.put(place, raw, failed + reasons.get(place, []), self._source.position(place))
-            wanted = np.setdiff1d(wanted, chosen.column(ROW_COLUMN).to_numpy())
-        return wanted
+                self._vault.put(place, raw, failed + self._reasons.get(place, []), position)
+        self._waiting, self._rows, self._reasons = [], 0, {}
 
 
 def _why(column: Column, value: object) -> str:
