@@ -69,17 +69,19 @@ def per_mile(yard: Yard, at: str | None = None) -> tuple[int, float]:
     return len(rows), round(float(model.coef_[1]), 6)
 
 
+def declare(yard: Yard, address: str) -> None:
+    """The two tables of the shop as sources."""
+    for name, mode, cursor in (("customers", PullMode.SNAPSHOT, ""), ("orders", PullMode.INCREMENTAL, "id")):
+        yard.lake.declare_source(name, address, name, stream=name, mode=mode, cursor=cursor, keys=("id",))
+
+
 def test_two_months_from_postgres_and_csv_to_a_model_and_back(
     yard: Yard, postgres_address: str, tmp_path: Path
 ) -> None:
     lake, quality, shop = yard.lake, yard.quality, Shop(postgres_address)
     zones = tmp_path / "zones.csv"
     zones.write_text(ZONES)
-    lake.declare_source("customers", postgres_address, "customers", stream="customers", mode=PullMode.SNAPSHOT,
-                        keys=("id",))  # fmt: skip
-    lake.declare_source("orders", postgres_address, "orders", stream="orders", mode=PullMode.INCREMENTAL, cursor="id",
-                        keys=("id",))  # fmt: skip
-
+    declare(yard, postgres_address)
     every = QueryRule(name="orders of whole days", sql="SELECT count(*) FROM orders", min=40, severity=Severity.WARN)
     contract = Contract(
         columns={"amount": ColumnRule(min=0)}, queries=(every,),
