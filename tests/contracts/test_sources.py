@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from modelyard.adapters.sources import Grounds, KnownSources
-from modelyard.kernel.errors import Forbidden
+from modelyard.kernel.errors import Forbidden, MissingExtra
 from modelyard.ports.secrets import Secret
 from modelyard.ports.sources import Ask, Batch, RowSource
 from modelyard.testing.sources_contract import RowSourceContract
@@ -243,6 +243,22 @@ class TestDynamo(RowSourceContract):
     def test_keys_of_the_machine_are_never_used(self, stand: DynamoStand) -> None:
         with pytest.raises(Forbidden, match="ACCESS_KEY_ID"):
             KnownSources(Grounds()).open("dynamodb://eu-central-1", secret=None, options=stand.options)
+
+
+@pytest.mark.parametrize(
+    ("address", "how"),
+    [
+        ("mysql://reader@127.0.0.1/shop", "dbc install mysql"),
+        ("snowflake://user@account/db", "pip install adbc-driver-snowflake"),
+        ("bigquery://project/dataset", "pip install adbc-driver-bigquery"),
+    ],
+)
+def test_a_database_whose_driver_is_missing_says_how_to_get_it(address: str, how: str) -> None:
+    with closing(KnownSources(Grounds()).open(address, secret=Secret("hush"), options={})) as source:
+        assert isinstance(source, RowSource)
+        with pytest.raises(MissingExtra, match=how) as missing:
+            source.shape(Ask(stream="orders"))
+    assert "hush" not in missing.value.detail
 
 
 class TestSqlite(RowSourceContract):
