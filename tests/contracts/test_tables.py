@@ -49,6 +49,31 @@ class TestDelta(TablesContract):
         before = DeltaTable(str(tmp_path / "tables" / "t"), version=base)
         assert duckdb.read_parquet(before.file_uris()).sum("n").fetchall() == [(3,)]
 
+    @pytest.mark.parametrize("cleaned", [False, True], ids=["entries-stay", "entries-cleaned-up"])
+    def test_a_writer_takes_up_what_others_committed_since(
+        self, tables: Tables, folder: Path, tmp_path: Path, frozen_clock: FrozenClock, *, cleaned: bool
+    ) -> None:
+        other = DeltaTables(FolderPlace(tmp_path / "tables"), tmp_path / "locks", frozen_clock)
+        log = tmp_path / "tables" / "t" / "_delta_log"
+        tables.create("t", SCHEMA)
+        target = [self.put(tables, folder, "a.parquet", [0])]
+        base = tables.advance("t", base=0, target=target, schema=SCHEMA, info={})
+        for number in range(1, 46):
+            target.append(self.put(other, folder, f"b{number}.parquet", [number]))
+            base = other.advance("t", base=base, target=target, schema=SCHEMA, info={})
+        if cleaned:
+            for number in range(40):
+                (log / f"{number:020d}.json").unlink()
+        target.append(self.put(tables, folder, "c.parquet", [46]))
+        assert tables.advance("t", base=base, target=target, schema=SCHEMA, info={}) == base + 1
+        assert self.read(other, base + 1) == list(range(47))
+        assert len(DeltaTable(str(log.parent)).file_uris()) == 47
+        other.drop("t")
+        other.create("t", OTHER)
+        last = self.put(tables, folder, "d.parquet", [1], OTHER)
+        assert tables.advance("t", base=0, target=[last], schema=OTHER, info={}) == 1
+        assert self.read(other, 1) == [1]
+
 
 _number = count(1)
 

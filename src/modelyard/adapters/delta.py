@@ -37,6 +37,7 @@ _FIRST = f"{_LOG}/{0:020d}.json"
 _ENTRY = re.compile(rf"{_LOG}/([0-9]{{20}})\.json")
 _EPOCH = f"{_LOG}/_rewritten"  # changes whenever files changed under their names; others then drop what they know
 _CHECKPOINT_EVERY = 20
+_HELD_OPEN = 16
 _REMEMBERED = 512
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
@@ -59,6 +60,7 @@ class DeltaTables:
         self._known: OrderedDict[tuple[str, int], tuple[DataFile, ...]] = OrderedDict()
         self._sizes: dict[str, dict[str, int]] = {}
         self._epochs: dict[str, bytes] = {}
+        self._opened: OrderedDict[str, Any] = OrderedDict()
 
     @property
     def shared(self) -> bool:
@@ -97,7 +99,7 @@ class DeltaTables:
     ) -> int:
         """Make the table consist of `target`, on top of version `base`."""
         self._notice_rewriting(location)
-        table = self._open(location, None)
+        table = self._taken(location)
         present = {file.path: file for file in self._at(location, table)}
         wanted = {file.path for file in target}
         added = [file for file in target if file.path not in present]
@@ -117,6 +119,7 @@ class DeltaTables:
         actions += [RemoveAction(file.path, data_change=True, deletion_timestamp=now) for file in gone]
         version = self._commit(location, table, actions, told)
         self._remember(location, version, target)
+        self._put_back(location, table)
         return version
 
     def reserve(self, location: str, info: Mapping[str, str]) -> int:
@@ -285,6 +288,22 @@ class DeltaTables:
         except DeltaError as err:
             raise NotFound(f"table {location} has no stored version {version}") from err
 
+    def _taken(self, location: str) -> Any:
+        """The newest version, for one commit: the table that the last one opened, and what came since."""
+        with self._guard:
+            table = self._opened.pop(location, None)
+        if table is None:
+            return self._open(location, None)
+        table.update_incremental()
+        return table
+
+    def _put_back(self, location: str, table: Any) -> None:
+        """Keep an opened table for the next commit."""
+        with self._guard:
+            self._opened[location] = table
+            while len(self._opened) > _HELD_OPEN:
+                self._opened.popitem(last=False)
+
     def _read(self, table: Any) -> tuple[DataFile, ...]:
         """The live files of an opened table, statistics as the log has them."""
         rows = pa.table(table.get_add_actions(flatten=False)).to_pylist()
@@ -309,6 +328,7 @@ class DeltaTables:
             for key in [key for key in self._known if key[0] == location]:
                 del self._known[key]
             self._sizes.pop(location, None)
+            self._opened.pop(location, None)
 
     def _begin_anew(self, location: str) -> None:
         """Let every process drop what it knows of a location."""

@@ -22,7 +22,7 @@ class FolderPlace:
 
     def address(self, location: str) -> str:
         """The folder's path."""
-        return str(self._root / location)
+        return f"{self._root}/{location}" if location else str(self._root)
 
     def exists(self, location: str, path: str) -> bool:
         """True if the location has that file."""
