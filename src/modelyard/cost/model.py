@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from modelyard.cost.api import Amounts, Level, Period, Unit
 from modelyard.kernel.clock import from_ms, to_ms
+from modelyard.kernel.units import BUSY_CORE_WATTS
 
 DEFAULTS: dict[Unit, tuple[float, str]] = {
     Unit.CPU_HOUR: (0.04, "list price of a general-purpose cloud vCPU, on demand, rounded"),
@@ -20,8 +21,6 @@ DEFAULTS: dict[Unit, tuple[float, str]] = {
 }
 """Dollars for each unit, and what they stand for: the order of magnitude of public list prices in 2026."""
 
-CPU_WATTS = 10.0
-"""Estimated draw of one busy core of a server, its share of memory and fans included."""
 GPU_WATTS = 350.0
 """Estimated draw of one busy data-centre GPU."""
 _HOURS_IN_MONTH = 730.0
@@ -40,7 +39,7 @@ def energy_wh(cpu_s: float, gpu_s: float) -> float:
     >>> energy_wh(3600.0, 0.0)
     10.0
     """
-    return (cpu_s * CPU_WATTS + gpu_s * GPU_WATTS) / 3600
+    return (cpu_s * BUSY_CORE_WATTS + gpu_s * GPU_WATTS) / 3600
 
 
 def worth(amounts: Amounts, usd: Mapping[Unit, float]) -> float:

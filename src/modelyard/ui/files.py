@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import InvalidInput, NotFound, YardError
-from modelyard.lake.api import File, FileChange, FileDifference, FileFate, FileSet, Waveform
+from modelyard.lake.api import DRAWN, File, FileChange, FileDifference, FileFate, FileSet, Waveform
 from modelyard.ui.hub import Slices, slices
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import duration, number, plural, size
@@ -21,8 +21,6 @@ from modelyard.ui.people import names
 from modelyard.ui.profiles import text_of
 from modelyard.ui.sections import version_choice
 
-DRAWN = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff")
-"""Kinds that have a thumbnail."""
 _SIGN = {FileFate.ADDED: "+", FileFate.REMOVED: "−", FileFate.REPLACED: "~", FileFate.EDITED: "~"}
 _SEPARATED = ("text/csv", "text/tab-separated-values")
 _PAGE, _BARS, _TEXT = 60, 240, 20_000

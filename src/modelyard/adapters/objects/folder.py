@@ -12,12 +12,12 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
+from modelyard.adapters.disk import alone, sync
 from modelyard.adapters.objects.packs import Packs
 from modelyard.adapters.objects.sealing import SEALED, name_of, named, stored_as
 from modelyard.adapters.seals.frames import HEAD_BYTES, TAIL_BYTES, Sealer, Stream, key_id
@@ -49,7 +49,7 @@ class FolderObjects:
             self._unfinished.mkdir(parents=True, exist_ok=True)
         except OSError as err:
             raise _unavailable("open the objects folder", err) from err
-        self._packs = Packs(root / _PACKS, keys=keys, begin=self._begin, sync=_sync_folder, refusal=_unavailable)
+        self._packs = Packs(root / _PACKS, keys=keys, begin=self._begin, sync=sync, refusal=_unavailable)
 
     def put(self, content: Iterable[bytes], *, expect: Digest | None = None) -> Stored:
         """Store bytes as they stream by; they are on the disk when this returns."""
@@ -137,7 +137,7 @@ class FolderObjects:
 
     def discard(self, digests: Collection[Digest]) -> int:
         """Remove objects; how many there were."""
-        with self._alone():
+        with alone(self._root):  # else who reseals restores what is removed here
             loose = {digest for digest in digests if self._unlink(digest)}
         packed = [digest for digest in digests if self._packs.find(digest) is not None]
         self._packs.remove(packed)
@@ -153,7 +153,7 @@ class FolderObjects:
             except OSError as err:
                 raise _unavailable("delete an object", err) from err
             gone += 1
-            _sync_folder(place.parent)
+            sync(place.parent)
         return gone > 0
 
     def digests(self) -> Iterator[Stored]:
@@ -178,7 +178,7 @@ class FolderObjects:
         for folder in self._folders():
             for path in list(folder.iterdir()):
                 if (found := name_of(path.name))[0]:
-                    with self._alone():
+                    with alone(self._root):
                         done += self._reseal(path, Digest(found[0]), wanted)
         return done
 
@@ -206,7 +206,7 @@ class FolderObjects:
             os.close(handle)
         if replaced != path:
             path.unlink(missing_ok=True)
-            _sync_folder(path.parent)
+            sync(path.parent)
         return True
 
     def local(self, digest: Digest) -> Path | None:
@@ -245,28 +245,18 @@ class FolderObjects:
                 return path, handle
             os.close(handle)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold the files against others that remove or reseal them: else the one restores what the other removes."""
-        handle = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
-
     def _keep(self, handle: int, path: Path, stored: Stored, *, sealed: bool) -> None:
         """Put a complete file in its place, unless a whole one of the same content stands there."""
         try:
             if self.size(stored.digest) == stored.size_bytes:
                 loose = any(place.exists() for place in self._places(stored.digest))
                 other = self._place(stored.digest).parent if loose else self._root / _PACKS
-                _sync_folder(other)  # its other writer may stand between renaming and syncing
+                sync(other)  # its other writer may stand between renaming and syncing
                 return
             place = self._place(stored.digest, sealed=sealed)
             if not place.parent.is_dir():
                 place.parent.mkdir(exist_ok=True)
-                _sync_folder(self._root)
+                sync(self._root)
             _settle(handle, path, place)
         except OSError as err:
             raise _unavailable(f"keep an object of {format_bytes(stored.size_bytes)}", err) from err
@@ -334,7 +324,7 @@ def _settle(handle: int, path: Path, place: Path) -> None:
     """Give a complete file its name, durably."""
     os.fsync(handle)
     path.replace(place)
-    _sync_folder(place.parent)
+    sync(place.parent)
 
 
 def _damaged(digest: Digest, seen: str) -> Damaged:
@@ -353,14 +343,6 @@ def _write(handle: int, chunk: bytes, *, after: int) -> int:
     except OSError as err:
         raise _unavailable(f"write an object after {format_bytes(after)}", err) from err
     return len(view)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _missing(digest: Digest) -> NotFound:

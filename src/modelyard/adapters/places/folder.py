@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
+from modelyard.adapters.disk import sync
 from modelyard.kernel.errors import Unavailable
 
 
@@ -34,7 +35,7 @@ class FolderPlace:
 
     def take(self, location: str, path: str, source: Path) -> None:
         """Rename a finished file in; it is synced first."""
-        _sync(source)
+        sync(source)
         target = self._root / location / path
         target.parent.mkdir(parents=True, exist_ok=True)
         source.rename(target)
@@ -60,7 +61,7 @@ class FolderPlace:
         target = self._root / location / path
         fresh = target.with_name(f".{target.name}.tmp")
         fresh.write_bytes(content)
-        _sync(fresh)
+        sync(fresh)
         fresh.replace(target)
 
     def claim(self, location: str, path: str, content: bytes) -> bool:
@@ -69,13 +70,13 @@ class FolderPlace:
         fresh = target.with_name(f".{target.name}.{uuid4().hex}.tmp")
         try:
             fresh.write_bytes(content)
-            _sync(fresh)
+            sync(fresh)
             os.link(fresh, target)
         except FileExistsError:
             return False
         finally:
             fresh.unlink(missing_ok=True)
-        _sync(target.parent)
+        sync(target.parent)
         return True
 
     def remove(self, location: str, path: str) -> bool:
@@ -102,11 +103,3 @@ class FolderPlace:
     def locations(self, *, before: datetime | None = None) -> list[str]:  # noqa: ARG002 - locks suffice
         """Every folder."""
         return sorted(p.name for p in self._root.iterdir() if p.is_dir()) if self._root.is_dir() else []
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,16 +5,15 @@ A sealed file is told from a plain one by its first bytes, so this is for files 
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 from uuid import uuid4
 
+from modelyard.adapters.disk import alone, sync
 from modelyard.adapters.seals.frames import HEAD_BYTES, TAIL_BYTES, Sealer, Stream, key_id
 from modelyard.adapters.seals.keys import Key, Keyring
 
@@ -48,17 +47,15 @@ class KnownSeals:
             file.close()
             raise
 
-    @contextmanager
-    def alone(self, folder: Path) -> Iterator[None]:
+    def alone(self, folder: Path) -> AbstractContextManager[None]:
         """Hold a folder's files against others that replace them."""
-        with _alone(folder):
-            yield
+        return alone(folder)
 
     def reseal(self, folder: Path) -> int:
         """Bring the files of a folder under the seal that new ones get; the number changed."""
         done = 0
         for path in sorted(folder.glob("*")) if folder.is_dir() else ():
-            with _alone(folder):
+            with alone(folder):
                 done += self._reseal(path)
         return done
 
@@ -73,24 +70,13 @@ class KnownSeals:
                 with self.open(path) as old, self.create(fresh) as new:
                     while chunk := old.read(_CHUNK_BYTES):
                         new.write(chunk)
-                with fresh.open("rb") as file:
-                    os.fsync(file.fileno())
+                sync(fresh)
                 fresh.replace(path)
             finally:
                 fresh.unlink(missing_ok=True)
         except FileNotFoundError:
             return False
         return True
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 class _Sealing(io.RawIOBase):

@@ -8,7 +8,6 @@ once. A file says in its metadata which delivery it is, which tells one that was
 from __future__ import annotations
 
 import errno
-import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from modelyard.adapters.disk import sync
 from modelyard.adapters.sinks.hosts import refuse_unlisted
 from modelyard.adapters.sinks.opening import Opening
 from modelyard.adapters.sources.addresses import refuse_secret_options, refuse_secrets, scheme_of
@@ -174,9 +174,9 @@ class _Folder:
             beside.unlink(missing_ok=True)
             try:
                 write(beside)
-                _sync(beside)
+                sync(beside)
                 beside.replace(path)
-                _sync(path.parent)
+                sync(path.parent)
             finally:
                 beside.unlink(missing_ok=True)
 
@@ -247,11 +247,3 @@ class _Bucket:
 
         with asking(self._address, self._secret):
             yield
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -23,6 +23,7 @@ from modelyard.lake.api.evolution import (
 )
 from modelyard.lake.api.files import (
     ADD,
+    DRAWN,
     AddId,
     Collected,
     File,
@@ -158,6 +159,7 @@ from modelyard.lake.api.upkeep import (
 __all__ = [
     "ADD",
     "COMMIT",
+    "DRAWN",
     "LOAD",
     "NEXT",
     "QUERY",

@@ -15,6 +15,8 @@ from modelyard.lake.api.records import Cell, Column
 
 AddId = NewType("AddId", str)
 ADD = IdKind("add", AddId)
+DRAWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/tiff"})
+"""Images of which a thumbnail is made."""
 
 FilePath = Annotated[
     str,

@@ -45,8 +45,6 @@ _SHOWN = frozenset(
         "audio/ogg", "audio/mpeg", "audio/mp4", "video/mp4", "video/webm",
     }
 )  # fmt: skip
-DRAWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/tiff"})
-"""Images of which a thumbnail is made."""
 
 
 def facts_of(digest: str, size_bytes: int, head: bytes) -> FileFacts:

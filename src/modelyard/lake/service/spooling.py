@@ -43,7 +43,7 @@ class Spooled:
     told: tuple[tuple[str, str], ...] = ()
 
 
-def drained(work: Generator[int, None, T]) -> T:
+def drained(work: Generator[object, None, T]) -> T:
     """Do work to its end without telling how far it is."""
     while True:
         try:

@@ -15,9 +15,10 @@ from typing import Any
 
 import psutil
 
+from modelyard.kernel.units import BUSY_CORE_WATTS
+
 _MB = 1e6
 _RAPL = Path("/sys/class/powercap")
-_CORE_WATTS = 10.0
 _J_A_WH = 3600.0
 
 
@@ -68,7 +69,7 @@ class Machine:
             if now is not None:
                 self._package_j += ((now - self._last[path]) % limit) / 1e6
                 self._last[path] = now
-        cpu = self._package_j if self._packages else (self._busy_s() - self._cpu_s) * _CORE_WATTS
+        cpu = self._package_j if self._packages else (self._busy_s() - self._cpu_s) * BUSY_CORE_WATTS
         gpu = sum(gpu.millijoules() - before for gpu, before in zip(self._gpus, self._gpu_mj, strict=True))
         return cpu + gpu / 1e3
 

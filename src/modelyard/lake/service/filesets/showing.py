@@ -14,10 +14,10 @@ from modelyard.kernel.contents import Content
 from modelyard.kernel.errors import InvalidInput, MissingExtra, NotFound, TooLarge, UnsupportedMedia
 from modelyard.kernel.pages import Page, page_of
 from modelyard.lake.api import LOAD
-from modelyard.lake.api.files import File, FileCounts, Waveform
+from modelyard.lake.api.files import DRAWN, File, FileCounts, Waveform
 from modelyard.lake.api.paths import shown
 from modelyard.lake.model.filesets import PREFIX, own_columns, table_of
-from modelyard.lake.model.media import DRAWN, HEAD_BYTES, safe, wav_form
+from modelyard.lake.model.media import HEAD_BYTES, safe, wav_form
 from modelyard.lake.service.desk import Desk
 from modelyard.lake.service.filesets.adds import bringing
 from modelyard.lake.service.filesets.frames import SIZE_BYTES

@@ -53,15 +53,8 @@ def give(desk: Desk, name: str, content: Iterable[bytes], *, branch: str | None)
             removes=kept.mode is PullMode.SNAPSHOT,
         )  # fmt: skip
         trip.meter.of, trip.meter.size_bytes = kept.stream or name, held.size_bytes
-        for _ in settled(
-            trip,
-            folder,
-            job,
-            lambda: fitted(order, held, trip.entry()),
-            order=replace(order, terms=terms),
-            spooled=held,
-        ):
-            pass
+        order = replace(order, terms=terms)
+        drained(settled(trip, folder, job, lambda: fitted(order, held, trip.entry()), order=order, spooled=held))
         calls.current().unit(lambda: sources.note_pull(calls.current().tx, name, calls.current().now_ms))
     return pulled(trip, before, trip.position())
 
