@@ -1,11 +1,13 @@
-"""Bytes of known size and kind, of which any part may be asked for: what a download that serves ranges answers with.
+"""Bytes on their way: of known size and kind, of which any part may be asked for; or in pieces, read as a file.
 
 Nothing is read before the first byte is asked for.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
+from typing import Any
 
 BYTES = "application/octet-stream"
 
@@ -42,3 +44,42 @@ class Content(Iterator[bytes]):
         if self._flow is None:
             self._flow = self._read(0, self.size_bytes)
         return next(self._flow)
+
+
+class Pieces(io.RawIOBase):
+    """Pieces of bytes as a file that is read once, front to back."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, target: Any) -> int:
+        """Fill `target` with what comes next."""
+        while not self._rest:
+            self._rest = next(self._pieces, b"")
+            if not self._rest:
+                return 0
+        taken = min(len(target), len(self._rest))
+        target[:taken] = self._rest[:taken]
+        self._rest = self._rest[taken:]
+        return taken
+
+    def read(self, size: int = -1) -> bytes:
+        """Exactly `size` bytes, fewer only at the end."""
+        if size < 0:
+            return b"".join([self._rest, *self._pieces])
+        parts, missing = [], size
+        while missing:
+            if not self._rest:
+                self._rest = next(self._pieces, b"")
+                if not self._rest:
+                    break
+            part = self._rest[:missing]
+            self._rest = self._rest[missing:]
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
+from modelyard.kernel.contents import Pieces
 from modelyard.kernel.errors import InvalidInput, MissingExtra
 from modelyard.lake.api import NEXT
 
@@ -45,7 +46,7 @@ class Rows(Iterator[bytes]):
     def reader(self) -> Any:
         """A stream of record batches, fetched as it is read: `pyarrow.RecordBatchReader`."""
         arrow = library("pyarrow")
-        pipe = _Pipe(self._ask())
+        pipe = Pieces(self._ask())
         return arrow.ipc.open_stream(arrow.PythonFile(pipe, mode="r"))
 
     def batches(self) -> Iterator[Any]:
@@ -85,45 +86,6 @@ class Feed(Rows):
         """The version to ask from next time."""
         told: Mapping[bytes, bytes] = self.reader().schema.metadata
         return int(told[NEXT.encode()])
-
-
-class _Pipe(io.RawIOBase):
-    """Pieces of bytes as a file that is read once, front to back."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = b""
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, target: Any) -> int:
-        """Fill `target` with what comes next."""
-        while not self._rest:
-            self._rest = next(self._pieces, b"")
-            if not self._rest:
-                return 0
-        taken = min(len(target), len(self._rest))
-        target[:taken] = self._rest[:taken]
-        self._rest = self._rest[taken:]
-        return taken
-
-    def read(self, size: int = -1) -> bytes:
-        """Exactly `size` bytes, fewer only at the end."""
-        if size < 0:
-            return b"".join([self._rest, *self._pieces])
-        parts, missing = [], size
-        while missing:
-            if not self._rest:
-                self._rest = next(self._pieces, b"")
-                if not self._rest:
-                    break
-            part = self._rest[:missing]
-            self._rest = self._rest[missing:]
-            parts.append(part)
-            missing -= len(part)
-        return b"".join(parts)
 
 
 def as_stream(content: Any) -> Iterable[bytes]:

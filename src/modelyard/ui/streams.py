@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from modelyard.kernel.contents import Pieces
 from modelyard.lake.api import Cell as Value
 from modelyard.ui import profiles
 from modelyard.ui.kit.tables import Column, Kind, Table
@@ -26,7 +27,7 @@ def read(stream: Iterator[bytes], *, most: int, first: int = 0) -> Answer:
 
     rows, passed = list[tuple[Value, ...]](), 0
     try:
-        with pa.ipc.open_stream(_Pipe(stream)) as reader:
+        with pa.ipc.open_stream(Pieces(stream)) as reader:
             schema = reader.schema
             for batch in reader:
                 begin, passed = min(batch.num_rows, max(0, first - passed)), passed + batch.num_rows
@@ -63,30 +64,3 @@ def _value(value: object) -> Value:
     if isinstance(value, list):
         return "; ".join(str(part) for part in value)
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-class _Pipe:
-    """Chunks of bytes as a file that is read once."""
-
-    closed = False
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks, self._rest = iter(chunks), b""
-
-    def read(self, size: int = -1) -> bytes:
-        """So many bytes, fewer at the end."""
-        while size < 0 or len(self._rest) < size:
-            more = next(self._chunks, None)
-            if more is None:
-                break
-            self._rest += more
-        given, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
-        return given
-
-    def close(self) -> None:
-        """Nothing to close: the stream ends by itself."""
-        self.closed = True
-
-    def readable(self) -> bool:
-        """It can be read."""
-        return True
