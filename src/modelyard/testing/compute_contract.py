@@ -73,7 +73,9 @@ class ComputeContract:
         assert last.last_line == f"a b; $(c) {tmp_path} blue"
 
     def test_a_child_that_failed_tells_its_code_and_last_line(self, compute: Compute, tmp_path: Path) -> None:
-        program = "import sys; print('starting'); sys.stderr.write('the disk is on fire\\n\\n'); sys.exit(7)"
+        program = (
+            "import sys; print('starting', flush=True); sys.stderr.write('the disk is on fire\\n\\n'); sys.exit(7)"
+        )
         last = ended(compute, compute.start(order(tmp_path, program)).id)
         assert (last.end, last.exit_code, last.last_line) == (End.EXITED, 7, "the disk is on fire")
 
