@@ -21,9 +21,8 @@ from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from msgspec import structs
 
 from modelyard.adapters import delta_log as log
@@ -39,7 +38,6 @@ _EPOCH = f"{_LOG}/_rewritten"  # changes whenever files changed under their name
 _CHECKPOINT_EVERY = 20
 _HELD_OPEN = 16
 _REMEMBERED = 512
-_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
 class DeltaTables:
@@ -105,44 +103,27 @@ class DeltaTables:
         added = [file for file in target if file.path not in present]
         gone = [present[path] for path in sorted(present.keys() - wanted)]
         told = {**info, "base": str(base)}
-        version: int
-        if (layout := log.wanted(schema)) != log.held(table):
-            version = table.version() + 1
-            entry = log.entry(table, layout, added=added, removed=gone, info=told, at_ms=self._clock.now_ms())
-            if not self._place.claim(location, f"{_LOG}/{version:020d}.json", entry):
-                raise StaleVersion(f"{location}: another writer committed meanwhile; look again and repeat")
-            self._fold(location, version)
-            self._remember(location, version, target)
-            return version
-        now = self._clock.now_ms()
-        actions: list[AddAction | RemoveAction] = [self._add(file) for file in added]
-        actions += [RemoveAction(file.path, data_change=True, deletion_timestamp=now) for file in gone]
-        version = self._commit(location, table, actions, told)
+        layout = log.wanted(schema)
+        changed = None if layout == log.held(table) else layout
+        version = self._commit(location, table, changed, added=added, gone=gone, info=told)
         self._remember(location, version, target)
-        self._put_back(location, table)
         return version
 
     def reserve(self, location: str, info: Mapping[str, str]) -> int:
         """Take the next version number by a commit that changes nothing."""
-        return self._commit(location, self._open(location, None), [], info)
+        return self._commit(location, self._taken(location), None, added=(), gone=(), info=info)
 
     def _commit(
-        self, location: str, table: Any, actions: list[AddAction | RemoveAction], info: Mapping[str, str]
-    ) -> int:
-        """Write the next entry of the log, under the table's own columns."""
+        self, location: str, table: Any, layout: log.Layout | None, *, added: Sequence[DataFile],
+        gone: Sequence[DataFile], info: Mapping[str, str],
+    ) -> int:  # fmt: skip
+        """Write the next entry of the log, and keep the table for the one after."""
         version = int(table.version()) + 1
-        try:
-            table.create_write_transaction(
-                actions,
-                "append",
-                table.schema(),
-                table.metadata().partition_columns or None,
-                commit_properties=CommitProperties(custom_metadata=dict(info), max_commit_retries=0),
-                post_commithook_properties=_HOOKS,
-            )
-        except CommitFailedError as err:
-            raise StaleVersion(f"{location}: another writer committed meanwhile; look again and repeat") from err
+        entry = log.entry(table, layout, added=added, removed=gone, info=info, at_ms=self._clock.now_ms())
+        if not self._place.claim(location, f"{_LOG}/{version:020d}.json", entry):
+            raise StaleVersion(f"{location}: another writer committed meanwhile; look again and repeat")
         self._fold(location, version)
+        self._put_back(location, table)
         return version
 
     def _fold(self, location: str, version: int) -> None:
@@ -316,11 +297,6 @@ class DeltaTables:
                 part=log.part(row),
             )
             for row in sorted(rows, key=lambda row: str(row["path"]))
-        )
-
-    def _add(self, file: DataFile) -> AddAction:
-        return AddAction(
-            file.path, file.size_bytes, file.part, self._clock.now_ms(), data_change=True, stats=file.stats
         )
 
     def _forget(self, location: str) -> None:

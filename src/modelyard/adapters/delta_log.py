@@ -1,14 +1,14 @@
-"""Entries of a Delta log that change what a table is: columns, comments, partitions, constraints.
+"""Entries of a Delta log: files that come and go, and what a table is: columns, comments, partitions, constraints.
 
-The Delta library writes entries that add and remove files, but changes columns only by replacing every file. These
-entries are written by us in the protocol's form (github.com/delta-io/delta, PROTOCOL.md, "Actions"), so that files may
-stay. A table with constraints asks its writers to hold them (writer version 3).
+The Delta library changes columns only by replacing every file, and takes some seven milliseconds for an entry of one
+file. These entries are written by us in the protocol's form (github.com/delta-io/delta, PROTOCOL.md, "Actions"), so
+that files may stay. A table with constraints asks its writers to hold them (writer version 3).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -50,33 +50,19 @@ def held(table: Any) -> Layout:
 
 
 def entry(
-    table: Any, layout: Layout, *, added: Iterable[DataFile], removed: Iterable[DataFile], info: Mapping[str, str],
-    at_ms: int,
+    table: Any, layout: Layout | None, *, added: Iterable[DataFile], removed: Iterable[DataFile],
+    info: Mapping[str, str], at_ms: int,
 ) -> bytes:  # fmt: skip
-    """The log's next entry: the table becomes `layout`, some files come, some go."""
+    """The log's next entry: some files come, some go; the table becomes `layout`, or stays as it is."""
     about, protocol = table.metadata(), table.protocol()
     if protocol.min_reader_version > _MOST_READER or protocol.min_writer_version > _MOST_WRITER:
         raise Internal(f"a foreign writer gave the table features of writer version {protocol.min_writer_version}")
-    kept = {k: v for k, v in about.configuration.items() if not k.startswith(_CONSTRAINT)}
+    operation = "WRITE" if layout is None else "SET TBLPROPERTIES"
     actions: list[dict[str, object]] = [
-        {"commitInfo": {"timestamp": at_ms, "operation": "SET TBLPROPERTIES", "operationParameters": {}, **info}}
+        {"commitInfo": {"timestamp": at_ms, "operation": operation, "operationParameters": {}, **info}}
     ]
-    if layout.constraints and protocol.min_writer_version < _HOLDS_CONSTRAINTS:
-        actions.append({"protocol": {"minReaderVersion": 1, "minWriterVersion": _HOLDS_CONSTRAINTS}})
-    actions.append(
-        {
-            "metaData": {
-                "id": str(about.id),
-                "name": about.name,
-                "description": about.description,
-                "format": {"provider": "parquet", "options": {}},
-                "schemaString": json.dumps({"type": "struct", "fields": layout.columns}),
-                "partitionColumns": layout.partitions,
-                "createdTime": about.created_time,
-                "configuration": kept | {_CONSTRAINT + name: text for name, text in layout.constraints.items()},
-            }
-        }
-    )
+    if layout is not None:
+        actions += _becomes(about, protocol, layout)
     actions += [
         {"remove": {"path": file.path, "deletionTimestamp": at_ms, "dataChange": True, "partitionValues": file.part,
                     "extendedFileMetadata": True, "size": file.size_bytes}}
@@ -88,6 +74,25 @@ def entry(
         for file in added
     ]  # fmt: skip
     return "".join(json.dumps(action) + "\n" for action in actions).encode()
+
+
+def _becomes(about: Any, protocol: Any, layout: Layout) -> Iterator[dict[str, object]]:
+    """The actions by which a table becomes what it is to be."""
+    kept = {k: v for k, v in about.configuration.items() if not k.startswith(_CONSTRAINT)}
+    if layout.constraints and protocol.min_writer_version < _HOLDS_CONSTRAINTS:
+        yield {"protocol": {"minReaderVersion": 1, "minWriterVersion": _HOLDS_CONSTRAINTS}}
+    yield {
+        "metaData": {
+            "id": str(about.id),
+            "name": about.name,
+            "description": about.description,
+            "format": {"provider": "parquet", "options": {}},
+            "schemaString": json.dumps({"type": "struct", "fields": layout.columns}),
+            "partitionColumns": layout.partitions,
+            "createdTime": about.created_time,
+            "configuration": kept | {_CONSTRAINT + name: text for name, text in layout.constraints.items()},
+        }
+    }
 
 
 def part(row: Mapping[str, Any]) -> dict[str, str | None]:

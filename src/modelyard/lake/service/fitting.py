@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from modelyard.kernel.errors import InvalidInput
-from modelyard.lake.api import Column, Declared, Mode, SchemaPolicy, SchemaRules
+from modelyard.lake.api import Column, Declared, Format, Mode, SchemaPolicy, SchemaRules
 from modelyard.lake.model.columns import alike, check_declared, check_keys, laid_out
 from modelyard.lake.model.widening import text_widens, widens
 from modelyard.lake.service.desk import Desk
@@ -44,7 +44,8 @@ class Fit:
 
 def opened(order: Order, spooled: Spooled, before: catalogue.Entry | None) -> Source:
     """The rows of what was written down, read as the table and its policy expect them."""
-    return opened_spool(spooled, order.reading, expected_columns(order, before), rules_of(order.table))
+    rules = rules_of(order.table) if spooled.form is Format.JSON_LINES else None
+    return opened_spool(spooled, order.reading, expected_columns(order, before), rules)
 
 
 def rules_of(table: str) -> SchemaRules:
@@ -59,13 +60,12 @@ def expected_columns(order: Order, before: catalogue.Entry | None) -> tuple[Colu
     return before.columns if before is not None else order.declared.columns
 
 
-def fit(desk: Desk, order: Order, before: catalogue.Entry | None, source: Source) -> Fit:
+def fit(desk: Desk, order: Order, before: catalogue.Entry | None, source: Source, rules: SchemaRules) -> Fit:
     """The table's columns after the load.
 
     Raises:
         InvalidInput: the source has none of them, or others that the table's policy lets not in.
     """
-    rules = rules_of(order.table)
     stays = before if order.mode is not Mode.OVERWRITE else None
     held = expected_columns(order, before)
     fresh, wider = _declared(order, stays, rules) if stays is not None else ([], {})

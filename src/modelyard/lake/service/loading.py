@@ -11,7 +11,7 @@ import msgspec
 
 from modelyard.kernel.errors import AlreadyExists, InvalidInput, StaleVersion
 from modelyard.kernel.refs import parts, ref
-from modelyard.lake.api import LOAD, Load, LoadId, LoadRefused, LoadState, Mode, RowsQuarantined, Version
+from modelyard.lake.api import LOAD, Load, LoadId, LoadRefused, LoadState, Mode, RowsQuarantined, SchemaRules, Version
 from modelyard.lake.model.columns import check_declared
 from modelyard.lake.model.filesets import refuse_listing
 from modelyard.lake.model.pseudonyms import tokened
@@ -23,7 +23,7 @@ from modelyard.lake.service.intake import Comparison, Intake, taking_in
 from modelyard.lake.service.orders import Order, Settled, Terms
 from modelyard.lake.service.sources import Source
 from modelyard.lake.service.spooling import Spooled, drained, spooling
-from modelyard.lake.store import catalogue, loads, sources
+from modelyard.lake.store import catalogue, evolution, loads, sources
 from modelyard.ports import calls
 from modelyard.ports.objects import Digest
 
@@ -60,8 +60,13 @@ def settling(
     """
     call = calls.current()
     began = call.clock.monotonic()
-    before = call.unit(lambda: catalogue.entry(calls.current().tx, order.table, branch=order.branch))
-    fitted = fit(desk, order, before, source)
+
+    def look() -> tuple[catalogue.Entry | None, SchemaRules]:
+        tx = calls.current().tx
+        return catalogue.entry(tx, order.table, branch=order.branch), evolution.get(tx, order.table)
+
+    before, rules = call.unit(look)
+    fitted = fit(desk, order, before, source, rules)
     seen = before if before is None else msgspec.structs.replace(before, columns=fitted.columns)
     if tokened(fitted.columns):
         order = replace(order, keeps_source=False)  # it holds the names

@@ -110,12 +110,13 @@ def opened(desk: Desk, load: Load, rows: Callable[[], Iterable[tuple[int, str]]]
     branch = load.branch if branches.is_open(calls.current().tx, load.branch) else MAIN
     entry = resolve(load.table, None, branch=branch)
     expected = [c.name for c in entry.columns]
-    source = HeldSource(rows, names=names, delimiter=delimiter, expected=expected, rules=rules_of(load.table))
+    rules = rules_of(load.table)
+    source = HeldSource(rows, names=names, delimiter=delimiter, expected=expected, rules=rules)
     order = Order(
         table=load.table, mode=Mode.APPEND, declared=Declared(), source=load.source, form=None, reading=Reading(),
         message="", operation="replay", keeps_source=False, branch=branch,
     )  # fmt: skip
-    fitted = fit(desk, order, entry, source)
+    fitted = fit(desk, order, entry, source, rules)
     return Again(source, branch, msgspec.structs.replace(entry, columns=fitted.columns), fitted)
 
 
