@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import os
+import platform
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 
 from modelyard.adapters.replies import DatabaseReplies
@@ -101,15 +103,23 @@ class House:
         governance = self.engines.services["governance"]
         if not isinstance(governance, GovernanceService):
             raise Internal("nobody answers for identity; app.rooms lacks governance")
-        made = self.guard.as_system("governance.bootstrap_owner", governance.bootstrap_owner)
+        place = self._place()
+        made = self.guard.as_system("governance.bootstrap_owner", lambda: governance.bootstrap_owner(place))
         if made is None:
-            made = self.guard.as_system("governance.reissue_owner_token", governance.reissue_owner_token)
+            made = self.guard.as_system("governance.reissue_owner_token", lambda: governance.reissue_owner_token(place))
         if made is not None:
             write_private(file, made.secret.encode())
             known = identities.authenticate(made.secret)
         if known is None:
             raise Internal("this home has no owner who may act; enable one with a token of another owner")
         return known
+
+    def _place(self) -> str:
+        """Which home this is, where others may share its database: none makes the token of another void."""
+        if not self.settings.database:
+            return ""
+        home = blake2b(str(self.settings.home_path.resolve()).encode(), digest_size=4).hexdigest()
+        return f"{platform.node()} {home}"
 
     def close(self) -> None:
         """Stop the runner, drain the writer, let go of the home."""

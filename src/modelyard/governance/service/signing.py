@@ -57,22 +57,31 @@ class OwnerToken(Struct, frozen=True, kw_only=True):
     secret: str
 
 
+def _named(place: str) -> str:
+    """What the token of a first start is called."""
+    return f"{_FIRST}, {place}" if place else _FIRST
+
+
 class Signing:
     """The first owner's token, and sessions from links."""
 
     def __init__(self, recognition: Recognition) -> None:
         self._recognition = recognition
 
-    def bootstrap_owner(self) -> OwnerToken | None:
-        """Make the owner's first token; None if it was made before."""
-        return calls.current().unit(self._bootstrap)
+    def bootstrap_owner(self, place: str = "") -> OwnerToken | None:
+        """Make the owner's first token; None if it was made before.
 
-    def reissue_owner_token(self) -> OwnerToken:
+        Args:
+            place: which of several homes on one database it is for; each has a token of its own.
+        """
+        return calls.current().unit(lambda: self._bootstrap(_named(place)))
+
+    def reissue_owner_token(self, place: str = "") -> OwnerToken:
         """Replace the token of the first start, for a home whose token file was lost.
 
         Whoever can call this can read and write the home itself, and so holds every right already.
         """
-        return calls.current().unit(self._reissue)
+        return calls.current().unit(lambda: self._reissue(_named(place)))
 
     def redeem(self, code: str) -> SignedIn:
         """Use a sign-in link up and begin a session with a cookie of its own; no cookie that came along is kept.
@@ -86,20 +95,20 @@ class Signing:
         """End the session of this cookie; False if there was none."""
         return calls.current().unit(lambda: self._end(cookie))
 
-    def _bootstrap(self) -> OwnerToken | None:
+    def _bootstrap(self, name: str) -> OwnerToken | None:
         call = calls.current()
-        return None if credentials.ever_named(call.tx, OWNER, _FIRST) else self._issue(OWNER)
+        return None if credentials.ever_named(call.tx, OWNER, name) else self._issue(OWNER, name)
 
-    def _reissue(self) -> OwnerToken:
+    def _reissue(self, name: str) -> OwnerToken:
         call = calls.current()
-        credentials.revoke_named(call.tx, OWNER, _FIRST, call.now_ms)
-        return self._issue(OWNER)
+        credentials.revoke_named(call.tx, OWNER, name, call.now_ms)
+        return self._issue(OWNER, name)
 
-    def _issue(self, owner: ActorId) -> OwnerToken:
+    def _issue(self, owner: ActorId, name: str) -> OwnerToken:
         call = calls.current()
         secret = new_secret(BEARER_PREFIX)
         token = Token(
-            id=TOKEN.new(call.clock), actor=owner, name=_FIRST, scopes=("*",), resources=(), created_ms=call.now_ms,
+            id=TOKEN.new(call.clock), actor=owner, name=name, scopes=("*",), resources=(), created_ms=call.now_ms,
             by=call.actor.id, hint=secret[-4:],
         )  # fmt: skip
         credentials.add_token(call.tx, token, digest_of(secret))
