@@ -122,14 +122,11 @@ class DeltaTables:
         entry = log.entry(table, layout, added=added, removed=gone, info=info, at_ms=self._clock.now_ms())
         if not self._place.claim(location, f"{_LOG}/{version:020d}.json", entry):
             raise StaleVersion(f"{location}: another writer committed meanwhile; look again and repeat")
-        self._fold(location, version)
-        self._put_back(location, table)
-        return version
-
-    def _fold(self, location: str, version: int) -> None:
-        """Fold the log into a checkpoint now and then, so that opening stays quick."""
-        if version % _CHECKPOINT_EVERY == 0:
+        if version % _CHECKPOINT_EVERY == 0:  # opened anew after it: what is only kept up to date grows ever slower
             self.checkpoint(location)
+        else:
+            self._put_back(location, table)
+        return version
 
     def files(self, location: str, version: int) -> tuple[DataFile, ...]:
         """The files a version consists of, in order of path."""
