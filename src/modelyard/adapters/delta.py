@@ -14,6 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,19 @@ from modelyard.kernel.errors import NotFound, StaleVersion
 from modelyard.ports.tables import DataFile
 
 _LOG = "_delta_log"
-_FIRST = f"{_LOG}/{0:020d}.json"
 _ENTRY = re.compile(rf"{_LOG}/([0-9]{{20}})\.json")
 _EPOCH = f"{_LOG}/_rewritten"  # changes whenever files changed under their names; others then drop what they know
 _CHECKPOINT_EVERY = 20
 _HELD_OPEN = 16
 _REMEMBERED = 512
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The end of a table's log: a table opened when its columns last changed, or later, and the newest version."""
+
+    table: Any
+    version: int
 
 
 class DeltaTables:
@@ -58,7 +66,7 @@ class DeltaTables:
         self._known: OrderedDict[tuple[str, int], tuple[DataFile, ...]] = OrderedDict()
         self._sizes: dict[str, dict[str, int]] = {}
         self._epochs: dict[str, bytes] = {}
-        self._opened: OrderedDict[str, Any] = OrderedDict()
+        self._heads: OrderedDict[str, _Head] = OrderedDict()
 
     @property
     def shared(self) -> bool:
@@ -86,7 +94,7 @@ class DeltaTables:
 
     def exists(self, location: str) -> bool:
         """True if the location holds a table's log."""
-        return self._place.exists(location, _FIRST)
+        return self._place.exists(location, _entry(0))
 
     def publish(self, location: str, path: str, source: Path) -> None:
         """Move a finished local file into the table, durably."""
@@ -96,16 +104,15 @@ class DeltaTables:
         self, location: str, *, base: int, target: Sequence[DataFile], schema: pa.Schema, info: Mapping[str, str]
     ) -> int:
         """Make the table consist of `target`, on top of version `base`."""
-        self._notice_rewriting(location)
-        table = self._taken(location)
-        present = {file.path: file for file in self._at(location, table)}
+        head = self._taken(location)
+        present = {file.path: file for file in self._at(location, head)}
         wanted = {file.path for file in target}
         added = [file for file in target if file.path not in present]
         gone = [present[path] for path in sorted(present.keys() - wanted)]
         told = {**info, "base": str(base)}
         layout = log.wanted(schema)
-        changed = None if layout == log.held(table) else layout
-        version = self._commit(location, table, changed, added=added, gone=gone, info=told)
+        changed = None if layout == log.held(head.table) else layout
+        version = self._commit(location, head, changed, added=added, gone=gone, info=told)
         self._remember(location, version, target)
         return version
 
@@ -114,32 +121,33 @@ class DeltaTables:
         return self._commit(location, self._taken(location), None, added=(), gone=(), info=info)
 
     def _commit(
-        self, location: str, table: Any, layout: log.Layout | None, *, added: Sequence[DataFile],
+        self, location: str, head: _Head, layout: log.Layout | None, *, added: Sequence[DataFile],
         gone: Sequence[DataFile], info: Mapping[str, str],
     ) -> int:  # fmt: skip
-        """Write the next entry of the log, and keep the table for the one after."""
-        version = int(table.version()) + 1
-        entry = log.entry(table, layout, added=added, removed=gone, info=info, at_ms=self._clock.now_ms())
-        if not self._place.claim(location, f"{_LOG}/{version:020d}.json", entry):
+        """Write the next entry of the log, and keep its end for the one after."""
+        version = head.version + 1
+        entry = log.entry(head.table, layout, added=added, removed=gone, info=info, at_ms=self._clock.now_ms())
+        if not self._place.claim(location, _entry(version), entry):
             raise StaleVersion(f"{location}: another writer committed meanwhile; look again and repeat")
-        if version % _CHECKPOINT_EVERY == 0:  # opened anew after it: what is only kept up to date grows ever slower
+        if version % _CHECKPOINT_EVERY == 0:
             self.checkpoint(location)
-        else:
-            self._put_back(location, table)
+        if layout is None:
+            self._put_back(location, _Head(head.table, version))
         return version
 
     def files(self, location: str, version: int) -> tuple[DataFile, ...]:
         """The files a version consists of, in order of path."""
         self._notice_rewriting(location)
-        known = self._recall(location, version)
-        return self._at(location, self._open(location, version)) if known is None else known
+        return self._at(location, _Head(None, version))
 
-    def _at(self, location: str, table: Any) -> tuple[DataFile, ...]:
-        """The files of an opened table, read from its log at most once."""
-        version = int(table.version())
-        if (known := self._recall(location, version)) is not None:
+    def _at(self, location: str, head: _Head) -> tuple[DataFile, ...]:
+        """The files of a version, read from its log at most once."""
+        if (known := self._recall(location, head.version)) is not None:
             return known
-        return self._remember(location, version, self._read(table))
+        table = head.table
+        if table is None or int(table.version()) != head.version:
+            table = self._open(location, head.version)
+        return self._remember(location, head.version, self._read(table))
 
     def _recall(self, location: str, version: int) -> tuple[DataFile, ...] | None:
         with self._guard:
@@ -266,21 +274,31 @@ class DeltaTables:
         except DeltaError as err:
             raise NotFound(f"table {location} has no stored version {version}") from err
 
-    def _taken(self, location: str) -> Any:
-        """The newest version, for one commit: the table that the last one opened, and what came since."""
-        with self._guard:
-            table = self._opened.pop(location, None)
-        if table is None:
-            return self._open(location, None)
-        table.update_incremental()
-        return table
+    def _taken(self, location: str) -> _Head:
+        """The end of the log, for one commit: as the last one left it, where nobody wrote since.
 
-    def _put_back(self, location: str, table: Any) -> None:
-        """Keep an opened table for the next commit."""
+        The entry that it ends with must be there still: others may fold a log and take away what is old.
+        """
+        self._notice_rewriting(location)
         with self._guard:
-            self._opened[location] = table
-            while len(self._opened) > _HELD_OPEN:
-                self._opened.popitem(last=False)
+            head = self._heads.pop(location, None)
+        if head is not None and not self._place.exists(location, _entry(head.version + 1)):
+            if self._place.exists(location, _entry(head.version)):
+                return head
+            head = None
+        if head is None:
+            table = self._open(location, None)
+        else:
+            table = head.table
+            table.update_incremental()
+        return _Head(table, int(table.version()))
+
+    def _put_back(self, location: str, head: _Head) -> None:
+        """Keep the end of a log for the next commit."""
+        with self._guard:
+            self._heads[location] = head
+            while len(self._heads) > _HELD_OPEN:
+                self._heads.popitem(last=False)
 
     def _read(self, table: Any) -> tuple[DataFile, ...]:
         """The live files of an opened table, statistics as the log has them."""
@@ -301,7 +319,7 @@ class DeltaTables:
             for key in [key for key in self._known if key[0] == location]:
                 del self._known[key]
             self._sizes.pop(location, None)
-            self._opened.pop(location, None)
+            self._heads.pop(location, None)
 
     def _begin_anew(self, location: str) -> None:
         """Let every process drop what it knows of a location."""
@@ -317,6 +335,10 @@ class DeltaTables:
         if known != epoch and (known is not None or epoch):
             self._place.forget(location)
             self._forget(location)
+
+
+def _entry(version: int) -> str:
+    return f"{_LOG}/{version:020d}.json"
 
 
 def _stats(row: Mapping[str, Any]) -> str:
