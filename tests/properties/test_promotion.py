@@ -149,7 +149,7 @@ class Promotion(RuleBasedStateMachine):
     def the_past_is_as_it_was(self) -> None:
         for at_ms, held in self.moments[-4:]:
             for alias in ("production", "canary"):
-                stood = self.registry.alias_at("tips", alias, at_ms)
+                stood = self.registry.alias_at("tips", alias, str(at_ms))
                 assert (stood.version.version if stood.version else None) == held.get(alias)
 
     @invariant()

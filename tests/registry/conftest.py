@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from modelyard.adapters.objects.folder import FolderObjects
+from modelyard.kernel.ids import ActorId
+from modelyard.kernel.refs import Ref
 from modelyard.ports.database import Migration
 from modelyard.registry.api import Registry
 from modelyard.registry.service import RegistryService
@@ -18,6 +20,22 @@ from modelyard.tracking.service import TrackingService
 from modelyard.tracking.store import MIGRATIONS as TRACKING
 
 
+class Colleagues:
+    """Everybody is called by the end of their id; roles as a test gives them."""
+
+    def __init__(self) -> None:
+        self.roles: dict[str, frozenset[str]] = {}
+
+    def name_of(self, actor: ActorId) -> str:
+        """`actor_ana` is Ana."""
+        return actor.removeprefix("actor_").capitalize()
+
+    def roles_of(self, actor: ActorId, about: Ref) -> frozenset[str]:
+        """What the test said, on everything."""
+        del about
+        return self.roles.get(actor.removeprefix("actor_"), frozenset())
+
+
 @dataclass
 class Workplace:
     """A bench with tracking and the registry on it."""
@@ -26,6 +44,7 @@ class Workplace:
     tracking: Tracking
     registry: Registry
     objects: FolderObjects
+    people: Colleagues
 
     def run_with(self, files: Mapping[str, bytes], folder: str = "model") -> str:
         """A run that holds files below a folder."""
@@ -46,8 +65,9 @@ def furnished(bench: Bench) -> Workplace:
     """The registry at that bench."""
     objects = FolderObjects(bench.home / "objects")
     tracking = TrackingService(objects=objects)
-    registry = RegistryService(objects=objects, tracking=tracking)
-    return Workplace(bench, bench.open(Tracking, tracking), bench.open(Registry, registry), objects)
+    people = Colleagues()
+    registry = RegistryService(objects=objects, tracking=tracking, people=people)
+    return Workplace(bench, bench.open(Tracking, tracking), bench.open(Registry, registry), objects, people)
 
 
 @pytest.fixture

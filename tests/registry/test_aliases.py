@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelyard.kernel.errors import GateClosed, NotFound
+from modelyard.kernel.errors import GateClosed, InvalidInput, NotFound
 from modelyard.registry.api import AliasMoved, ModelStage, Standing
 from tests.registry.conftest import Workplace
 
@@ -37,7 +37,7 @@ def test_what_stood_at_a_moment_is_one_question(place: Workplace) -> None:
     place.registry.delete_alias("tips", "production")
 
     def at(ms: int) -> Standing:
-        return place.registry.alias_at("tips", "production", ms)
+        return place.registry.alias_at("tips", "production", str(ms))
 
     assert at(moments[0]).version is None
     early = at(moments[1])
@@ -57,7 +57,7 @@ def test_the_past_is_known_of_a_version_that_was_deleted(place: Workplace) -> No
     then = place.bench.clock.now_ms()
     place.bench.clock.advance(timedelta(seconds=1))
     place.registry.delete_version("tips", 1)
-    stood = place.registry.alias_at("tips", "production", then).version
+    stood = place.registry.alias_at("tips", "production", str(then)).version
     assert stood is not None and stood.version == 1
     with pytest.raises(NotFound):
         place.registry.aliased("tips", "production")
@@ -102,3 +102,63 @@ def test_an_alias_that_is_not_there_says_what_is(small: Workplace) -> None:
     with pytest.raises(NotFound, match="canary"):
         small.registry.aliased("tips", "production")
     small.registry.delete_alias("tips", "production")
+
+
+def test_one_call_says_what_stood_who_set_it_and_on_whose_approval(place: Workplace) -> None:
+    for _ in range(2):
+        place.registered("tips")
+    place.bench.act_as("ana")
+    place.registry.set_alias("tips", "production", 1)
+    place.registry.declare_gates("tips", [], approvals=2)
+    number = place.registry.propose("tips", 2, title="with weather").number
+    place.bench.clock.advance(timedelta(hours=1))
+    for who in ("ben", "cam"):
+        place.bench.act_as(who)
+        place.registry.approve("tips", number, f"{who} looked")
+    place.bench.clock.advance(timedelta(hours=1))  # 3 May, 14:00
+    place.bench.act_as("dan")
+    place.registry.merge("tips", number)
+    place.bench.clock.advance(timedelta(days=30))
+    place.registry.delete_alias("tips", "production")
+    for at in ("2026-05-03T14:00", "2026-05-03 16:00+02:00", "2026-05-03T14:00:00Z"):
+        stood = place.registry.alias_at("tips", "production", at)
+        assert stood.version is not None and stood.move is not None and stood.proposal is not None
+        assert (stood.version.version, stood.set_by, stood.proposal.title) == (2, "Dan", "with weather")
+        assert [(a.name, a.note) for a in stood.approvals] == [("Ben", "ben looked"), ("Cam", "cam looked")]
+        assert stood.approvals[0].at_ms < stood.move.at_ms
+        assert "by Dan by merging proposal" in stood.says and "approved by Ben (2026-05-03 13:00 UTC)" in stood.says
+    before = place.registry.alias_at("tips", "production", "2026-05-03T13:59:59")
+    assert before.version is not None and (before.version.version, before.set_by, before.approvals) == (1, "Ana", ())
+    assert "directly" in before.says
+
+
+@pytest.mark.parametrize("at", ["yesterday", "2026-13-01", "3", "", "9" * 30, "2026-05-03T14:00+99:00"])
+def test_what_is_no_moment_is_refused_with_an_example(small: Workplace, at: str) -> None:
+    small.registered("tips")
+    for ask in (
+        lambda: small.registry.alias_at("tips", "production", at),
+        lambda: small.registry.stage_at("tips", ModelStage.PRODUCTION, at),
+    ):
+        with pytest.raises(InvalidInput, match="2026-05-03T14:00"):
+            ask()
+
+
+def test_stages_have_their_history_too(place: Workplace) -> None:
+    moments = []
+    for version in (1, 2):
+        place.registered("tips")
+        place.bench.act_as("ana" if version == 1 else "ben")
+        place.registry.set_stage("tips", version, ModelStage.PRODUCTION, archive_existing=True)
+        moments.append(str(place.bench.clock.now_ms()))
+        place.bench.clock.advance(timedelta(hours=1))
+    place.registry.delete_version("tips", 2)
+    early, late = (place.registry.stage_at("tips", ModelStage.PRODUCTION, at) for at in moments)
+    assert [(m.version, m.actor) for m in early.moves] == [(1, "actor_ana")]
+    assert [(m.version, m.actor) for m in late.moves] == [(2, "actor_ben")]
+    assert "by Ben" in late.says
+    assert place.registry.stage_at("tips", ModelStage.PRODUCTION, "2026-05-03T23:00").moves == ()
+    moves = place.registry.stage_history("tips", 1).items
+    assert [(m.before.value, m.stage.value) for m in moves] == [("Production", "Archived"), ("None", "Production")]
+    first = place.registry.stage_history("tips", limit=3)
+    rest = place.registry.stage_history("tips", limit=3, cursor=first.next)
+    assert [m.version for m in (*first.items, *rest.items)] == [2, 2, 1, 1]

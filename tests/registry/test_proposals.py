@@ -80,7 +80,7 @@ def test_a_proposal_is_judged_approved_and_merged(place: Workplace) -> None:
     assert event.reads == ("model:tips@2", f"proposal:{opened.number}")
     assert event.decode(AliasMoved).approvers == ("actor_ben",)
     assert place.bench.events(ProposalApproved)[0].reads == ("model:tips@2",)
-    stood = place.registry.alias_at("tips", "production", place.bench.clock.now_ms()).move
+    stood = place.registry.alias_at("tips", "production", str(place.bench.clock.now_ms())).move
     assert stood is not None and stood.approvers == ("actor_ben",)
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from urllib.parse import quote
 
 from msgspec import Struct
 
-from modelyard.kernel.clock import from_ms, to_ms
-from modelyard.kernel.errors import InvalidInput
+from modelyard.kernel.clock import from_ms
 from modelyard.registry.api import AliasMove, Model, ModelVersion, Proposal, Scan, Standing, Verdict
 from modelyard.ui.hub import slices
 from modelyard.ui.kit.calls import PageCalls
@@ -101,18 +99,10 @@ def _one(calls: PageCalls, ask: Ask) -> Page:
         model, _state(model, len(open_ones)), _versions(versions.items, versions.next or "", number),
         registry.version(name, number) if number else None, _lanes(moves), _moves(moves, names(calls)),
         _proposals(open_ones), _blocks(card.text), card.edition, alias, at,
-        registry.alias_at(name, alias, to_ms(_moment(at))) if at else None,
+        registry.alias_at(name, alias, at) if at else None,
     )  # fmt: skip
     foot = Foot(f"GET /v1/models/{quote(name)}", f"yard registry model {name}", f"yard.registry.model({name!r})")
     return Page(name, data, (Crumb("Models", "/models"), Crumb(name)), foot)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(f"at must be a moment such as 2026-05-03T12:00 (UTC), not {text[:40]!r}") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _looked_at(model: Model, asked: str) -> int:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
+from modelyard.governance.service import GovernanceService
+from modelyard.kernel.ids import ActorId
+from modelyard.kernel.refs import Ref
 from modelyard.ports.wires import WireRoute
 from modelyard.protocols.mlflow.versions import registry_routes
 from modelyard.registry.api import Registry
@@ -13,8 +18,25 @@ from modelyard.registry.store import MIGRATIONS
 from modelyard.tracking.api import Tracking
 
 
+@dataclass(frozen=True, slots=True)
+class _LatePeople:
+    """Asks governance who somebody is; before it is there, everybody is a stranger."""
+
+    engines: Engines
+
+    def name_of(self, actor: ActorId) -> str:
+        governance = self.engines.services.get("governance")
+        return governance.name_of(actor) if isinstance(governance, GovernanceService) else str(actor)
+
+    def roles_of(self, actor: ActorId, about: Ref) -> frozenset[str]:
+        governance = self.engines.services.get("governance")
+        return governance.roles_of(actor, about) if isinstance(governance, GovernanceService) else frozenset()
+
+
 def _build(engines: Engines) -> RegistryService:
-    return RegistryService(objects=engines.objects, tracking=engines.service(Tracking))
+    return RegistryService(
+        objects=engines.objects, tracking=engines.service(Tracking), people=_LatePeople(engines)
+    )  # fmt: skip
 
 
 def _wires(engines: Engines) -> tuple[WireRoute, ...]:

@@ -36,11 +36,11 @@ from modelyard.governance.service.recognition import Recognition, holdings_of
 from modelyard.governance.store import credentials, identity
 from modelyard.governance.store.credentials import Pass
 from modelyard.governance.store.identity import LAST
-from modelyard.kernel.actors import SYSTEM, ActorKind
+from modelyard.kernel.actors import SYSTEM, ActorKind, confines
 from modelyard.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from modelyard.kernel.ids import ACTOR, ActorId
 from modelyard.kernel.pages import Page, page_of, place_of
-from modelyard.kernel.refs import ref
+from modelyard.kernel.refs import Ref, ref
 from modelyard.ports import calls
 
 _DAY_MS = 86_400_000
@@ -210,6 +210,19 @@ class IdentityService(IdentityOperations):
         if ended:
             self._changed()
         return ended
+
+    def name_of(self, actor: ActorId) -> str:
+        """What somebody is called; the id where nobody is known by it."""
+        member = identity.actor(calls.current().tx, actor)
+        return str(actor) if member is None else member.name
+
+    def roles_of(self, actor: ActorId, about: Ref) -> frozenset[str]:
+        """The roles that an active actor was granted on a thing, by name."""
+        tx = calls.current().tx
+        member = identity.actor(tx, actor)
+        if member is None or member.disabled_ms is not None:
+            return frozenset()
+        return frozenset(g.role.value for g in identity.grants(tx, of=actor) if confines(g.resources, about))
 
     def write_uses(self) -> None:
         """Keep the coarse times of last use; for a duty."""

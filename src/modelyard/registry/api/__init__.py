@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelyard.registry.api.aliases import AliasOperations
+from modelyard.registry.api.aliases import AliasOperations, Approval, StageStanding, Standing
 from modelyard.registry.api.evaluations import (
     Evaluation,
     EvaluationOperations,
@@ -68,7 +68,7 @@ from modelyard.registry.api.records import (
     ServingForm,
     Signature,
     Source,
-    Standing,
+    StageMove,
     Tags,
     Text,
     Verdict,
@@ -76,6 +76,7 @@ from modelyard.registry.api.records import (
     VersionNumber,
     VersionStatus,
 )
+from modelyard.registry.api.seams import People, Strangers
 from modelyard.registry.api.versions import VersionOperations
 
 
@@ -89,6 +90,7 @@ __all__ = [
     "AliasMove",
     "AliasMoved",
     "AliasName",
+    "Approval",
     "CardWritten",
     "Change",
     "Comparison",
@@ -118,6 +120,7 @@ __all__ = [
     "ModelVersion",
     "Outcome",
     "Parity",
+    "People",
     "Proposal",
     "ProposalApproved",
     "ProposalDeclined",
@@ -133,8 +136,11 @@ __all__ = [
     "ServingFormAttached",
     "Signature",
     "Source",
+    "StageMove",
     "StageMoved",
+    "StageStanding",
     "Standing",
+    "Strangers",
     "Tags",
     "Task",
     "Text",

@@ -1,20 +1,77 @@
-"""The operations on aliases and MLflow's older stages: which version stands for what, now and at any moment."""
+"""The operations on aliases and MLflow's older stages: which version stands for what, now and at any moment.
+
+A moment is written as `2026-05-03T14:00` (UTC unless it says otherwise), a date, or milliseconds since 1970.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Annotated
 
+from msgspec import Meta, Struct
+
+from modelyard.kernel.ids import ActorId
 from modelyard.kernel.operations import operation
 from modelyard.kernel.pages import Limit, Page
+from modelyard.registry.api.proposals import Proposal
 from modelyard.registry.api.records import (
     AliasMove,
     AliasName,
     ModelName,
     ModelStage,
     ModelVersion,
-    Standing,
+    StageMove,
     VersionNumber,
 )
+
+Moment = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=40, description="a moment, e.g. `2026-05-03T14:00` (UTC), or milliseconds since 1970"
+    ),
+]
+
+
+class Approval(Struct, frozen=True, kw_only=True):
+    """Somebody's yes to the proposal that moved an alias."""
+
+    actor: ActorId
+    name: str
+    note: str
+    at_ms: int
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """What an alias stood for at a moment, who had set it and on whose approval.
+
+    Attributes:
+        says: the same in a sentence.
+        version: what it stood for; None: nothing.
+        move: what made it so; None: it had never been set.
+        set_by: what the actor of the move is called.
+        proposal: what was merged; None for a direct move.
+        approvals: those whose yes the merge counted, with their words.
+    """
+
+    name: str
+    alias: str
+    at_ms: int
+    says: str
+    version: ModelVersion | None = None
+    move: AliasMove | None = None
+    set_by: str = ""
+    proposal: Proposal | None = None
+    approvals: tuple[Approval, ...] = ()
+
+
+class StageStanding(Struct, frozen=True, kw_only=True):
+    """The versions that were in a stage at a moment, each with the move that put it there, highest first."""
+
+    name: str
+    stage: ModelStage
+    at_ms: int
+    says: str
+    moves: tuple[StageMove, ...] = ()
 
 
 class AliasOperations(ABC):
@@ -93,19 +150,58 @@ class AliasOperations(ABC):
 
     @operation("GET", "/models/{name}/aliases/{alias}/at", scope="registry:read", about="model:{name}")
     @abstractmethod
-    def alias_at(self, name: ModelName, alias: AliasName, at_ms: int) -> Standing:
+    def alias_at(self, name: ModelName, alias: AliasName, at: Moment) -> Standing:
         """Say which version an alias stood for at a moment, who had set it and on whose approval.
 
         Args:
             name: the model.
             alias: e.g. `production`.
-            at_ms: the moment, in milliseconds since 1970, UTC.
+            at: the moment.
+
+        Raises:
+            NotFound: there is no such model.
+            InvalidInput: that is no moment.
+
+        Example:
+            yard registry alias-at tips production 2026-05-03T14:00
+        """
+
+    @operation("GET", "/models/{name}/stage-history", scope="registry:read", about="model:{name}")
+    @abstractmethod
+    def stage_history(
+        self, name: ModelName, version: VersionNumber | None = None, limit: Limit = 100, cursor: str | None = None
+    ) -> Page[StageMove]:
+        """List every move between MLflow's stages, newest first.
+
+        Args:
+            name: the model.
+            version: this one's only.
+            limit: rows in one page.
+            cursor: where the page before ended.
 
         Raises:
             NotFound: there is no such model.
 
         Example:
-            yard registry alias-at tips production 1777816800000
+            yard registry stage-history tips
+        """
+
+    @operation("GET", "/models/{name}/stages/{stage}/at", scope="registry:read", about="model:{name}")
+    @abstractmethod
+    def stage_at(self, name: ModelName, stage: ModelStage, at: Moment) -> StageStanding:
+        """Say which versions were in a stage at a moment, and who had put them there.
+
+        Args:
+            name: the model.
+            stage: e.g. `Production`.
+            at: the moment.
+
+        Raises:
+            NotFound: there is no such model.
+            InvalidInput: that is no moment.
+
+        Example:
+            yard registry stage-at tips Production 2026-05-03T14:00
         """
 
     @operation(

@@ -209,14 +209,20 @@ class AliasMove(Struct, frozen=True, kw_only=True):
     until_ms: int | None = None
 
 
-class Standing(Struct, frozen=True, kw_only=True):
-    """What an alias stood for at a moment: the version, and the move that made it so; None: it stood for nothing."""
+class StageMove(Struct, frozen=True, kw_only=True):
+    """A version came to another of MLflow's stages.
+
+    Attributes:
+        until_ms: when the version's next move ended this one; None while it stands.
+    """
 
     name: str
-    alias: str
+    version: int
+    stage: ModelStage
+    before: ModelStage
     at_ms: int
-    version: ModelVersion | None = None
-    move: AliasMove | None = None
+    actor: ActorId
+    until_ms: int | None = None
 
 
 class ServingForm(Struct, frozen=True, kw_only=True):

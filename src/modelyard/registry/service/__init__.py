@@ -6,7 +6,7 @@ service = RegistryService(objects=objects, tracking=tracking)
 from __future__ import annotations
 
 from modelyard.ports.objects import Objects
-from modelyard.registry.api import Registry
+from modelyard.registry.api import People, Registry, Strangers
 from modelyard.registry.service.aliases import Aliases
 from modelyard.registry.service.differences import Differences
 from modelyard.registry.service.evaluations import Evaluations
@@ -24,10 +24,12 @@ class RegistryService(Models, Versions, Aliases, Evaluations, Proposals, Registr
     Args:
         objects: where the bytes of files lie.
         tracking: who knows runs, logged models and their artifacts.
+        people: who knows names and roles.
     """
 
-    def __init__(self, *, objects: Objects, tracking: Tracking) -> None:
+    def __init__(self, *, objects: Objects, tracking: Tracking, people: People | None = None) -> None:
         self._objects = objects
+        self._people = people or Strangers()
         self._intake = Intake(tracking)
         self._looking = Looking(objects)
         self._differences = Differences(objects, tracking)

@@ -5,12 +5,25 @@ from __future__ import annotations
 from modelyard.kernel.errors import GateClosed, InvalidInput, NotFound
 from modelyard.kernel.pages import Page, encode_cursor, place_of
 from modelyard.ports import calls
-from modelyard.registry.api import AliasMove, Model, ModelStage, ModelVersion, StageMoved, Standing
+from modelyard.registry.api import (
+    AliasMove,
+    Approval,
+    Model,
+    ModelStage,
+    ModelVersion,
+    People,
+    Proposal,
+    StageMove,
+    StageStanding,
+    Standing,
+    Vote,
+)
 from modelyard.registry.api.aliases import AliasOperations
+from modelyard.registry.model import standing
 from modelyard.registry.service import moves
-from modelyard.registry.service.found import model_of, model_ref, version_of
+from modelyard.registry.service.found import model_of, version_of
 from modelyard.registry.store import aliases as store
-from modelyard.registry.store import models, versions
+from modelyard.registry.store import models, proposals, stages, versions
 
 _FIRST = 2**62
 _IN_USE = (ModelStage.STAGING, ModelStage.PRODUCTION)
@@ -18,6 +31,8 @@ _IN_USE = (ModelStage.STAGING, ModelStage.PRODUCTION)
 
 class Aliases(AliasOperations):
     """The operations on aliases."""
+
+    _people: People
 
     def set_alias(self, name: str, alias: str, version: int) -> AliasMove:
         """Point an alias at a version."""
@@ -59,13 +74,52 @@ class Aliases(AliasOperations):
         following = encode_cursor(rows[limit - 1][0]) if len(rows) > limit else None
         return Page([done for _, done in rows[:limit]], following)
 
-    def alias_at(self, name: str, alias: str, at_ms: int) -> Standing:
-        """Say which version an alias stood for at a moment."""
-        tx = calls.current().tx
+    def alias_at(self, name: str, alias: str, at: str) -> Standing:
+        """Say what an alias stood for at a moment, who had set it and on whose approval."""
+        tx, at_ms = calls.current().tx, standing.moment_of(at)
         number, _ = model_of(tx, name)
         done = store.at(tx, number, name, alias=alias, at_ms=at_ms)
-        one = versions.ever(tx, number, done.version) if done is not None and done.version is not None else None
-        return Standing(name=name, alias=alias, at_ms=at_ms, version=one, move=done)
+        who = self._people.name_of(done.actor) if done is not None else ""
+        merged = proposals.one(tx, number, done.proposal) if done is not None and done.proposal is not None else None
+        yes = self._approvals(done, merged) if done is not None else ()
+        return Standing(
+            name=name, alias=alias, at_ms=at_ms, move=done, set_by=who, proposal=merged, approvals=yes,
+            version=versions.ever(tx, number, done.version) if done is not None and done.version is not None else None,
+            says=standing.alias_sentence(name, alias, at_ms, move=done, set_by=who, approvals=yes),
+        )  # fmt: skip
+
+    def _approvals(self, done: AliasMove, merged: Proposal | None) -> tuple[Approval, ...]:
+        """The yeses that a merge counted, with the words that went with them."""
+        words = {r.actor: r for r in merged.reviews if r.vote is Vote.APPROVE} if merged is not None else {}
+        return tuple(
+            Approval(
+                actor=actor, name=self._people.name_of(actor), note=words[actor].note if actor in words else "",
+                at_ms=words[actor].at_ms if actor in words else done.at_ms,
+            )
+            for actor in done.approvers
+        )  # fmt: skip
+
+    def stage_history(
+        self, name: str, version: int | None = None, limit: int = 100, cursor: str | None = None
+    ) -> Page[StageMove]:
+        """List every move between stages."""
+        tx = calls.current().tx
+        number, _ = model_of(tx, name)
+        before = place_of(cursor, _FIRST)
+        rows = stages.moves(tx, number, name, version=version, before=before, limit=limit + 1)
+        following = encode_cursor(rows[limit - 1][0]) if len(rows) > limit else None
+        return Page([done for _, done in rows[:limit]], following)
+
+    def stage_at(self, name: str, stage: ModelStage, at: str) -> StageStanding:
+        """Say which versions were in a stage at a moment."""
+        tx, at_ms = calls.current().tx, standing.moment_of(at)
+        number, _ = model_of(tx, name)
+        found = stages.at(tx, number, name, stage=stage, at_ms=at_ms)
+        told = [(done, self._people.name_of(done.actor)) for done in found]
+        return StageStanding(
+            name=name, stage=stage, at_ms=at_ms, moves=tuple(found),
+            says=standing.stage_sentence(name, stage.value, at_ms, told),
+        )  # fmt: skip
 
     def set_stage(
         self, name: str, version: int, stage: ModelStage, *, archive_existing: bool = False
@@ -82,11 +136,7 @@ class Aliases(AliasOperations):
             *((v, ModelStage.ARCHIVED, stage) for v in leaving if v != version),
             (version, stage, before.stage),
         ]:
-            versions.set_stage(call.tx, number, other, stage=there, now_ms=call.now_ms)
-            call.emit(
-                StageMoved(name=name, version=other, stage=there.value, before=since.value),
-                reads=[model_ref(name, other)],
-            )
+            moves.move_stage(call, number, name, version=other, stage=there, before=since)
         models.touch(call.tx, number, call.now_ms)
         return version_of(call.tx, name, version)[2]
 

@@ -103,6 +103,9 @@ class Models(ModelOperations):
             )
         for alias in before.aliases:
             moves.move(call, number, before, alias=alias, version=None)
+        for stage in ModelStage:
+            for version in versions.in_stage(call.tx, number, stage) if stage is not ModelStage.NONE else ():
+                moves.move_stage(call, number, name, version=version, stage=ModelStage.NONE, before=stage)
         proposals.end_all(call.tx, number, call.now_ms)
         store.delete(call.tx, number, call.now_ms)
         call.emit(ModelDeleted(name=name), writes=[model_ref(name)])

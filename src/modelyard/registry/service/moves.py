@@ -1,13 +1,13 @@
-"""Moving an alias: the row, the history and the news, always together."""
+"""Moving an alias or a version between stages: the row, the history and the news, always together."""
 
 from __future__ import annotations
 
 from modelyard.kernel.ids import ActorId
 from modelyard.kernel.refs import ref
 from modelyard.ports.calls import Call
-from modelyard.registry.api import AliasMove, AliasMoved, Model
+from modelyard.registry.api import AliasMove, AliasMoved, Model, ModelStage, StageMove, StageMoved
 from modelyard.registry.service.found import model_ref
-from modelyard.registry.store import aliases
+from modelyard.registry.store import aliases, stages, versions
 
 
 def move(
@@ -34,3 +34,22 @@ def move(
         writes=[model_ref(model.name, alias)],
     )
     return done
+
+
+def move_stage(
+    call: Call, number: int, name: str, *, version: int, stage: ModelStage, before: ModelStage
+) -> None:  # fmt: skip
+    """Put a version into a stage. Within a transaction that may write."""
+    versions.set_stage(call.tx, number, version, stage=stage, now_ms=call.now_ms)
+    if stage is not before:
+        stages.note(
+            call.tx,
+            number,
+            StageMove(
+                name=name, version=version, stage=stage, before=before, at_ms=call.now_ms, actor=call.actor.id
+            ),
+        )  # fmt: skip
+    call.emit(
+        StageMoved(name=name, version=version, stage=stage.value, before=before.value),
+        reads=[model_ref(name, version)],
+    )

@@ -8,6 +8,7 @@ from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.ports import calls
 from modelyard.ports.objects import Objects, Stored, content_of, parse_digest
 from modelyard.registry.api import (
+    ModelStage,
     ModelVersion,
     ServingForm,
     ServingFormAttached,
@@ -88,7 +89,7 @@ class Versions(VersionOperations):
     def delete_version(self, name: str, version: int) -> None:
         """Set a version aside."""
         call = calls.current()
-        number, inside, _ = version_of(call.tx, name, version)
+        number, inside, one = version_of(call.tx, name, version)
         model = model_of(call.tx, name)[1]
         held = aliases.of_version(call.tx, number, version)
         if held and model.needs_proposal:
@@ -97,6 +98,8 @@ class Versions(VersionOperations):
             )
         for alias in held:
             moves.move(call, number, model, alias=alias, version=None)
+        if one.stage is not ModelStage.NONE:
+            moves.move_stage(call, number, name, version=version, stage=ModelStage.NONE, before=one.stage)
         store.delete(call.tx, inside, call.now_ms)
         models.touch(call.tx, number, call.now_ms)
         call.emit(VersionDeleted(name=name, version=version), reads=[model_ref(name, version)])

@@ -98,8 +98,23 @@ _COMPARISONS = (
     ),
 )
 
+_STAGE_MOVES = (
+    (
+        "CREATE TABLE registry_stage_move (id {serial}, model {int} NOT NULL REFERENCES registry_model (id), "
+        "number {int} NOT NULL, stage {text} NOT NULL, before {text} NOT NULL, at_ms {int} NOT NULL, "
+        "actor {text} NOT NULL)"
+    ),
+    "CREATE INDEX registry_stage_move_by_version ON registry_stage_move (model, number, id)",
+    (
+        "INSERT INTO registry_stage_move (model, number, stage, before, at_ms, actor) "
+        "SELECT model, number, stage, 'None', updated_ms, 'unknown' FROM registry_version "
+        "WHERE stage <> 'None' AND deleted_ms IS NULL"
+    ),
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(slice="registry", number=1, name="models", ddl=(*_MODELS, *_VERSIONS, *_ALIASES)),
     Migration(slice="registry", number=2, name="reviews", ddl=_REVIEWS),
     Migration(slice="registry", number=3, name="comparisons", ddl=_COMPARISONS),
+    Migration(slice="registry", number=4, name="stage moves", ddl=_STAGE_MOVES),
 )
