@@ -19,6 +19,7 @@ from modelyard.edges.cli.derived import DerivedGroup
 from modelyard.edges.cli.folders import folder_commands
 from modelyard.edges.cli.output import fail
 from modelyard.edges.cli.pulling import pull_command
+from modelyard.edges.cli.reproducing import run_commands
 from modelyard.kernel.errors import YardError
 from modelyard.kernel.operations import Operation
 from modelyard.kernel.version import VERSION
@@ -133,6 +134,8 @@ def main_group() -> None:
 
 main_group.params[:0] = everywhere(hidden=False)
 housekeeping.register(main_group)
+for _own in run_commands(lambda: session().yard.tracking, lambda: session().environment):
+    main_group.add_command(_own)
 for _own in main_group.commands.values():
     _taken = {flag for param in _own.params for flag in param.opts}
     _own.params += [option for option in everywhere() if not _taken.intersection(option.opts)]

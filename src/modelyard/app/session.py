@@ -32,6 +32,11 @@ class Session:
 
         return reach(self.settings, self.address or os.environ.get("YARD_ADDRESS"), self.token)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables by which a program that a command starts finds the same yard."""
+        return self.yard.environment or {"YARD_HOME": str(self.settings.home_path.resolve())}
+
     def close(self) -> None:
         """Let go of the yard, if it was used, and of what the flags said: the next command begins anew."""
         try:

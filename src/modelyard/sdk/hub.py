@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from modelyard.registry.api import Registry
     from modelyard.sdk.filesets.contents import Contents
     from modelyard.sdk.lake import LakeHandle
-    from modelyard.sdk.recording import TrackingHandle
+    from modelyard.sdk.tracking import TrackingHandle
     from modelyard.serving.api import Serving
     from modelyard.teamwork.api import Teamwork
 
@@ -64,8 +64,9 @@ class Yard:
     def lake(self) -> LakeHandle:
         """Tables: loads that lose no row, versions, branches, quarantine, reads at any ref, as any frame."""
         from modelyard.sdk.lake import LakeHandle
+        from modelyard.sdk.pins import pinned
 
-        handle = self.of(LakeHandle)
+        handle = proxy(LakeHandle, pinned(self._transport))
         handle.take_contents_from(self._contents)
         return handle
 
@@ -114,9 +115,14 @@ class Yard:
     @cached_property
     def tracking(self) -> TrackingHandle:
         """Experiments, runs, metric series, logged models and artifacts; `run` notes one without MLflow."""
-        from modelyard.sdk.recording import TrackingHandle
+        from modelyard.sdk.tracking import TrackingHandle
 
         return self.of(TrackingHandle)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables by which another program finds this yard; none for one in this process."""
+        return dict(getattr(self._transport, "environment", {}))
 
     def of(self, api: Callable[..., A]) -> A:
         """The slice behind an api class."""

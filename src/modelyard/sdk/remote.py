@@ -38,6 +38,7 @@ class HttpTransport:
         headers["user-agent"] = "modelyard-sdk"
         self.address = address.rstrip("/")
         self._token = token
+        self._trust = trust
         self._http = httpx2.Client(
             base_url=self.address,
             headers=headers,
@@ -47,6 +48,14 @@ class HttpTransport:
             verify=_trust(self.address, trust),
         )
         self._clock = SystemClock()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables by which another program finds this yard, MLflow's client too."""
+        found = {"YARD_ADDRESS": self.address, "MLFLOW_TRACKING_URI": self.address}
+        token = {"YARD_TOKEN": self._token, "MLFLOW_TRACKING_TOKEN": self._token} if self._token else {}
+        trust = {"YARD_CA": self._trust, "MLFLOW_TRACKING_SERVER_CERT_PATH": self._trust} if self._trust else {}
+        return found | token | trust
 
     def call(self, op: Operation, arguments: dict[str, Any]) -> Any:
         """One call; a change carries an idempotency key, so a retry after a broken connection cannot repeat it."""

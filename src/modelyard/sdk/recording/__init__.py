@@ -1,6 +1,5 @@
 """Runs that a program notes itself, without MLflow: kept on disk, sent beside the training, or later if need be."""
 
 from modelyard.sdk.recording.recorder import RunRecorder
-from modelyard.sdk.recording.tracking import TrackingHandle
 
-__all__ = ["RunRecorder", "TrackingHandle"]
+__all__ = ["RunRecorder"]

@@ -9,24 +9,31 @@ import getpass
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from importlib import metadata
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+
+from modelyard.kernel.errors import InvalidInput
+from modelyard.sdk.recording import packages
 
 FOLDER = "reproduce"
 """Where a run keeps it among its artifacts."""
 DIFF = f"{FOLDER}/uncommitted.diff"
 PACKAGES = f"{FOLDER}/requirements.txt"
 RECORD = f"{FOLDER}/surroundings.json"
+UNTRACKED = f"{FOLDER}/untracked"
+ENTRY = f"{FOLDER}/entry"
 LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "requirements.lock", "Pipfile.lock", "conda-lock.yml")
 _MAX_KEPT = 16 << 20
 _GIT_S = 20
-_MASK = "***"
+MASK = "***"
+_MOST_UNTRACKED = 200
+_PROBE_S = 60
 _SECRET = re.compile(r"secret|token|passw|credential|(api|access|auth)[-_]?key|private[-_]?key", re.IGNORECASE)
 _SWITCHES = (
     "BLIS_", "CUBLAS_", "CUDA_", "HF_", "JAX_", "KERAS_", "KMP_", "MKL_", "NCCL_", "NUMEXPR_", "NVIDIA_", "OMP_",
@@ -40,7 +47,7 @@ class Code(Struct, frozen=True, kw_only=True):
     Attributes:
         dirty: True if files that git follows were changed; the diff is beside.
         folder: where the command ran, below the repository's root.
-        untracked: Python files that git does not follow, of which the entry may be one.
+        untracked: Python files that git does not follow, of which the entry may be one; they are kept beside.
     """
 
     commit: str
@@ -101,27 +108,84 @@ class Captured(Struct, frozen=True, kw_only=True):
         return found
 
 
+class Interpreter(Struct, frozen=True, kw_only=True):
+    """A Python and what it has installed, as `packages.installed` says it."""
+
+    python: str
+    packages: list[str]
+
+
 def capture() -> Captured:
     """What this process runs in, now; takes as long as git and a look at all installed packages take."""
+    notebook, started = _started()
+    here = Interpreter(python=platform.python_version(), packages=packages.installed())
+    return _captured(_command(), started, here, notebook=notebook)
+
+
+def capture_command(command: Sequence[str]) -> Captured:
+    """What a command that is started here and now runs in; its interpreter is asked for its packages.
+
+    Raises:
+        InvalidInput: there is no such program, or its interpreter does not answer.
+    """
+    program = shutil.which(command[0])
+    if program is None:
+        raise InvalidInput(f"there is no program {command[0]!r}; say e.g. yard run -- python train.py")
+    scripts = [Path(word) for word in command[1:] if word.endswith((".py", ".ipynb")) and Path(word).is_file()]
+    started = scripts[0].resolve() if scripts else None
+    said = list(command)
+    if Path(program).name.startswith("python"):
+        said[0] = "python"
+    return _captured(said, started, interpreter_of(program), notebook=False)
+
+
+def interpreter_of(program: str) -> Interpreter:
+    """The Python that a program is, or is a script for; else the one that `python` means here.
+
+    Raises:
+        InvalidInput: it does not answer.
+    """
+    python = program if Path(program).name.startswith("python") else _shebang(program) or shutil.which("python")
+    try:
+        done = subprocess.run(
+            [python or sys.executable, packages.__file__], capture_output=True, timeout=_PROBE_S, check=True,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        return msgspec.json.decode(done.stdout, type=Interpreter)
+    except (OSError, subprocess.SubprocessError, msgspec.MsgspecError) as err:
+        raise InvalidInput(f"{python} does not say what it has installed: {err}; name another interpreter") from err
+
+
+def _shebang(program: str) -> str | None:
+    """The interpreter that a script's first line names, if that is a Python."""
+    with Path(program).open("rb") as file:
+        head = file.readline(512).decode("utf-8", "replace")
+    named = head.removeprefix("#!").split()[:1] if head.startswith("#!") else []
+    return named[0] if named and "python" in Path(named[0]).name else None
+
+
+def _captured(command: Sequence[str], started: Path | None, here: Interpreter, *, notebook: bool) -> Captured:
     import psutil
 
     from modelyard.sdk.recording.machine import gpu_names
 
     root = _git("rev-parse", "--show-toplevel")
     base = Path(root) if root else None
-    notebook, started = _started()
     code = None if base is None else _code(base)
-    files = {PACKAGES: "".join(f"{line}\n" for line in _packages()).encode()}
+    files = {PACKAGES: "".join(f"{line}\n" for line in here.packages).encode()}
     lock = _lock(base or Path.cwd())
     if lock is not None:
         files[f"{FOLDER}/lock/{lock.name}"] = lock.read_bytes()
-    if code is not None and code.dirty:
-        files[DIFF] = _git("diff", "--binary", "HEAD", strip=False).encode("utf-8", "surrogateescape")
-    if started is not None and _small(started) and (code is None or _below(base, started) in code.untracked):
-        files[f"{FOLDER}/entry/{started.name}"] = started.read_bytes()
+    if code is not None and base is not None:
+        if code.dirty:
+            files[DIFF] = _git("diff", "--binary", "HEAD", strip=False).encode("utf-8", "surrogateescape")
+        kept = [name for name in code.untracked if _small(base / name)]
+        files |= {f"{UNTRACKED}/{name}": (base / name).read_bytes() for name in kept}
+    if started is not None and _small(started) and (code is None or not started.is_relative_to(base or started)):
+        files[f"{ENTRY}/{started.name}"] = started.read_bytes()
     record = Surroundings(
-        command=masked(_command()), entry="" if started is None else _below(base, started), notebook=notebook,
-        python=platform.python_version(), platform=platform.platform(), cpu=_cpu(), cores=os.cpu_count() or 1,
+        command=masked(command), entry="" if started is None else _below(base, started), notebook=notebook,
+        python=here.python, platform=platform.platform(), cpu=_cpu(), cores=os.cpu_count() or 1,
         memory_bytes=psutil.virtual_memory().total, gpus=gpu_names(), switches=switches(os.environ),
         code=code, lock="" if lock is None else lock.name, folder=str(Path.cwd()), user=_user(),
     )  # fmt: skip
@@ -131,11 +195,12 @@ def capture() -> Captured:
 
 def switches(environ: os._Environ[str] | dict[str, str]) -> dict[str, str]:
     """Those variables that change what libraries of the field do; secrets masked."""
-    return {
-        name: _MASK if _SECRET.search(name) else value
-        for name, value in sorted(environ.items())
-        if name.startswith(_SWITCHES)
-    }
+    return {name: MASK if _SECRET.search(name) else value for name, value in sorted(environ.items()) if is_switch(name)}
+
+
+def is_switch(name: str) -> bool:
+    """True for an environment variable that changes what libraries do."""
+    return name.startswith(_SWITCHES)
 
 
 def masked(command: Sequence[str]) -> list[str]:
@@ -145,9 +210,9 @@ def masked(command: Sequence[str]) -> list[str]:
     for part in command:
         name, equals, _ = part.partition("=")
         if hide and not part.startswith("-"):
-            found.append(_MASK)
+            found.append(MASK)
         elif equals and _SECRET.search(name):
-            found.append(f"{name}={_MASK}")
+            found.append(f"{name}={MASK}")
         else:
             found.append(_without_login(part))
         hide = not equals and part.startswith("-") and _SECRET.search(part) is not None
@@ -155,7 +220,7 @@ def masked(command: Sequence[str]) -> list[str]:
 
 
 def _without_login(text: str) -> str:
-    return re.sub(r"(\w+://)[^/\s@]+@", rf"\1{_MASK}@", text)
+    return re.sub(r"(\w+://)[^/\s@]+@", rf"\1{MASK}@", text)
 
 
 def _command() -> list[str]:
@@ -183,7 +248,7 @@ def _code(base: Path) -> Code | None:
         commit=commit, branch="" if branch == "HEAD" else branch,
         remote=_without_login(_git("config", "--get", "remote.origin.url")),
         dirty=bool(_git("status", "--porcelain", "--untracked-files=no")), folder=_below(base, Path.cwd()),
-        untracked=untracked[:200],
+        untracked=untracked[:_MOST_UNTRACKED],
     )  # fmt: skip
 
 
@@ -198,12 +263,6 @@ def _git(*words: str, strip: bool = True) -> str:
         return ""
     text = done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else ""
     return text.strip() if strip else text
-
-
-def _packages() -> Iterator[str]:
-    """Every installed distribution, pinned, by name."""
-    found = {d.metadata["Name"]: d.version for d in metadata.distributions() if d.metadata["Name"]}
-    yield from (f"{name}=={found[name]}" for name in sorted(found, key=str.lower))
 
 
 def _lock(base: Path) -> Path | None:

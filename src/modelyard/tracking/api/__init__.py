@@ -16,6 +16,7 @@ from modelyard.tracking.api.news import (
     ModelLogged,
     RunDeleted,
     RunFinished,
+    RunReproduced,
     RunRestored,
     RunStarted,
 )
@@ -42,14 +43,33 @@ from modelyard.tracking.api.records import (
     View,
     real,
 )
+from modelyard.tracking.api.reproductions import (
+    INVOCATION_TAG,
+    REPRODUCES_TAG,
+    Likeness,
+    Outcome,
+    Reproduction,
+    ReproductionOperations,
+    Subject,
+    Verdict,
+)
 from modelyard.tracking.api.runs import RunOperations
 
 
-class Tracking(ExperimentOperations, RunOperations, MetricOperations, ModelOperations, ArtifactOperations):
+class Tracking(
+    ExperimentOperations,
+    RunOperations,
+    MetricOperations,
+    ModelOperations,
+    ArtifactOperations,
+    ReproductionOperations,
+):
     """Experiments, runs, metric series, logged models and artifacts."""
 
 
 __all__ = [
+    "INVOCATION_TAG",
+    "REPRODUCES_TAG",
     "Artifact",
     "ArtifactsDeleted",
     "Axis",
@@ -66,6 +86,7 @@ __all__ = [
     "InputsLogged",
     "KeyClash",
     "Latest",
+    "Likeness",
     "Log",
     "LoggedModel",
     "Measured",
@@ -74,18 +95,23 @@ __all__ = [
     "ModelOrder",
     "ModelOutput",
     "ModelStatus",
+    "Outcome",
     "Point",
     "Real",
+    "Reproduction",
     "Run",
     "RunDeleted",
     "RunFinished",
     "RunId",
+    "RunReproduced",
     "RunRestored",
     "RunStarted",
     "RunStatus",
     "Special",
     "Stage",
+    "Subject",
     "Tracking",
+    "Verdict",
     "View",
     "real",
 ]

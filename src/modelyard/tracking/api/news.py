@@ -79,3 +79,11 @@ class ArtifactsDeleted(News, frozen=True, kw_only=True):
     owner: str
     path: str
     files: int
+
+
+class RunReproduced(News, frozen=True, kw_only=True):
+    """A run was done again; reads the first, writes the repetition."""
+
+    run: str
+    by: str
+    outcome: str

@@ -14,10 +14,11 @@ from modelyard.tracking.service.experiments import Experiments
 from modelyard.tracking.service.folding import Folding
 from modelyard.tracking.service.metrics import Metrics
 from modelyard.tracking.service.models import Models
+from modelyard.tracking.service.reproductions import Reproductions
 from modelyard.tracking.service.runs import Runs
 
 
-class TrackingService(Experiments, Runs, Metrics, Models, Artifacts, Tracking):
+class TrackingService(Experiments, Runs, Metrics, Models, Artifacts, Reproductions, Tracking):
     """Tracking over a database and objects.
 
     Args:

@@ -105,9 +105,22 @@ _ARTIFACTS = (
     ),
     "CREATE INDEX tracking_artifact_by_digest ON tracking_artifact (digest)",
 )
+_REPRODUCTIONS = (
+    (
+        "CREATE TABLE tracking_reproduction (by_run {text} PRIMARY KEY, of_run {text} NOT NULL, "
+        "outcome {text} NOT NULL, counts {bytes} NOT NULL, tolerance {real} NOT NULL, environment {text} NOT NULL, "
+        "notes {bytes} NOT NULL, problem {text} NOT NULL, at_ms {int} NOT NULL, actor {text} NOT NULL)"
+    ),
+    "CREATE INDEX tracking_reproduction_by_first ON tracking_reproduction (of_run, at_ms)",
+    (
+        "CREATE TABLE tracking_verdict (by_run {text} NOT NULL, place {int} NOT NULL, subject {text} NOT NULL, "
+        "name {text} NOT NULL, likeness {text} NOT NULL, words {text} NOT NULL, PRIMARY KEY (by_run, place))"
+    ),
+)
 
 MIGRATIONS = (
     Migration("tracking", 1, "experiments_and_runs", _EXPERIMENTS + _RUNS),
     Migration("tracking", 2, "series", _SERIES),
     Migration("tracking", 3, "inputs_models_artifacts", _INPUTS + _MODELS + _ARTIFACTS),
+    Migration("tracking", 4, "reproductions", _REPRODUCTIONS),
 )
