@@ -59,12 +59,22 @@ class Wire:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    settings = Settings(home=str(tmp_path_factory.mktemp("wire") / "home"), port=0)
-    yield House(settings, rooms=(tracking.ROOM, registry.ROOM), identity=(Known(), ScopeAuthority()))
+    yield furnished(tmp_path_factory.mktemp("wire") / "home")
 
 
 @pytest.fixture(scope="module")
 def wire(house: House) -> Iterator[Wire]:
+    yield from listening(house)
+
+
+def furnished(home: Path) -> House:
+    """A house with tracking and the registry in it."""
+    settings = Settings(home=str(home), port=0)
+    return House(settings, rooms=(tracking.ROOM, registry.ROOM), identity=(Known(), ScopeAuthority()))
+
+
+def listening(house: House) -> Iterator[Wire]:
+    """The wire of a house, until it is no longer needed."""
     control = Control(house)
     ready = threading.Event()
     thread = threading.Thread(target=control.run, args=(lambda _: ready.set(),))
@@ -75,6 +85,11 @@ def wire(house: House) -> Iterator[Wire]:
         yield Wire(control.address, http)
     control.stop()
     thread.join(15)
+
+
+def serving(home: Path) -> Iterator[Wire]:
+    """The wire of a house of its own."""
+    yield from listening(furnished(home))
 
 
 @pytest.fixture(scope="module")

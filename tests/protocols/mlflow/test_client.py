@@ -96,7 +96,7 @@ def test_a_model_is_registered_found_loaded_and_promoted(wire: Wire) -> None:
     assert seen["found"] == [1, 2]
     assert seen["left"] == [{}, {}]
     assert seen["codes"] == [
-        "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_DOES_NOT_EXIST",
+        "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE",
         "INVALID_PARAMETER_VALUE", "INVALID_PARAMETER_VALUE", "INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST",
         "INVALID_PARAMETER_VALUE",
     ]  # fmt: skip

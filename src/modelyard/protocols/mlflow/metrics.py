@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
-from modelyard.kernel.errors import InvalidInput
+from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.operations import Effect
 from modelyard.kernel.refs import Ref
 from modelyard.ports.wires import WireResponse, WireRoute
 from modelyard.protocols.mlflow import shapes, wire
 from modelyard.protocols.mlflow.wire import answer, query_decoder, required
-from modelyard.tracking.api import Tracking
+from modelyard.tracking.api import Point, Tracking
 
 _ALL = 2**31
 _MOST_POINTS = 25_000
@@ -73,7 +73,10 @@ class Metrics:
             )
         run = required(asked.run_id or asked.run_uuid, "run_id")
         key = required(asked.metric_key, "metric_key")
-        page = self._tracking.history(run, key, asked.max_results or _ALL, cursor=asked.page_token or None)
+        try:
+            page = self._tracking.history(run, key, asked.max_results or _ALL, cursor=asked.page_token or None)
+        except NotFound:  # MLflow knows the points of no run, and says so
+            return answer(MetricsAnswer(metrics=[]))
         return answer(MetricsAnswer(metrics=[shapes.metric(p) for p in page.items], next_page_token=page.next or UNSET))
 
     def bulk(self, asked: Bulk) -> WireResponse:
@@ -88,7 +91,7 @@ class Metrics:
         for run in sorted(set(runs)):
             if most - len(found) < 1:
                 break
-            for point in self._tracking.history(run, key, most - len(found)).items:
+            for point in self._points(run, key, most - len(found)):
                 shape = shapes.metric(point)
                 shape.run_id = run
                 found.append(shape)
@@ -109,8 +112,20 @@ class Metrics:
                 f"end_step must be greater than start_step. Found start_step={first} and end_step={last}."
             )
         key = required(asked.metric_key, "metric_key")
-        points = self._tracking.sample(key, runs, most, first_step=first, last_step=last)
-        return answer(MetricsAnswer(metrics=[shapes.metric(p) for p in points]))
+        found: list[shapes.MetricShape] = []
+        for run in runs:
+            try:
+                points = self._tracking.sample(key, [run], most, first_step=first, last_step=last)
+            except NotFound:
+                continue
+            found += [shapes.metric(p) for p in points]
+        return answer(MetricsAnswer(metrics=found))
+
+    def _points(self, run: str, key: str, limit: int) -> list[Point]:
+        try:
+            return self._tracking.history(run, key, limit).items
+        except NotFound:
+            return []
 
 
 def _check_runs(runs: list[str]) -> None:

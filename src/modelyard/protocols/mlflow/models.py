@@ -161,8 +161,8 @@ class Models:
 
     def tag(self, asked: One) -> WireResponse:
         """Set tags."""
-        found = self._tracking.tag_logged_model(asked.model, wire.as_dict(asked.change.tags, "tags"))
-        return answer(ModelAnswer(model=shapes.model(found)))
+        self._tracking.tag_logged_model(asked.model, wire.as_dict(asked.change.tags, "tags"))
+        return EMPTY
 
     def untag(self, asked: One) -> WireResponse:
         """Remove a tag."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from modelyard.kernel.errors import InvalidInput
+from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.operations import Effect
 from modelyard.kernel.refs import Ref, ref
 from modelyard.ports.wires import WireResponse, WireRoute
@@ -23,6 +24,9 @@ from modelyard.registry.api import AliasName, Model, ModelName, ModelStage, Regi
 
 READ, WRITE, PROMOTE = "registry:read", "registry:write", "registry:promote"
 _MOST = 1000
+_LATEST = "latest"
+"""What MLflow's clients ask for as if it were an alias."""
+_ALIAS_RULE = "letters, digits, underscores and dashes, and are neither `latest` nor the number of a version"
 
 
 class Create(Struct, kw_only=True):
@@ -41,7 +45,7 @@ class One(Struct, kw_only=True):
     description: str | None = None
     key: str | None = None
     value: str | None = None
-    alias: AliasName | None = None
+    alias: str | None = None
     version: VersionNumber | None = None
     stages: list[str] | None = None
 
@@ -182,7 +186,7 @@ class RegisteredModels:
 
     def set_alias(self, asked: One) -> WireResponse:
         """Point an alias at a version."""
-        alias, number = required(asked.alias, "alias"), required(asked.version, "version")
+        alias, number = _new_alias(required(asked.alias, "alias")), required(asked.version, "version")
         self._registry.set_alias(_name(asked), alias, number)
         return EMPTY
 
@@ -193,12 +197,28 @@ class RegisteredModels:
 
     def aliased(self, asked: One) -> WireResponse:
         """Show the version that an alias stands for."""
-        found = self._registry.aliased(_name(asked), required(asked.alias, "alias"))
+        name, alias = _name(asked), required(asked.alias, "alias")
+        if alias.lower() == _LATEST:
+            versions = self._registry.latest_versions(name)
+            if not versions:
+                raise NotFound(f"Latest version not found for model {name}.")
+            found = max(versions, key=lambda v: v.version)
+        elif alias not in self._registry.model(name).aliases:
+            raise InvalidInput(f"Registered model alias {alias[:100]} not found.")
+        else:
+            found = self._registry.aliased(name, alias)
         return answer(VersionAnswer(model_version=shapes.version(found)))
 
     def _model(self, found: Model) -> WireResponse:
         latest = self._registry.latest_versions(found.name) if found.last_version else []
         return answer(ModelAnswer(registered_model=shapes.model(found, latest)))
+
+
+def _new_alias(given: str) -> str:
+    try:
+        return msgspec.convert(given, AliasName)
+    except msgspec.ValidationError as err:
+        raise InvalidInput(f"Invalid alias name: {given[:100]!r}. Names have {_ALIAS_RULE}.") from err
 
 
 def _name(asked: One) -> str:

@@ -286,7 +286,7 @@ class Runs:
         """Note outputs."""
         models = [
             ModelOutput(model=required(m.model_id, f"models[{i}].model_id"), step=m.step or 0)
-            for i, m in enumerate(asked.models or ())
+            for i, m in enumerate(required(asked.models, "models"))
         ]
         self._tracking.log_outputs(required(asked.run_id, "run_id"), models)
         return EMPTY

@@ -182,7 +182,7 @@ def run_info(one: Run) -> RunInfoShape:
     return RunInfoShape(
         run_id=one.id, run_uuid=one.id, run_name=one.name, experiment_id=one.experiment, user_id=one.user,
         status=one.status, start_time=one.start_ms, artifact_uri=one.artifact_uri, lifecycle_stage=one.stage,
-        end_time=UNSET if one.end_ms is None else one.end_ms,
+        end_time=one.end_ms or UNSET,
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ ModelName = Annotated[
 AliasName = Annotated[
     str,
     Meta(
-        pattern=r"^(?!latest$)(?!v[0-9]+$)(?![0-9]+$)[A-Za-z0-9_\-]+$",
+        pattern=r"^(?![lL][aA][tT][eE][sS][tT]$)(?![vV]?[0-9]+$)[A-Za-z0-9_\-]+$",
         min_length=1,
         max_length=250,
         description="letters, digits, `_` and `-`; not `latest`, a number, or `v` and a number",

@@ -8,6 +8,7 @@ from modelyard.kernel.refs import Ref, ref
 from modelyard.ports.database import Transaction
 from modelyard.registry.api import Model, ModelVersion
 from modelyard.registry.store import models, versions
+from modelyard.tracking.api.limits import check_key
 
 _MOST_TAGS = 100
 _TAG_KEY = 250
@@ -51,7 +52,8 @@ def checked_tags(tags: dict[str, str] | None) -> dict[str, str]:
     """Tags, if their names and values are of a size to keep.
 
     Raises:
-        InvalidInput: too many, an empty or too long name, a too long value, or a NUL in one.
+        InvalidInput: too many, an empty or too long name or one with other characters than those of runs have, a too
+            long value, or a NUL in one.
     """
     given = tags or {}
     if len(given) > _MOST_TAGS:
@@ -59,6 +61,7 @@ def checked_tags(tags: dict[str, str] | None) -> dict[str, str]:
     for key, value in given.items():
         if not key or len(key) > _TAG_KEY:
             raise InvalidInput(f"a tag's name has 1 to {_TAG_KEY} characters, not {len(key)}")
+        check_key(key)
         if len(value) > _TAG_VALUE:
             raise InvalidInput(f"the value of tag {key!r} has {len(value)} characters of at most {_TAG_VALUE}")
         if "\x00" in key or "\x00" in value:

@@ -10,7 +10,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from modelyard.kernel.errors import InvalidInput
 
@@ -32,6 +32,7 @@ MAX_DATASET_PROFILE = 16_777_215
 MAX_INPUT_TAG_KEY = 255
 MAX_INPUT_TAG_VALUE = 500
 MAX_PATH = 1024
+MAX_LOCATION = 2048
 
 _NAME = re.compile(r"[/\w.\- :]*")
 _INT64 = range(-(2**63), 2**63)
@@ -93,6 +94,21 @@ def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
         check_key(k, f"tags[{i}].key"): cut(v, MAX_TAG_VALUE, f"tags[{i}].value")
         for i, (k, v) in enumerate(tags.items())
     }
+
+
+def check_location(uri: str) -> str:
+    """`uri` if it may stand before the files of an experiment's runs: a place, with nothing behind it.
+
+    Raises:
+        InvalidInput: it is too long, has a fragment, parameters or `..`, or is the place of a run.
+    """
+    check_length(uri, MAX_LOCATION, "artifact_location")
+    parts = urlsplit(uri)
+    if parts.fragment or ";" in parts.path or ".." in unquote(parts.query):
+        raise InvalidInput("'artifact_location' URL can't include fragments, params or a query that leads elsewhere")
+    if parts.scheme == "runs":
+        raise InvalidInput(f"Artifact location cannot be a runs:/ URI. Given: {uri[:200]!r}")
+    return uri
 
 
 def check_int64(value: int, path: str) -> int:

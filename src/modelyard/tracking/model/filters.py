@@ -27,6 +27,14 @@ class Entity(StrEnum):
     TAG = "tag"
     ATTRIBUTE = "attribute"
     DATASET = "dataset"
+    SPAN = "span"
+    FEEDBACK = "feedback"
+    EXPECTATION = "expectation"
+    RUN = "run"
+
+
+SAID = (Entity.FEEDBACK, Entity.EXPECTATION)
+"""Entities whose values are texts or numbers, as each was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +134,7 @@ MODELS = Dialect(
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<string>'(?:''|\\'|[^'])*')
-      | (?P<name>(?:[^\W\d]\w*|`[^`]+`|"[^"]+")(?:\.(?:[\w$@#]+|`[^`]+`|"[^"]+"))*)
+      | (?P<name>(?:[^\W\d]\w*|`[^`]+`|"[^"]+")(?:\.(?:[\w$@#]+|`[^`]+`|"[^"]+"|'[^']+'))*)
       | (?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?!\w))
       | (?P<operator><=|>=|!=|=|<|>)
       | (?P<mark>[(),])
@@ -232,6 +240,8 @@ def _value(entity: Entity, key: str, token: _Token, dialect: Dialect) -> Value:
                 f"{key}. Found {token.text[:40]}"
             )
         return float(token.text) if entity is Entity.METRIC or not _is_whole(token.text) else int(token.text)
+    if entity in SAID and token.kind == "number":
+        return float(token.text)
     if (text := _text_of(token)) is None:
         raise InvalidInput(
             f"Expected a quoted string value for {entity} (e.g. 'my-value'). Got value {token.text[:40]}"
@@ -250,7 +260,7 @@ def _checked(condition: Condition, dialect: Dialect) -> Condition:
             raise InvalidInput(f"IS NULL / IS NOT NULL is only supported for tags and params, not for {entity} {key!r}")
         return condition
     if comparator in LISTED and (
-        entity is Entity.DATASET or (entity is Entity.ATTRIBUTE and not dialect.attributes[key])
+        entity in (Entity.DATASET, Entity.SPAN) or (entity is Entity.ATTRIBUTE and not dialect.attributes[key])
     ):
         if entity is Entity.ATTRIBUTE and key not in dialect.lists:
             raise InvalidInput(
@@ -258,7 +268,7 @@ def _checked(condition: Condition, dialect: Dialect) -> Condition:
             )
         return condition
     number = entity is Entity.METRIC or (entity is Entity.ATTRIBUTE and dialect.attributes[key])
-    known = NUMERIC if number else TEXT
+    known = NUMERIC if number else NUMERIC | TEXT if entity in SAID else TEXT
     if comparator not in known or (key == "experiment_id" and comparator not in ("=", "!=")):
         raise InvalidInput(f"Invalid comparator {comparator!r} for {entity} {key!r}; not one of {sorted(known)}")
     return condition

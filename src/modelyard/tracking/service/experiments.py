@@ -49,7 +49,7 @@ class Experiments(ExperimentOperations):
         call = calls.current()
         _check_name(name)
         checked = _checked_tags(tags or {})
-        location = rules.check_length(artifact_location or "", 2048, "artifact_location")
+        location = rules.check_location(artifact_location or "")
         if store.by_name(call.tx, name) is not None:
             raise AlreadyExists(f"Experiment(name={name}) already exists; choose another name or restore the old one")
         number = store.add(call.tx, name=name, location=location, now_ms=call.now_ms)
