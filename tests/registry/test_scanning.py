@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import pickle
 import pickletools
 import warnings
+import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelyard.registry.api import Verdict
+from modelyard.registry.model import scanning
 from modelyard.registry.model.scanning import Scanner
-from tests.registry import hostile
+from tests.registry import hostile, hostile_names
 from tests.registry.conftest import Workplace
+from tests.registry.recording import ARCHIVE
 
 
 def verdict_on(path: str, content: bytes) -> tuple[Verdict, list[str]]:
@@ -27,7 +32,35 @@ def verdict_on(path: str, content: bytes) -> tuple[Verdict, list[str]]:
 
 
 def test_the_hostile_corpus_is_large() -> None:
-    assert len(hostile.RAW) + len(hostile.FILES) >= 80
+    assert len(hostile.RAW) + len(hostile.FILES) >= 130
+    assert len(hostile_names.NAMES) >= 350
+
+
+def test_no_global_of_the_corpus_is_missed_however_it_is_called_or_packed() -> None:
+    missed = [
+        (name, form, path)
+        for name in hostile_names.NAMES
+        for form, content in hostile_names.forms(name)
+        for path, packed in (("m.pkl", content), ("m.bin", content), ("m.joblib", zlib.compress(content, 1)))
+        if verdict_on(path, packed)[0] is not Verdict.UNSAFE
+    ]
+    assert missed == []
+
+
+def test_what_unpacks_to_too_much_is_refused_before_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "_MOST_UNPACKED", 1 << 20)
+    zeros = bytes(1 << 19)
+    archive = hostile._zip({f"{n}.zip": hostile._zip({"zeros": zeros}) for n in range(8)})
+    for path, content in {
+        "bomb.zip": hostile._zip({"zeros": zeros * 3}),
+        "bomb.gz": gzip.compress(zeros * 3),
+        "bomb.z": zlib.compress(zeros * 3),
+        "bomb.tar": hostile._tar({"a": zeros, "b": zeros, "c": zeros}),
+        "many.zip": archive,
+    }.items():
+        verdict, findings = verdict_on(path, content)
+        assert verdict is Verdict.UNSAFE, path
+        assert findings
 
 
 @pytest.mark.parametrize("name", list(hostile.RAW))
@@ -66,6 +99,22 @@ def test_the_offending_name_is_told() -> None:
 )
 def test_plain_files_hold_no_pickle(path: str, content: bytes) -> None:
     assert verdict_on(path, content) == (Verdict.NO_PICKLE, [])
+
+
+def test_no_recorded_model_of_xgboost_lightgbm_or_torch_is_flagged() -> None:
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        names = archive.namelist()
+        flagged = {name: found for name in names if (found := verdict_on(name, archive.read(name)))[1]}
+    assert flagged == {}
+    models = {name.partition(".")[0].removesuffix("-cloud") for name in names}
+    assert len({m for m in models if m.startswith(("xgboost-", "lightgbm-"))}) >= 10
+    assert len({m for m in models if m.startswith("torch-")}) >= 6
+
+
+def test_the_class_of_a_whole_net_of_old_is_known_by_its_id() -> None:
+    said = b"X\x06\x00\x00\x00modulectorch.nn.modules.linear\nIdentity\nX\x01\x00\x00\x00sX\x01\x00\x00\x00s"
+    net = b"\x80\x02(" + said + b"tQ)R}b."
+    assert verdict_on("old.pt", hostile._torch_of_old(net)) == (Verdict.SAFE, [])
 
 
 def _torch() -> dict[str, bytes]:

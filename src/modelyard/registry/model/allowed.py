@@ -12,7 +12,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
-RULES = 1
+RULES = 2
 
 
 class Use(StrEnum):
@@ -95,19 +95,29 @@ _CALLS: dict[str, str] = {
     "xgboost.core": "Booster",
     "xgboost.sklearn": "XGBClassifier XGBModel XGBRanker XGBRegressor XGBRFClassifier XGBRFRegressor",
     "torch": "Size device",
-    "torch._utils": "_rebuild_parameter _rebuild_tensor _rebuild_tensor_v2",
+    "torch._utils": "_rebuild_parameter _rebuild_sparse_tensor _rebuild_tensor _rebuild_tensor_v2",
+    "torch.serialization": "_get_layout",
     "torch.nn.parameter": "Parameter",
-    "torch.nn.modules.activation": "ELU GELU LeakyReLU LogSoftmax ReLU SELU SiLU Sigmoid Softmax Softplus Tanh",
+    "torch.nn.modules.activation": "CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid "
+    "LogSoftmax Mish MultiheadAttention PReLU RReLU ReLU ReLU6 SELU SiLU Sigmoid Softmax Softmax2d Softmin Softplus "
+    "Softshrink Softsign Tanh Tanhshrink Threshold",
     "torch.nn.modules.batchnorm": "BatchNorm1d BatchNorm2d BatchNorm3d",
     "torch.nn.modules.container": "ModuleDict ModuleList ParameterDict ParameterList Sequential",
     "torch.nn.modules.conv": "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d",
     "torch.nn.modules.dropout": "Dropout Dropout1d Dropout2d",
     "torch.nn.modules.flatten": "Flatten Unflatten",
-    "torch.nn.modules.linear": "Bilinear Identity Linear",
-    "torch.nn.modules.normalization": "GroupNorm LayerNorm",
+    "torch.nn.modules.instancenorm": "InstanceNorm1d InstanceNorm2d InstanceNorm3d",
+    "torch.nn.modules.linear": "Bilinear Identity Linear NonDynamicallyQuantizableLinear",
+    "torch.nn.modules.normalization": "GroupNorm LayerNorm LocalResponseNorm RMSNorm",
+    "torch.nn.modules.padding": "ConstantPad1d ConstantPad2d ReflectionPad1d ReflectionPad2d ReplicationPad1d "
+    "ReplicationPad2d ZeroPad1d ZeroPad2d",
+    "torch.nn.modules.pixelshuffle": "PixelShuffle PixelUnshuffle",
     "torch.nn.modules.pooling": "AdaptiveAvgPool1d AdaptiveAvgPool2d AvgPool1d AvgPool2d MaxPool1d MaxPool2d",
-    "torch.nn.modules.rnn": "GRU LSTM RNN",
+    "torch.nn.modules.rnn": "GRU GRUCell LSTM LSTMCell RNN RNNCell",
     "torch.nn.modules.sparse": "Embedding EmbeddingBag",
+    "torch.nn.modules.transformer": "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder "
+    "TransformerEncoderLayer",
+    "torch.nn.modules.upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
 }
 _VALUES: dict[str, str] = {
     "numpy": "ndarray abs absolute cbrt ceil clip cos exp expm1 floor log log10 log1p log2 max mean median min "
@@ -122,6 +132,8 @@ _VALUES: dict[str, str] = {
     "numpy.random.bit_generator": "SeedSequence",
     "torch": "BFloat16Storage BoolStorage ByteStorage DoubleStorage FloatStorage HalfStorage IntStorage LongStorage "
     "ShortStorage bfloat16 bool float16 float32 float64 int16 int32 int64 int8 uint8",
+    "torch.nn.functional": "gelu relu",
+    "torch._C._nn": "gelu",
     "sklearn.metrics._classification": "accuracy_score balanced_accuracy_score brier_score_loss cohen_kappa_score "
     "f1_score fbeta_score jaccard_score log_loss matthews_corrcoef precision_score recall_score zero_one_loss",
     "sklearn.metrics._ranking": "average_precision_score ndcg_score roc_auc_score top_k_accuracy_score",
@@ -146,7 +158,7 @@ _SKLEARN_CALLS: dict[str, str] = {
     "sklearn.linear_model._sgd_fast": "EpsilonInsensitive Hinge ModifiedHuber SquaredEpsilonInsensitive SquaredHinge",
     "sklearn.metrics._dist_metrics": "ChebyshevDistance64 EuclideanDistance32 EuclideanDistance64 HammingDistance64 "
     "HaversineDistance64 ManhattanDistance64 MinkowskiDistance64 SEuclideanDistance64 newObj",
-    "sklearn.metrics._scorer": "_PassthroughScorer _Scorer",
+    "sklearn.metrics._scorer": "_CurveScorer _PassthroughScorer _Scorer",
     "sklearn.model_selection._split": "GroupKFold KFold LeaveOneOut RepeatedKFold RepeatedStratifiedKFold ShuffleSplit "
     "StratifiedGroupKFold StratifiedKFold StratifiedShuffleSplit TimeSeriesSplit",
     "sklearn.multiclass": "_ConstantPredictor",
@@ -155,6 +167,7 @@ _SKLEARN_CALLS: dict[str, str] = {
     "sklearn.neural_network._stochastic_optimizers": "AdamOptimizer SGDOptimizer",
     "sklearn.tree._tree": "Tree",
     "sklearn.utils._bunch": "Bunch",
+    "sklearn.utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
     "sklearn._loss._loss": "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss "
     "CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss CyHalfTweedieLossIdentity CyHuberLoss CyPinballLoss",
     "sklearn._loss.link": "HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
@@ -243,9 +256,15 @@ def _wraps(args: Args) -> str | None:
     return None if named else "it makes objects of what it is handed"
 
 
+def _bare(args: Args) -> str | None:
+    return None if args == () else "made with arguments it opens the file that they name"
+
+
 _FAULTS: dict[tuple[str, str], Callable[[Args], str | None]] = {
     ("_codecs", "encode"): _encodes,
     ("collections", "defaultdict"): _default_dict,
+    ("lightgbm.basic", "Booster"): _bare,
+    ("xgboost.core", "Booster"): _bare,
     ("copyreg", "_reconstructor"): _reconstructs,
     ("copy_reg", "_reconstructor"): _reconstructs,
     ("functools", "partial"): _first_is_named,
@@ -266,3 +285,10 @@ def fault_of(key: tuple[str, str], args: Args) -> str | None:
     """Why a call of an allowed global with these arguments is refused; None if it may be made."""
     check = _FAULTS.get(key)
     return check(args) if check is not None else None
+
+
+def fault_of_state(key: tuple[str, str], said: dict[str, Any]) -> str | None:
+    """Why an object of an allowed class is refused for the attributes it is given; None if it may have them."""
+    if key[1].endswith("Vectorizer") and said.get("input", "content") != "content":
+        return "it opens files that whoever asks for a prediction names"
+    return None

@@ -8,11 +8,10 @@ on the allow-list, or cannot be followed to its end, is a finding.
 
 from __future__ import annotations
 
-import pickletools
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
-from modelyard.registry.model.allowed import Use, fault_of, use_of
+from modelyard.registry.model.allowed import Use, fault_of, fault_of_state, use_of
 from modelyard.registry.model.descriptions import (
     MARK,
     VAGUE,
@@ -23,11 +22,13 @@ from modelyard.registry.model.descriptions import (
     holds_objects,
     size_of,
 )
+from modelyard.registry.model.instructions import instructions_of
 
 _MOST_FINDINGS = 50
 _MOST_KEPT = 64
 _LONGEST_TEXT = 4096
 _DEEPEST = 16
+_MOST_IN_A_ROW = 1000
 _TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 """What torch's files from before 2020 begin with: five pickles, then the bytes of tensors."""
 _ARRAY_WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
@@ -59,18 +60,19 @@ class Walk:
     def run(self) -> bool:
         """Walk to STOP; False if the stream breaks before, which is a finding of its own."""
         try:
-            for op, arg, _ in pickletools.genops(self._stream):
+            for name, arg in instructions_of(self._stream):
                 self.opcodes += 1
-                self._step(op.name, arg)
+                self._step(name, arg)
         except BrokenStreamError as err:
-            self._find("broken stream", str(err))
+            self.note("broken stream", str(err))
             return False
         except (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, EOFError, OSError) as err:
-            self._find("broken stream", f"it cannot be followed to its end ({type(err).__name__})")
+            self.note("broken stream", f"it cannot be followed to its end ({type(err).__name__})")
             return False
         return True
 
-    def _find(self, what: str, why: str) -> None:
+    def note(self, what: str, why: str) -> None:
+        """Keep a finding, each once."""
         if len(self.findings) < _MOST_FINDINGS and (what, why) not in self.findings:
             self.findings.append((what[:300], why))
 
@@ -81,7 +83,7 @@ class Walk:
             long = isinstance(arg, str | bytes | bytearray) and len(arg) > _LONGEST_TEXT
             self._stack.append(VAGUE if long else arg)
         else:
-            self._find(name, "an operation that no model needs")
+            self.note(name, "an operation that no model needs")
             raise BrokenStreamError(f"{name} is not followed")
 
     # what stands on the stack
@@ -124,22 +126,22 @@ class Walk:
     def fetch(self, module: Any, name: Any) -> Named:
         """Ask for a global."""
         if not isinstance(module, str) or not isinstance(name, str):
-            self._find("a computed name", "the name of a global is not written in the stream")
+            self.note("a computed name", "the name of a global is not written in the stream")
             return Named("", "", None)
         use = use_of(module, name)
         if use is None:
-            self._find(f"{module}.{name}", "not on the allow-list")
+            self.note(f"{module}.{name}", "not on the allow-list")
         return Named(module, name, use)
 
     def call(self, maker: Any, args: Any) -> None:
         """Call something and put the result on top."""
         self.calls += 1
         if not isinstance(maker, Named):
-            self._find("a call of a result", "it calls what another call gave")
+            self.note("a call of a result", "it calls what another call gave")
         elif maker.use is Use.VALUE:
-            self._find(f"{maker.module}.{maker.name}", "allowed as a value, and here it is called")
+            self.note(f"{maker.module}.{maker.name}", "allowed as a value, and here it is called")
         elif maker.use is not None and (fault := fault_of(maker.key, _plain(args))) is not None:
-            self._find(f"{maker.module}.{maker.name}", fault)
+            self.note(f"{maker.module}.{maker.name}", fault)
         self.push(Made(maker if isinstance(maker, Named) else None, args))
 
     def build(self) -> None:
@@ -147,9 +149,12 @@ class Walk:
         state = self.pop()
         target = self._stack[-1] if self._stack else None
         if not isinstance(target, Made):
-            self._find("a changed global", "it sets attributes of what it did not make")
+            self.note("a changed global", "it sets attributes of what it did not make")
             return
         target.state = state
+        said = state.items if isinstance(state, Filled) else {}
+        if target.maker is not None and (fault := fault_of_state(target.maker.key, said)) is not None:
+            self.note(f"{target.maker.module}.{target.maker.name}", fault)
         if target.maker is not None and target.maker.key == _ARRAY_WRAPPER:
             self._array(state)
 
@@ -163,12 +168,22 @@ class Walk:
                 else:
                     target.partly = True
         elif not isinstance(target, Made):
-            self._find("a changed global", "it adds items to what it did not make")
+            self.note("a changed global", "it adds items to what it did not make")
 
-    def persist(self) -> None:
-        """Ask the loader for something by an id of its own."""
-        if not self._persistent:
-            self._find("a persistent id", "its meaning is up to whoever loads it")
+    def persist(self, given: Any) -> None:
+        """Ask the loader for something by an id of its own; torch's loader knows storages and, in old files, classes.
+
+        A class comes with the text of its source, which is compared and never run.
+        """
+        kind, thing = given[:2] if isinstance(given, tuple) and len(given) > 1 else (None, None)
+        if self._persistent and isinstance(thing, Named) and thing.use is not None:
+            if kind == "storage" and thing.name.endswith("Storage"):
+                self.push(Made())
+                return
+            if kind == "module" and thing.use is Use.CALL:
+                self.push(thing)
+                return
+        self.note("a persistent id", "its meaning is up to whoever loads it")
         self.push(Made())
 
     def _array(self, state: Any) -> None:
@@ -191,7 +206,7 @@ class Walk:
             whole = inner.run()
             self.calls += inner.calls
             for what, why in inner.findings:
-                self._find(what, why)
+                self.note(what, why)
             if not whole:
                 raise BrokenStreamError("an array of objects breaks off")
             return
@@ -237,12 +252,8 @@ def _tuple_of(count: int) -> Callable[[Walk, Any], None]:
     return act
 
 
-def _global(walk: Walk, arg: str) -> None:
-    module, _, name = arg.partition(" ")
-    if not name or " " in name:
-        walk.push(walk.fetch(arg.replace(" ", "."), " "))
-        return
-    walk.push(walk.fetch(module, name))
+def _global(walk: Walk, arg: tuple[str, str]) -> None:
+    walk.push(walk.fetch(*arg))
 
 
 def _stack_global(walk: Walk, _: Any) -> None:
@@ -250,7 +261,7 @@ def _stack_global(walk: Walk, _: Any) -> None:
     walk.push(walk.fetch(module, name))
 
 
-def _inst(walk: Walk, arg: str) -> None:
+def _inst(walk: Walk, arg: tuple[str, str]) -> None:
     args = tuple(walk.pop_to_mark())
     _global(walk, arg)
     walk.call(walk.pop(), args)
@@ -294,8 +305,7 @@ def _set_item(walk: Walk, _: Any) -> None:
 
 
 def _persist(walk: Walk, _: Any) -> None:
-    walk.pop()
-    walk.persist()
+    walk.persist(walk.pop())
 
 
 def _drop(walk: Walk, _: Any) -> None:
@@ -367,7 +377,7 @@ _ACTS: dict[str, Callable[[Walk, Any], None]] = {
     "NEWOBJ": _reduce,
     "NEWOBJ_EX": _newobj_ex,
     "BUILD": lambda walk, _: walk.build(),
-    "PERSID": lambda walk, _: walk.persist(),
+    "PERSID": lambda walk, arg: walk.persist(arg),
     "BINPERSID": _persist,
     "EXT1": _extension,
     "EXT2": _extension,
@@ -381,9 +391,15 @@ def streams(stream: BinaryIO, size_bytes: int, *, persistent: bool = False) -> I
     first = Walk(stream, persistent=persistent)
     whole = first.run()
     yield first
-    following, most = 0, 4 if first.top == _TORCH_MAGIC else _DEEPEST
-    while whole and following < most and (place := stream.tell()) < size_bytes:
-        walk = Walk(stream, persistent=persistent)
+    is_torch = first.top == _TORCH_MAGIC
+    following, most = 0, 4 if is_torch else _MOST_IN_A_ROW
+    while whole and (place := stream.tell()) < size_bytes:
+        if following == most:
+            if not is_torch:  # behind torch's come the bytes of tensors
+                first.note("more pickles", "more stand in a row than are followed")
+                yield first
+            return
+        walk = Walk(stream, persistent=persistent or is_torch)
         whole = walk.run()
         following += 1
         if not whole:

@@ -7,29 +7,32 @@ into, and whatever is not known to be harmless is walked as a pickle. It reads b
 from __future__ import annotations
 
 import ast
-import bz2
-import gzip
 import io
-import json
-import lzma
+import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from modelyard.registry.api import Finding, Scan, Verdict
-from modelyard.registry.model.allowed import RULES, use_of
+from modelyard.registry.model import recipes
+from modelyard.registry.model.allowed import RULES
 from modelyard.registry.model.opcodes import streams
+from modelyard.registry.model.unpacking import kind_of, may_be_chance, unknown_kind_of, unpacked
 
 _PICKLE_ENDINGS = (
     ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".dill", ".cloudpickle", ".p", ".sav", ".pck", ".pcl",
 )  # fmt: skip
+_TEXT_ENDINGS = (".yaml", ".yml", ".json")
+_MOST_TEXT = 64 << 20
 _MOST_UNPACKED = 1 << 30
 _MOST_MEMBERS = 20_000
 _DEEPEST = 4
 _HEAD = 512
 _WHY_CODE = "loading runs Python that came with the model"
+_PLAIN_TYPE = re.compile(r"[<>|=]?[?bBiufcSUVmM][0-9]*(\[[0-9]*[A-Za-z]+\])?")
+_TOO_MUCH = "it unpacks to more than can be looked through"
 
 
 class Scanner:
@@ -44,6 +47,7 @@ class Scanner:
         self._findings: list[Finding] = []
         self._pickles = 0
         self._files = 0
+        self._room = 2 * _MOST_UNPACKED
 
     def file(self, path: str, stream: BinaryIO, size_bytes: int) -> None:
         """Look through one file; the stream can seek."""
@@ -84,19 +88,31 @@ class Scanner:
         stream.seek(0)
         if _is_zip(head):
             self._zip(path, stream, depth=depth)
-        elif head[257:262] == b"ustar":
+            return
+        if zipfile.is_zipfile(stream):  # an archive's list stands at its end, so anything may stand before it
+            self._zip(path, stream, depth=depth, hidden=True)
+        stream.seek(0)
+        if _is_tar(head):
             self._tar(path, stream, depth=depth)
-        elif (unpack := _unpacker(head)) is not None:
-            self._packed(path, stream, unpack, depth=depth, named=named)
+        elif (kind := kind_of(head)) is not None:
+            self._packed(path, stream, kind, depth=depth, named=named, sure=named or not may_be_chance(kind, head))
         elif head.startswith(b"\x93NUMPY"):
             self._array(path, stream, size_bytes)
         elif head.startswith(b"\x89HDF\r\n\x1a\n"):
             self._add(path, "HDF5", "it may hold code that loading runs; save the weights as safetensors or ONNX")
-        elif head.startswith(b"\x04\x22\x4d\x18"):
-            self._add(path, "LZ4", "what it holds cannot be looked through; save it uncompressed")
+        elif (unknown := unknown_kind_of(head)) is not None:
+            self._add(path, unknown, "what it holds cannot be looked through; save it uncompressed")
         elif size_bytes:
+            self._text(path, stream)
             strict = named or (head[:1] == b"\x80" and head[1:2] <= b"\x08")
             self._walk(path, stream, size_bytes, strict=strict)
+
+    def _text(self, path: str, stream: BinaryIO) -> None:
+        if path.lower().endswith(_TEXT_ENDINGS):
+            tag = recipes.names_python(stream.read(_MOST_TEXT))
+            stream.seek(0)
+            if tag is not None:
+                self._add(path, tag, "reading it with a loader of Python objects runs what it names")
 
     def _walk(self, path: str, stream: BinaryIO, size_bytes: int, *, strict: bool, persistent: bool = False) -> None:
         for number, walk in enumerate(streams(stream, size_bytes, persistent=persistent)):
@@ -106,17 +122,17 @@ class Scanner:
             for what, why in walk.findings:
                 self._add(path, what, why)
 
-    def _zip(self, path: str, stream: BinaryIO, *, depth: int) -> None:
+    def _zip(self, path: str, stream: BinaryIO, *, depth: int, hidden: bool = False) -> None:
         try:
             with zipfile.ZipFile(stream) as archive:
                 members = archive.infolist()
                 if len(members) > _MOST_MEMBERS or sum(m.file_size for m in members) > _MOST_UNPACKED:
-                    self._add(path, "an archive", "it unpacks to more than can be looked through")
+                    self._add(path, "an archive", _TOO_MUCH)
                     return
-                torch = any(m.filename.rpartition("/")[2] == "data.pkl" for m in members)
+                tensors = _tensors(members)
                 for member in members:
-                    if not member.is_dir():
-                        self._member(path, archive, member, depth=depth, torch=torch)
+                    if not member.is_dir() and member.filename not in tensors:
+                        self._member(path, archive, member, depth=depth)
         except (
             zipfile.BadZipFile,
             NotImplementedError,
@@ -126,36 +142,46 @@ class Scanner:
             EOFError,
             ValueError,
         ) as err:
-            self._add(path, "a broken archive", f"it cannot be looked through ({type(err).__name__})")
+            if not hidden:
+                self._add(path, "a broken archive", f"it cannot be looked through ({type(err).__name__})")
 
-    def _member(
-        self, path: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, *, depth: int, torch: bool
-    ) -> None:  # fmt: skip
+    def _member(self, path: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, *, depth: int) -> None:
         name = member.filename
         here = f"{path}!{name}"
+        if not self._make_room(here, member.file_size):
+            return
         inside = archive.read(member)  # bounded by the sum above, and checked against its CRC
         last = name.rpartition("/")[2]
-        if torch and last == "data.pkl":
+        if last == "data.pkl":
             self._walk(here, io.BytesIO(inside), len(inside), strict=True, persistent=True)
             return
-        if torch and "/data/" in f"/{name}":
-            return  # bytes of tensors, which torch reads as such
         if last == "schema.json" and depth == 0:
-            self._schema(here, inside)
-        if last == "config.json" and b'"Lambda"' in inside:
-            self._add(here, "keras Lambda", _WHY_CODE)
+            self._recipe(here, recipes.faults_of_schema(inside))
+        if last == "config.json" and (path.lower().endswith(".keras") or b"class_name" in inside):
+            self._recipe(here, recipes.faults_of_keras(inside))
         self._look(
             here, io.BytesIO(inside), len(inside), depth=depth + 1, named=last.lower().endswith(_PICKLE_ENDINGS)
         )  # fmt: skip
 
+    def _recipe(self, path: str, faults: Iterator[recipes.Fault]) -> None:
+        for what, why in faults:
+            self._add(path, what, why)
+
+    def _make_room(self, path: str, size_bytes: int) -> bool:
+        """Count what was unpacked so far, archives in archives included; False where it is too much."""
+        self._room -= size_bytes
+        if self._room < 0:
+            self._add(path, "an archive", _TOO_MUCH)
+        return self._room >= 0
+
     def _tar(self, path: str, stream: BinaryIO, *, depth: int) -> None:
         try:
             with tarfile.open(fileobj=stream, mode="r:") as archive:
-                unpacked = 0
+                total = 0
                 for member in archive:
-                    unpacked += member.size
-                    if unpacked > _MOST_UNPACKED:
-                        self._add(path, "an archive", "it unpacks to more than can be looked through")
+                    total += member.size
+                    if total > _MOST_UNPACKED or not self._make_room(path, member.size):
+                        self._add(path, "an archive", _TOO_MUCH)
                         return
                     content = archive.extractfile(member) if member.isfile() else None
                     if content is not None:
@@ -166,17 +192,21 @@ class Scanner:
         except (tarfile.TarError, OSError, EOFError, ValueError) as err:
             self._add(path, "a broken archive", f"it cannot be looked through ({type(err).__name__})")
 
-    def _packed(self, path: str, stream: BinaryIO, kind: str, *, depth: int, named: bool) -> None:
-        try:
-            inside = _unpacked(stream, kind)
-        except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as err:
-            if kind != "zlib" or named:  # two bytes of text may look like zlib
-                self._add(path, f"broken {kind}", f"it cannot be looked through ({type(err).__name__})")
+    def _packed(self, path: str, stream: BinaryIO, kind: str, *, depth: int, named: bool, sure: bool) -> None:
+        """A compressed file; `sure` where no plain data begins like it."""
+        got = unpacked(stream, kind, min(_MOST_UNPACKED, max(self._room, 0)))
+        if got.cut or not self._make_room(path, len(got.content)):
+            self._add(path, kind, _TOO_MUCH)
             return
-        if len(inside) > _MOST_UNPACKED:
-            self._add(path, kind, "it unpacks to more than can be looked through")
-            return
-        self._look(f"{path}!{kind}", io.BytesIO(inside), len(inside), depth=depth + 1, named=named)
+        if got.content:
+            inside = io.BytesIO(got.content)
+            self._look(f"{path}!{kind}", inside, len(got.content), depth=depth + 1, named=named)
+        if not got.whole and sure:
+            self._add(path, f"broken {kind}", "it cannot be looked through to its end")
+        elif not got.whole:
+            size_bytes = stream.seek(0, io.SEEK_END)
+            stream.seek(0)
+            self._walk(path, stream, size_bytes, strict=False)
 
     def _array(self, path: str, stream: BinaryIO, size_bytes: int) -> None:
         """A NumPy file; one of objects holds a pickle behind its header."""
@@ -188,69 +218,37 @@ class Scanner:
         text = stream.read(min(length, 1 << 20)).decode("latin-1")
         try:
             said = ast.literal_eval(text.strip())
-            plain = isinstance(said, dict) and "O" not in str(said["descr"])
+            plain = isinstance(said, dict) and _is_plain(said["descr"])
         except (ValueError, SyntaxError, KeyError, MemoryError, RecursionError):
             plain = False
         if not plain:
             self._walk(path, stream, size_bytes, strict=True)
 
-    def _schema(self, path: str, text: bytes) -> None:
-        """The recipe in a skops file: each name that it would build or call stands on the allow-list."""
-        try:
-            waiting: list[object] = [json.loads(text)]
-        except (ValueError, RecursionError):
-            self._add(path, "a broken recipe", "it cannot be looked through")
-            return
-        while waiting:
-            here = waiting.pop()
-            if isinstance(here, dict):
-                waiting += here.values()
-                module, name = (
-                    here.get("__module__", here.get("module_path")),
-                    here.get("__class__", here.get("function")),
-                )
-                if isinstance(module, str) and isinstance(name, str):
-                    if _skops_use(module, name):
-                        continue
-                    self._add(path, f"{module}.{name}", "not on the allow-list")
-            elif isinstance(here, list):
-                waiting += here
 
-
-_SKOPS_OWN = frozenset({
-    ("builtins", "NoneType"), ("builtins", "function"), ("builtins", "json"), ("builtins", "type"),
-    ("functools", "partial"), ("numpy", "ndarray"), ("numpy", "ufunc"), ("numpy.ma", "MaskedArray"),
-    ("numpy.random", "RandomState"), ("numpy.random.mtrand", "RandomState"), ("types", "NoneType"),
-})  # fmt: skip
-
-
-def _skops_use(module: str, name: str) -> bool:
-    return use_of(module, name) is not None or (module, name) in _SKOPS_OWN
+def _is_plain(descr: object) -> bool:
+    """True if items of a NumPy type are numbers or text, never Python objects."""
+    if isinstance(descr, str):
+        return _PLAIN_TYPE.fullmatch(descr) is not None
+    if isinstance(descr, list):
+        return all(isinstance(field, tuple) and len(field) in (2, 3) and _is_plain(field[1]) for field in descr)
+    return isinstance(descr, tuple) and len(descr) == 2 and _is_plain(descr[0])
 
 
 def _is_zip(head: bytes) -> bool:
     return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
-def _unpacker(head: bytes) -> str | None:
-    """How a file is compressed, by its first bytes."""
-    if head.startswith(b"\x1f\x8b"):
-        return "gzip"
-    if head.startswith(b"BZh"):
-        return "bzip2"
-    if head.startswith((b"\xfd7zXZ", b"\x5d\x00\x00")):
-        return "xz"
-    if len(head) > 2 and head[0] == 0x78 and (head[0] * 256 + head[1]) % 31 == 0:
-        return "zlib"
-    return None
+def _is_tar(head: bytes) -> bool:
+    if head[257:262] == b"ustar":
+        return True
+    try:
+        return head[:1] != b"\x00" and bool(tarfile.TarInfo.frombuf(head[:512], "utf-8", "surrogateescape").name)
+    except tarfile.HeaderError:
+        return False
 
 
-def _unpacked(stream: BinaryIO, kind: str) -> bytes:
-    if kind == "gzip":
-        return gzip.GzipFile(fileobj=stream).read(_MOST_UNPACKED + 1)
-    if kind == "bzip2":
-        return bz2.BZ2File(stream).read(_MOST_UNPACKED + 1)
-    if kind == "xz":
-        return lzma.LZMAFile(stream).read(_MOST_UNPACKED + 1)
-    unpacker = zlib.decompressobj()
-    return unpacker.decompress(stream.read(_MOST_UNPACKED), _MOST_UNPACKED + 1)
+def _tensors(members: Iterable[zipfile.ZipInfo]) -> frozenset[str]:
+    """In an archive of torch's: its members that are bytes of tensors, which it reads as such."""
+    names = [m.filename for m in members]
+    roots = {n.removesuffix("data.pkl") for n in names if n.rpartition("/")[2] == "data.pkl"}
+    return frozenset(n for n in names for root in roots if re.fullmatch(re.escape(f"{root}data/") + r"[0-9]+", n))
