@@ -11,6 +11,7 @@ from modelyard.adapters.objects.folder import FolderObjects
 from modelyard.kernel.ids import ActorId
 from modelyard.kernel.refs import Ref
 from modelyard.ports.database import Migration
+from modelyard.ports.secrets import Secret
 from modelyard.registry.api import Registry
 from modelyard.registry.service import RegistryService
 from modelyard.registry.store import MIGRATIONS
@@ -36,6 +37,30 @@ class Colleagues:
         return self.roles.get(actor.removeprefix("actor_"), frozenset())
 
 
+class Drawer:
+    """Secrets in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Secret] = {}
+        self.writable = True
+
+    def get(self, name: str) -> Secret | None:
+        """What lies there."""
+        return self.kept.get(name)
+
+    def put(self, name: str, value: Secret) -> None:
+        """Lay it there."""
+        self.kept[name] = value
+
+    def delete(self, name: str) -> bool:
+        """Take it away."""
+        return self.kept.pop(name, None) is not None
+
+    def names(self) -> list[str]:
+        """What there is."""
+        return sorted(self.kept)
+
+
 @dataclass
 class Workplace:
     """A bench with tracking and the registry on it."""
@@ -45,6 +70,7 @@ class Workplace:
     registry: Registry
     objects: FolderObjects
     people: Colleagues
+    secrets: Drawer
 
     def run_with(self, files: Mapping[str, bytes], folder: str = "model") -> str:
         """A run that holds files below a folder."""
@@ -65,9 +91,9 @@ def furnished(bench: Bench) -> Workplace:
     """The registry at that bench."""
     objects = FolderObjects(bench.home / "objects")
     tracking = TrackingService(objects=objects)
-    people = Colleagues()
-    registry = RegistryService(objects=objects, tracking=tracking, people=people)
-    return Workplace(bench, bench.open(Tracking, tracking), bench.open(Registry, registry), objects, people)
+    people, secrets = Colleagues(), Drawer()
+    registry = RegistryService(objects=objects, tracking=tracking, people=people, secrets=secrets)
+    return Workplace(bench, bench.open(Tracking, tracking), bench.open(Registry, registry), objects, people, secrets)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ import numpy as np
 from modelyard.adapters.children import FileChildren
 from modelyard.adapters.objects.folder import FolderObjects
 from modelyard.adapters.processes import LocalProcesses
+from modelyard.adapters.secrets import open_secrets
 from modelyard.kernel.operations import Effect
 from modelyard.lake.api import Lake
 from modelyard.lake.store import MIGRATIONS as LAKE
@@ -169,7 +170,8 @@ def furnished(bench: Bench) -> Iterator[Place]:
         warnings.simplefilter("ignore", ResourceWarning)
         objects = FolderObjects(bench.home / "objects")
         tracking = TrackingService(objects=objects)
-        registry = RegistryService(objects=objects, tracking=tracking)
+        secrets = open_secrets(bench.home / "state")
+        registry = RegistryService(objects=objects, tracking=tracking, secrets=secrets)
         lake = closing.enter_context(lake_service(bench))
         env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(SRC), os.environ.get("PYTHONPATH", "")))}
         compute = LocalProcesses(bench.home / "run" / "compute", env=env, clock=bench.clock)

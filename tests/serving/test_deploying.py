@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelyard.kernel.errors import Conflict, InvalidInput, NotFound
+from modelyard.kernel.errors import Conflict, GateClosed, InvalidInput, NotFound
 from modelyard.serving.api import Arm, EndpointCreated, RevisionDeployed, Route, RouteMoved, Shadow, Stand
 from modelyard.serving.hot.snapshot import SNAPSHOT_FILE, read_snapshot
 from tests.serving.stand import ROW, Place
@@ -106,3 +106,12 @@ def test_the_model_server_follows_and_tokens_end_at_once(place: Place) -> None:
     place.round()
     place.settled()
     assert place.ask().status == 401
+
+
+def test_what_is_not_signed_is_not_served_where_its_model_asks_for_signatures(place: Place) -> None:
+    place.register("tips")
+    place.registry.declare_rules("tips", signed=True)
+    with pytest.raises(GateClosed, match="serves signed versions only"):
+        place.serving.deploy("tips", "tips@1")
+    place.registry.sign("tips", 1)
+    assert place.serving.deploy("tips", "tips@1").model == "model:tips@1"

@@ -79,6 +79,21 @@ def test_a_table_takes_categories_and_missing_values(shared: Plane, name: str) -
     assert (missing.status, missing.json["code"]) == (422, "invalid")
 
 
+def test_what_breaks_the_signature_is_refused_and_the_input_named(shared: Plane) -> None:
+    miles = {"name": "miles", "shape": [1], "datatype": "FP64", "data": [1.5]}
+    payment = {"name": "payment", "shape": [1], "datatype": "BYTES", "data": ["cash"]}
+    for inputs, word in [
+        ((payment,), "miles"),
+        ((miles, payment, {**miles, "name": "fare"}), "fare"),
+        (({**miles, "datatype": "BYTES", "data": ["far"]}, payment), "miles"),
+        (({**miles, "data": ["far"]}, payment), "miles"),
+        (({**miles, "shape": [2], "data": [1.0, 2.0]}, payment), "rows"),
+    ]:
+        answer = shared.infer("table", *inputs)
+        assert (answer.status, answer.json["code"]) == (422, "invalid"), word
+        assert word in str(answer.json)
+
+
 def test_raw_tensors_go_in_and_out(shared: Plane) -> None:
     raw = struct.pack("<8d", *ROW, *(-v for v in ROW))
     head = {"name": "x", "shape": [2, 4], "datatype": "FP64", "parameters": {"binary_data_size": len(raw)}}

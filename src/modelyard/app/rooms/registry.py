@@ -35,7 +35,8 @@ class _LatePeople:
 
 def _build(engines: Engines) -> RegistryService:
     return RegistryService(
-        objects=engines.objects, tracking=engines.service(Tracking), people=_LatePeople(engines)
+        objects=engines.objects, tracking=engines.service(Tracking), people=_LatePeople(engines),
+        secrets=engines.secrets,
     )  # fmt: skip
 
 

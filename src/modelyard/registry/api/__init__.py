@@ -37,11 +37,13 @@ from modelyard.registry.api.news import (
     ProposalMerged,
     ProposalOpened,
     ProposalWithdrawn,
+    RulesDeclared,
     ServingFormAttached,
     StageMoved,
     VersionDeleted,
     VersionEvaluated,
     VersionRegistered,
+    VersionSigned,
 )
 from modelyard.registry.api.proposals import (
     Change,
@@ -58,12 +60,14 @@ from modelyard.registry.api.records import (
     AliasName,
     Field,
     Finding,
+    Inferred,
     LongText,
     Model,
     ModelCard,
     ModelName,
     ModelStage,
     ModelVersion,
+    Rules,
     Scan,
     ServingForm,
     Signature,
@@ -76,14 +80,21 @@ from modelyard.registry.api.records import (
     VersionNumber,
     VersionStatus,
 )
+from modelyard.registry.api.seals import PublicKey, Seal, SealCheck, SealOperations, Verification
 from modelyard.registry.api.seams import People, Strangers
 from modelyard.registry.api.versions import VersionOperations
 
 
 class Registry(
-    ModelOperations, VersionOperations, AliasOperations, EvaluationOperations, GateOperations, ProposalOperations
+    ModelOperations,
+    VersionOperations,
+    SealOperations,
+    AliasOperations,
+    EvaluationOperations,
+    GateOperations,
+    ProposalOperations,
 ):
-    """Models that others rely on: versions, aliases, evaluations, gates and proposals."""
+    """Models that others rely on: versions, signatures, aliases, evaluations, gates and proposals."""
 
 
 __all__ = [
@@ -107,6 +118,7 @@ __all__ = [
     "GatesDeclared",
     "GatesRun",
     "GroupGap",
+    "Inferred",
     "LongText",
     "Metric",
     "Model",
@@ -129,9 +141,14 @@ __all__ = [
     "ProposalOpened",
     "ProposalState",
     "ProposalWithdrawn",
+    "PublicKey",
     "Registry",
     "Review",
+    "Rules",
+    "RulesDeclared",
     "Scan",
+    "Seal",
+    "SealCheck",
     "ServingForm",
     "ServingFormAttached",
     "Signature",
@@ -145,11 +162,13 @@ __all__ = [
     "Task",
     "Text",
     "Verdict",
+    "Verification",
     "VersionDeleted",
     "VersionEvaluated",
     "VersionFile",
     "VersionNumber",
     "VersionRegistered",
+    "VersionSigned",
     "VersionStatus",
     "Vote",
 ]

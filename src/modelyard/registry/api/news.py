@@ -52,6 +52,24 @@ class VersionDeleted(News, frozen=True, kw_only=True):
     version: int
 
 
+class VersionSigned(News, frozen=True, kw_only=True):
+    """Somebody vouched for the content of a version; reads the version."""
+
+    name: str
+    version: int
+    digest: str
+    key: str
+
+
+class RulesDeclared(News, frozen=True, kw_only=True):
+    """A model asks something else of every version."""
+
+    name: str
+    signature: bool
+    signed: bool
+    no_pickle: bool
+
+
 class StageMoved(News, frozen=True, kw_only=True):
     """A version came to another of MLflow's stages."""
 

@@ -129,6 +129,20 @@ class VersionFile(Struct, frozen=True, kw_only=True):
     size_bytes: int
 
 
+class Rules(Struct, frozen=True, kw_only=True):
+    """What a model asks of every version.
+
+    Attributes:
+        signature: it is registered only if its inputs and outputs are known.
+        signed: it is served only with a valid signature by a trusted key.
+        no_pickle: it is registered only if it holds no pickle.
+    """
+
+    signature: bool = False
+    signed: bool = False
+    no_pickle: bool = False
+
+
 class Model(Struct, frozen=True, kw_only=True):
     """A registered model.
 
@@ -136,6 +150,7 @@ class Model(Struct, frozen=True, kw_only=True):
         aliases: alias -> version.
         last_version: the highest number ever given, 0 before the first version.
         needs_proposal: True if aliases and the stage Production move by merged proposals only.
+        rules: what it asks of every version.
     """
 
     name: str
@@ -144,9 +159,19 @@ class Model(Struct, frozen=True, kw_only=True):
     aliases: dict[str, int] = {}
     last_version: int = 0
     needs_proposal: bool = False
+    rules: Rules = Rules()
     created_ms: int = 0
     updated_ms: int = 0
     created_by: ActorId = ActorId("")
+
+
+class Inferred(StrEnum):
+    """Who said what a version takes and gives."""
+
+    FILES = "files"
+    ONNX = "onnx"
+    EXAMPLE = "example"
+    NOBODY = ""
 
 
 class ModelVersion(Struct, frozen=True, kw_only=True):
@@ -157,6 +182,14 @@ class ModelVersion(Struct, frozen=True, kw_only=True):
         storage: the same place as an `mlflow-artifacts:` address; equal to `source` where it had no files.
         digest: SHA-256 over the sorted paths, digests and sizes of its files.
         flavours: MLflow's flavours, e.g. `python_function`, `sklearn`.
+        signature_by: who said the signature: its `MLmodel`, its ONNX graph, or the types of its input example.
+        advice: what would be safer or better known; empty where nothing is amiss.
+        requirements: packages that its files ask for, one a line of `requirements.txt`.
+        python: the version of Python that they ask for.
+        example: path of its input example among its files.
+        licence: as its `MLmodel`, its tag `licence` or its licence file names it.
+        commit: the code that its run ran, if it said so.
+        signers: names of the keys that signed it; `verify` says whether that holds.
         reads: refs that its run read: tables, training sets.
         served: True if a form for serving is attached.
     """
@@ -179,7 +212,15 @@ class ModelVersion(Struct, frozen=True, kw_only=True):
     files: int = 0
     flavours: tuple[str, ...] = ()
     signature: Signature | None = None
+    signature_by: Inferred = Inferred.NOBODY
     scan: Scan = Scan(verdict=Verdict.NO_FILES)
+    advice: str = ""
+    requirements: tuple[str, ...] = ()
+    python: str = ""
+    example: str = ""
+    licence: str = ""
+    commit: str = ""
+    signers: tuple[str, ...] = ()
     reads: tuple[Ref, ...] = ()
     served: bool = False
     created_ms: int = 0

@@ -77,7 +77,7 @@ class VersionOperations(ABC):
 
         Raises:
             NotFound: there is no such model, run or logged model.
-            InvalidInput: the source lies in no known store.
+            InvalidInput: the source lies in no known store, or the version breaks a rule of its model.
 
         Example:
             yard registry register tips models:/m-0199c7a1b2c37d4e5f60718293a4b5c6
@@ -275,7 +275,7 @@ class VersionOperations(ABC):
         """
 
     @operation(
-        "PUT", "/models/{name}/versions/{version}/serving", scope="registry:write", about="model:{name}@{version}"
+        "PUT", "/models/{name}/versions/{version}/serving", scope="registry:promote", about="model:{name}@{version}"
     )
     @abstractmethod
     def attach_serving_form(self, name: ModelName, version: VersionNumber, files: list[VersionFile]) -> ServingForm:

@@ -15,6 +15,7 @@ from modelyard.registry.api import Field, Signature, VersionFile
 
 DESCRIPTION = "MLmodel"
 MOST_BYTES = 1_000_000
+LICENCES = ("licence", "license", "licence.txt", "license.txt", "licence.md", "license.md")
 
 
 class Described(Struct, frozen=True):
@@ -24,6 +25,8 @@ class Described(Struct, frozen=True):
         pickled: files that a loader would unpickle, whatever they are called.
         code: folders or files of Python that loading would run.
         loaders: modules that loading would import.
+        example: path of the input example.
+        python: the version of Python that made it.
     """
 
     flavours: tuple[str, ...] = ()
@@ -31,6 +34,9 @@ class Described(Struct, frozen=True):
     pickled: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     loaders: tuple[str, ...] = ()
+    example: str = ""
+    python: str = ""
+    licence: str = ""
 
 
 def digest_of(files: Iterable[VersionFile]) -> str:
@@ -51,14 +57,39 @@ def described(text: bytes) -> Described:
         return Described()
     flavours = document.get("flavors")
     flavours = {str(k): v for k, v in flavours.items() if isinstance(v, dict)} if isinstance(flavours, dict) else {}
-    signature = document.get("signature")
+    signature, example = document.get("signature"), document.get("saved_input_example_info")
+    metadata, pyfunc = document.get("metadata"), flavours.get("python_function", {})
     return Described(
         flavours=tuple(sorted(flavours))[:50],
         signature=_signature(signature) if isinstance(signature, dict) else None,
         pickled=_words(flavours, "pickled_model", "python_model"),
         code=_words(flavours, "code", "model_code_path"),
         loaders=_words(flavours, "loader_module"),
+        example=_word(example, "artifact_path"),
+        python=_word(pyfunc, "python_version"),
+        licence=_word(metadata, "licence") or _word(metadata, "license"),
     )
+
+
+def _word(document: object, key: str) -> str:
+    found = document.get(key) if isinstance(document, dict) else None
+    return found[:300] if isinstance(found, str) else ""
+
+
+def requirements_of(text: bytes) -> tuple[str, ...]:
+    r"""The packages that a `requirements.txt` asks for; comments, options and empty lines left out.
+
+    >>> requirements_of(b"mlflow==3.1\n# why\n--no-deps\nscikit-learn>=1.5\n")
+    ('mlflow==3.1', 'scikit-learn>=1.5')
+    """
+    lines = (line.partition(" #")[0].strip() for line in text[:MOST_BYTES].decode("utf-8", "replace").splitlines())
+    return tuple(line[:300] for line in lines if line and not line.startswith(("#", "-")))[:1000]
+
+
+def licence_of(text: bytes) -> str:
+    """The first line of a licence file."""
+    lines = (line.strip() for line in text[:10_000].decode("utf-8", "replace").splitlines())
+    return next((line[:100] for line in lines if line), "")
 
 
 def _words(flavours: Mapping[str, Mapping[object, object]], *words: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ service = RegistryService(objects=objects, tracking=tracking)
 from __future__ import annotations
 
 from modelyard.ports.objects import Objects
+from modelyard.ports.secrets import Secrets
 from modelyard.registry.api import People, Registry, Strangers
 from modelyard.registry.service.aliases import Aliases
 from modelyard.registry.service.differences import Differences
@@ -14,22 +15,27 @@ from modelyard.registry.service.intake import Intake
 from modelyard.registry.service.looking import Looking
 from modelyard.registry.service.models import Models
 from modelyard.registry.service.proposals import Proposals
+from modelyard.registry.service.seals import NoSecrets, Seals
 from modelyard.registry.service.versions import Versions
 from modelyard.tracking.api import Tracking
 
 
-class RegistryService(Models, Versions, Aliases, Evaluations, Proposals, Registry):
+class RegistryService(Models, Versions, Seals, Aliases, Evaluations, Proposals, Registry):
     """The registry over a database, objects and the runs that made what is registered.
 
     Args:
         objects: where the bytes of files lie.
         tracking: who knows runs, logged models and their artifacts.
         people: who knows names and roles.
+        secrets: where the key for signing lies.
     """
 
-    def __init__(self, *, objects: Objects, tracking: Tracking, people: People | None = None) -> None:
+    def __init__(
+        self, *, objects: Objects, tracking: Tracking, people: People | None = None, secrets: Secrets | None = None
+    ) -> None:
         self._objects = objects
         self._people = people or Strangers()
+        self._secrets = secrets or NoSecrets()
         self._intake = Intake(tracking)
         self._looking = Looking(objects)
         self._differences = Differences(objects, tracking)

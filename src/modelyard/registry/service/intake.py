@@ -25,6 +25,7 @@ class Origin(Struct, frozen=True, kw_only=True):
         storage: where MLflow's clients fetch them.
         reads: refs that a version made of them was made from.
         inputs: those of them that the run read.
+        commit: the code that the run ran.
     """
 
     storage: str
@@ -33,6 +34,7 @@ class Origin(Struct, frozen=True, kw_only=True):
     logged_model: str | None = None
     reads: tuple[Ref, ...] = ()
     inputs: tuple[Ref, ...] = ()
+    commit: str = ""
 
 
 class Intake:
@@ -79,7 +81,7 @@ class Intake:
         _, version, one = version_of(tx, place.owner, place.version)
         return Origin(
             storage=one.storage, files=tuple(versions.files(tx, version)), run=one.run, logged_model=one.logged_model,
-            reads=(model_ref(one.name, one.version),), inputs=one.reads,
+            reads=(model_ref(one.name, one.version),), inputs=one.reads, commit=one.commit,
         )  # fmt: skip
 
     def _origin(
@@ -87,9 +89,11 @@ class Intake:
     ) -> Origin:
         reads: list[Ref] = []
         inputs: tuple[Ref, ...] = ()
+        commit = ""
         if run is not None:
             try:
-                inputs = tuple(self._tracking.run_record(run).reads)
+                one = self._tracking.run_record(run)
+                inputs, commit = tuple(one.reads), one.commit or ""
             except NotFound:
                 inputs = ()  # MLflow's clients may name a run that this yard never saw
             else:
@@ -97,8 +101,9 @@ class Intake:
         if logged_model is not None:
             reads.append(ref("logged_model", logged_model))
         return Origin(
-            storage=storage, files=files, run=run, logged_model=logged_model, reads=(*reads, *inputs), inputs=inputs
-        )
+            storage=storage, files=files, run=run, logged_model=logged_model, reads=(*reads, *inputs), inputs=inputs,
+            commit=commit,
+        )  # fmt: skip
 
     def _made(self, run: Run, path: str) -> str | None:
         """The last logged model of a run that bears the name of a path."""

@@ -10,8 +10,10 @@ from modelyard.ports.objects import Objects, Stored, content_of, parse_digest
 from modelyard.registry.api import (
     ModelStage,
     ModelVersion,
+    Rules,
     ServingForm,
     ServingFormAttached,
+    Verdict,
     VersionDeleted,
     VersionFile,
     VersionRegistered,
@@ -66,12 +68,10 @@ class Versions(VersionOperations):
         checked = checked_tags(tags)
         model_of(call.tx, name)
         origin = self._intake.find(call.tx, source, run=run, logged_model=logged_model)
-        seen = self._looking.look(origin.files)
+        facts = _facts(self._looking.look(origin.files), origin, tags=checked, run_link=run_link)
 
         def enter() -> ModelVersion:
-            return _enter(
-                name, source, origin, seen, description=description, tags=checked, run_link=run_link
-            )  # fmt: skip
+            return _enter(name, source, origin, facts, description=description, tags=checked)
 
         return call.unit(enter)
 
@@ -129,10 +129,8 @@ class Versions(VersionOperations):
             storage=one.storage, files=tuple(store.files(call.tx, inside)), run=one.run,
             logged_model=one.logged_model, reads=(model_ref(name, version),), inputs=one.reads,
         )  # fmt: skip
-        seen = Seen(flavours=one.flavours, signature=one.signature, scan=one.scan)
         copied = _enter(
-            to, f"models:/{name}/{version}", origin, seen, description=one.description, tags=one.tags,
-            run_link=one.run_link,
+            to, f"models:/{name}/{version}", origin, store.facts_of(one), description=one.description, tags=one.tags
         )  # fmt: skip
         form = store.form(call.tx, inside, name=name, number=version)
         if form is None:
@@ -205,17 +203,45 @@ class Versions(VersionOperations):
         return found
 
 
+def _facts(seen: Seen, origin: Origin, *, tags: dict[str, str], run_link: str) -> Facts:
+    """What is kept of a version that was looked through."""
+    return Facts(
+        flavours=seen.flavours, signature=seen.signature, signature_by=seen.signature_by, scan=seen.scan,
+        advice=seen.advice, requirements=seen.requirements, python=seen.python, example=seen.example,
+        licence=tags.get("licence") or tags.get("license") or seen.licence, commit=origin.commit, reads=origin.inputs,
+        run_link=run_link,
+    )  # fmt: skip
+
+
+def _check_rules(name: str, rules: Rules, facts: Facts) -> None:
+    """Refuse what a model does not take.
+
+    Raises:
+        InvalidInput: the version breaks a rule of its model.
+    """
+    if facts.scan.verdict is Verdict.NO_FILES:
+        return  # a prompt: there is nothing to load or to call
+    if rules.signature and (facts.signature is None or not facts.signature.inputs):
+        raise InvalidInput(
+            f"{name} takes versions with a signature only, and these files do not say what they take; log the model "
+            "with signature=infer_signature(X, y) or with input_example=X"
+        )
+    if rules.no_pickle and facts.scan.pickles:
+        raise InvalidInput(
+            f"{name} takes no pickles, and {facts.scan.pickles} lie in these files; log the model with skops, ONNX or "
+            "safetensors (mlflow.sklearn.log_model(..., serialization_format='skops'))"
+        )
+
+
 def _enter(
-    name: str, source: str, origin: Origin, seen: Seen, *, description: str, tags: dict[str, str], run_link: str
+    name: str, source: str, origin: Origin, facts: Facts, *, description: str, tags: dict[str, str]
 ) -> ModelVersion:  # fmt: skip
     """Write the next version of a model, and the news of it."""
     call = calls.current()
-    number, _ = model_of(call.tx, name)
+    number, head = model_of(call.tx, name)
+    _check_rules(name, head.rules, facts)
     version = models.next_number(call.tx, number, call.now_ms)
     digest = content.digest_of(origin.files)
-    facts = Facts(
-        flavours=seen.flavours, signature=seen.signature, scan=seen.scan, reads=origin.inputs, run_link=run_link
-    )  # fmt: skip
     store.add(
         call.tx,
         NewVersion(
@@ -228,7 +254,7 @@ def _enter(
     call.touch(about)
     call.emit(
         VersionRegistered(
-            name=name, version=version, source=source, digest=digest, verdict=seen.scan.verdict.value, run=origin.run,
+            name=name, version=version, source=source, digest=digest, verdict=facts.scan.verdict.value, run=origin.run,
             logged_model=origin.logged_model,
         ),
         reads=origin.reads,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from modelyard.kernel.ids import ActorId
 from modelyard.ports.database import Row, Transaction
 from modelyard.ports.statements import batches, cached, in_params, sql
-from modelyard.registry.api import Model, ModelCard
+from modelyard.registry.api import Model, ModelCard, Rules
 
 COLUMNS = "m.id, m.name, m.description, m.created_ms, m.updated_ms, m.created_by, m.last_version, m.needs_proposal"
 _ADD = sql(
@@ -33,6 +35,8 @@ _COUNT_UP = sql(
 _DELETE = sql("UPDATE registry_model SET deleted_ms = :now, updated_ms = :now WHERE id = :model")
 _DELETE_VERSIONS = sql("UPDATE registry_version SET deleted_ms = :now WHERE model = :model AND deleted_ms IS NULL")
 _DROP_CARDS = sql("DELETE FROM registry_card WHERE model = :model")
+_DROP_RULES = sql("DELETE FROM registry_rules WHERE model = :model")
+_rules = msgspec.json.Decoder(Rules)
 _DROP_TAGS = sql("DELETE FROM registry_model_tag WHERE model = :model")
 _PUT_TAG = sql(
     "INSERT INTO registry_model_tag (model, key, value) VALUES (:model, :key, :value) "
@@ -107,6 +111,7 @@ def delete(tx: Transaction, model: int, now_ms: int) -> None:
     tx.run(_DELETE_VERSIONS, {"model": model, "now": now_ms})
     tx.run(_DROP_TAGS, {"model": model})
     tx.run(_DROP_CARDS, {"model": model})
+    tx.run(_DROP_RULES, {"model": model})
 
 
 def put_tags(tx: Transaction, model: int, tags: Mapping[str, str]) -> None:
@@ -146,6 +151,7 @@ def hydrate(tx: Transaction, rows: Sequence[Row]) -> list[Model]:
     numbers = [int(row[0]) for row in rows]
     tags: dict[int, dict[str, str]] = {}
     aliases: dict[int, dict[str, int]] = {}
+    rules: dict[int, Rules] = {}
     for some in batches(numbers):
         inside, params = in_params("m", some)
         text = f"SELECT model, key, value FROM registry_model_tag WHERE model IN ({inside}) ORDER BY key"
@@ -154,10 +160,13 @@ def hydrate(tx: Transaction, rows: Sequence[Row]) -> list[Model]:
         text = f"SELECT model, alias, number FROM registry_alias WHERE model IN ({inside}) ORDER BY alias"
         for model, alias, number in tx.all(cached(text), params):
             aliases.setdefault(model, {})[alias] = int(number)
+        text = f"SELECT model, body FROM registry_rules WHERE model IN ({inside})"
+        rules |= {int(model): _rules.decode(body) for model, body in tx.all(cached(text), params)}
     return [
         Model(
             name=name, description=description, tags=tags.get(model, {}), aliases=aliases.get(model, {}),
-            last_version=last, needs_proposal=bool(needs), created_ms=created, updated_ms=updated,
+            last_version=last, needs_proposal=bool(needs), rules=rules.get(model, Rules()),
+            created_ms=created, updated_ms=updated,
             created_by=ActorId(actor),
         )
         for model, name, description, created, updated, actor, last, needs in rows

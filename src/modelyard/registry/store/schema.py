@@ -112,9 +112,21 @@ _STAGE_MOVES = (
     ),
 )
 
+_SEALS = (
+    (
+        "CREATE TABLE registry_seal (version {int} NOT NULL REFERENCES registry_version (id), key {text} NOT NULL, "
+        "body {bytes} NOT NULL, at_ms {int} NOT NULL, actor {text} NOT NULL, PRIMARY KEY (version, key))"
+    ),
+    (
+        "CREATE TABLE registry_rules (model {int} PRIMARY KEY REFERENCES registry_model (id), body {bytes} NOT NULL, "
+        "at_ms {int} NOT NULL, actor {text} NOT NULL)"
+    ),
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(slice="registry", number=1, name="models", ddl=(*_MODELS, *_VERSIONS, *_ALIASES)),
     Migration(slice="registry", number=2, name="reviews", ddl=_REVIEWS),
     Migration(slice="registry", number=3, name="comparisons", ddl=_COMPARISONS),
     Migration(slice="registry", number=4, name="stage moves", ddl=_STAGE_MOVES),
+    Migration(slice="registry", number=5, name="signatures of versions", ddl=_SEALS),
 )

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from modelyard.kernel.ids import ActorId
 from modelyard.kernel.refs import Ref
 from modelyard.ports.database import Row, Transaction
 from modelyard.ports.statements import batches, cached, in_params, sql
 from modelyard.registry.api import (
+    Inferred,
     ModelStage,
     ModelVersion,
     Scan,
@@ -21,6 +23,7 @@ from modelyard.registry.api import (
     VersionFile,
     VersionStatus,
 )
+from modelyard.registry.store import seals
 
 COLUMNS = (
     "v.id, m.name, v.model, v.number, v.source, v.storage, v.run, v.logged_model, v.status, v.stage, v.description, "
@@ -82,7 +85,14 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     flavours: tuple[str, ...] = ()
     signature: Signature | None = None
+    signature_by: Inferred = Inferred.NOBODY
     scan: Scan = Scan(verdict=Verdict.NO_FILES)
+    advice: str = ""
+    requirements: tuple[str, ...] = ()
+    python: str = ""
+    example: str = ""
+    licence: str = ""
+    commit: str = ""
     reads: tuple[Ref, ...] = ()
     run_link: str = ""
     status_message: str = ""
@@ -169,12 +179,14 @@ def describe(tx: Transaction, version: int, description: str, now_ms: int) -> No
 
 def put_scan(tx: Transaction, version: int, one_: ModelVersion, scan: Scan, now_ms: int) -> None:
     """Keep another verdict."""
-    facts = Facts(
-        flavours=one_.flavours, signature=one_.signature, scan=scan, reads=one_.reads, run_link=one_.run_link,
-        status_message=one_.status_message,
-    )  # fmt: skip
+    facts = replace(facts_of(one_), scan=scan)
     row = {"version": version, "facts": msgspec.json.encode(facts), "verdict": scan.verdict.value, "now": now_ms}
     tx.run(_FACTS, row)
+
+
+def facts_of(version: ModelVersion) -> Facts:
+    """What a version's row keeps as one document."""
+    return Facts(**{name: getattr(version, name) for name in Facts.__struct_fields__})
 
 
 def delete(tx: Transaction, version: int, now_ms: int) -> None:
@@ -239,10 +251,16 @@ def hydrate(tx: Transaction, rows: Sequence[Row]) -> list[ModelVersion]:
         text = f"SELECT model, number, alias FROM registry_alias WHERE model IN ({inside}) ORDER BY alias"
         for model, number, alias in tx.all(cached(text), params):
             aliases.setdefault((int(model), int(number)), []).append(alias)
-    return [_version(row, tags.get(row[0], {}), tuple(aliases.get((row[2], row[3]), ()))) for row in rows]
+    signers = seals.keys_of(tx, [int(row[0]) for row in rows])
+    return [
+        _version(
+            row, tags.get(row[0], {}), tuple(aliases.get((row[2], row[3]), ())), tuple(signers.get(int(row[0]), ()))
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
-def _version(row: Row, tags: dict[str, str], aliases: tuple[str, ...]) -> ModelVersion:
+def _version(row: Row, tags: dict[str, str], aliases: tuple[str, ...], signers: tuple[str, ...]) -> ModelVersion:
     (
         _, name, _, number, source, storage, run, logged_model, status, stage, description, created, updated, actor,
         digest, size, count, document, made,
@@ -252,6 +270,8 @@ def _version(row: Row, tags: dict[str, str], aliases: tuple[str, ...]) -> ModelV
         name=name, version=number, source=source, storage=storage, run=run, logged_model=logged_model,
         run_link=facts.run_link, description=description, tags=tags, aliases=aliases, stage=ModelStage(stage),
         status=VersionStatus(status), status_message=facts.status_message, digest=digest, size_bytes=size,
-        files=count, flavours=facts.flavours, signature=facts.signature, scan=facts.scan, reads=facts.reads,
+        files=count, flavours=facts.flavours, signature=facts.signature, signature_by=facts.signature_by,
+        scan=facts.scan, advice=facts.advice, requirements=facts.requirements, python=facts.python,
+        example=facts.example, licence=facts.licence, commit=facts.commit, signers=signers, reads=facts.reads,
         served=made is not None, created_ms=created, updated_ms=updated, created_by=ActorId(actor),
     )  # fmt: skip

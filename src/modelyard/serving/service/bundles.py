@@ -18,7 +18,7 @@ from time import sleep
 
 import msgspec
 
-from modelyard.kernel.errors import GateClosed, InvalidInput, NotFound, TimedOut, YardError
+from modelyard.kernel.errors import InvalidInput, NotFound, TimedOut, YardError
 from modelyard.kernel.refs import parts
 from modelyard.lake.api import Lake
 from modelyard.ports import calls
@@ -56,14 +56,10 @@ class Bundles:
         """The laid-out folder of a version, how it came about, and its digest; compiles on first use, which is slow.
 
         Raises:
-            GateClosed: the scan of the version's files was not in its favour.
+            GateClosed: it may not be loaded: the scan of its files, or a signature that its model asks for.
             InvalidInput: it has no form that can be served.
         """
-        if not version.scan.verdict.may_load:
-            raise GateClosed(
-                f"{version.name} version {version.version} may not be loaded: its scan says {version.scan.verdict}; "
-                f"see yard registry version {version.name} {version.version}"
-            )
+        version = self._registry.clear(version.name, version.version)
         files = self._kept(version) or self._compiled(version, trusted)
         digest = sha256(b"".join(f"{f.path}\0{f.digest}\n".encode() for f in files)).hexdigest()
         folder = self._lay_out(files, digest)
