@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from modelyard.tracking.api.artifacts import ArtifactOperations
 from modelyard.tracking.api.batches import Batch, KeyClash, Latest, Log, Measured
+from modelyard.tracking.api.boards import (
+    Board,
+    BoardOperations,
+    BoardRow,
+    Field,
+    FieldKind,
+    FieldValue,
+    RunGroup,
+    SavedView,
+    Spread,
+)
 from modelyard.tracking.api.experiments import ExperimentOperations
 from modelyard.tracking.api.metrics import Axis, MetricOperations
 from modelyard.tracking.api.models import ModelOperations
@@ -54,12 +65,15 @@ from modelyard.tracking.api.reproductions import (
     Verdict,
 )
 from modelyard.tracking.api.runs import RunOperations
+from modelyard.tracking.api.tails import Tail, TailOperations
 
 
 class Tracking(
     ExperimentOperations,
     RunOperations,
+    BoardOperations,
     MetricOperations,
+    TailOperations,
     ModelOperations,
     ArtifactOperations,
     ReproductionOperations,
@@ -74,6 +88,8 @@ __all__ = [
     "ArtifactsDeleted",
     "Axis",
     "Batch",
+    "Board",
+    "BoardRow",
     "Dataset",
     "DatasetFilter",
     "DatasetInput",
@@ -83,6 +99,9 @@ __all__ = [
     "ExperimentDeleted",
     "ExperimentId",
     "ExperimentRestored",
+    "Field",
+    "FieldKind",
+    "FieldValue",
     "InputsLogged",
     "KeyClash",
     "Latest",
@@ -102,14 +121,18 @@ __all__ = [
     "Run",
     "RunDeleted",
     "RunFinished",
+    "RunGroup",
     "RunId",
     "RunReproduced",
     "RunRestored",
     "RunStarted",
     "RunStatus",
+    "SavedView",
     "Special",
+    "Spread",
     "Stage",
     "Subject",
+    "Tail",
     "Tracking",
     "Verdict",
     "View",

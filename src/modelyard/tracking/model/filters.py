@@ -298,6 +298,17 @@ def identify(text: str, dialect: Dialect) -> tuple[Entity, str]:
     return entity, key
 
 
+_WORD_OF = {Entity.METRIC: "metrics.", Entity.PARAM: "params.", Entity.TAG: "tags.", Entity.DATASET: "datasets."}
+_BARE_KEY = re.compile(r"[\w$@#]+(?:\.[\w$@#]+)*")
+
+
+def written(entity: Entity, key: str) -> str:
+    """A field as a filter names it: `metrics.acc`, ``params.`a b` ``, `start_time`."""
+    if entity is Entity.ATTRIBUTE:
+        return key
+    return _WORD_OF[entity] + (key if _BARE_KEY.fullmatch(key) else f"`{key}`" if "`" not in key else f'"{key}"')
+
+
 def _split_quoted(text: str) -> tuple[str, str, str]:
     end = text.find(text[0], 1) + 1
     return (text, "", "") if end in (0, len(text)) else (text[:end], ".", text[end + 1 :])

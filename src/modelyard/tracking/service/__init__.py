@@ -10,15 +10,17 @@ from modelyard.ports.objects import Objects
 from modelyard.tracking.api import Log, Tracking
 from modelyard.tracking.hot import HotLog
 from modelyard.tracking.service.artifacts import Artifacts
+from modelyard.tracking.service.boards import Boards
 from modelyard.tracking.service.experiments import Experiments
 from modelyard.tracking.service.folding import Folding
 from modelyard.tracking.service.metrics import Metrics
 from modelyard.tracking.service.models import Models
 from modelyard.tracking.service.reproductions import Reproductions
 from modelyard.tracking.service.runs import Runs
+from modelyard.tracking.service.tails import Tails
 
 
-class TrackingService(Experiments, Runs, Metrics, Models, Artifacts, Reproductions, Tracking):
+class TrackingService(Experiments, Runs, Boards, Metrics, Tails, Models, Artifacts, Reproductions, Tracking):
     """Tracking over a database and objects.
 
     Args:

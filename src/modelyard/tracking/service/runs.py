@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.pages import Page
 from modelyard.kernel.refs import ref
@@ -41,6 +43,8 @@ _TARGET = Target(
     params=("tracking_param", "run"),
     natural=("r.start_ms", "DESC"),
     tie="r.run",
+    gaps=frozenset({"end_time"}),
+    walks=True,
 )
 
 
@@ -98,12 +102,7 @@ class Runs(RunOperations):
         """Find runs."""
         tx = calls.current().tx
         offset = offset_of(cursor)
-        query = Query(_TARGET)
-        if experiments is not None:
-            query.within("r.experiment", _numbers(experiments))
-        query.within("r.stage", stages_of(view))
-        for condition in filters.parse(where, filters.RUNS):
-            query.keep(condition)
+        query = searching(experiments, filters.parse(where, filters.RUNS), view)
         for order in filters.parse_orders(order_by or (), filters.RUNS):
             query.sort(order)
         numbers = [int(row[0]) for row in query.rows(tx, limit=limit + 1, offset=offset)]
@@ -192,6 +191,17 @@ class Runs(RunOperations):
             store.add_models(tx, head, "output", models)
 
 
+def searching(given: list[str] | None, conditions: Sequence[filters.Condition], view: View) -> Query:
+    """A search of runs that meet all conditions, not sorted yet."""
+    query = Query(_TARGET)
+    if given is not None:
+        query.within("r.experiment", [experiments.number_of(e) for e in given])
+    query.within("r.stage", stages_of(view))
+    for condition in conditions:
+        query.keep(condition)
+    return query
+
+
 def found(tx: Transaction, run: str) -> Run:
     """The run of that id.
 
@@ -209,10 +219,6 @@ def _head(tx: Transaction, run: str) -> store.Head:
     if head is None:
         raise NotFound(f"Run with id={run[:80]} not found")
     return head
-
-
-def _numbers(given: list[str]) -> list[int]:
-    return [experiments.number_of(e) for e in given]
 
 
 def _name(given: str, tagged: str) -> str:

@@ -118,9 +118,24 @@ _REPRODUCTIONS = (
     ),
 )
 
+_VIEWS = (
+    (
+        "CREATE TABLE tracking_view (id {serial}, owner {text} NOT NULL, owner_name {text} NOT NULL, "
+        "name {text} NOT NULL, query {text} NOT NULL, shared {int} NOT NULL, changed_ms {int} NOT NULL, "
+        "UNIQUE (owner, name))"
+    ),
+)
+
+_ORDERS = (
+    "CREATE INDEX tracking_run_by_birth ON tracking_run (stage, start_ms DESC, run, experiment)",
+    "CREATE INDEX tracking_run_by_status ON tracking_run (stage, status, start_ms DESC, experiment)",
+)
+
 MIGRATIONS = (
     Migration("tracking", 1, "experiments_and_runs", _EXPERIMENTS + _RUNS),
     Migration("tracking", 2, "series", _SERIES),
     Migration("tracking", 3, "inputs_models_artifacts", _INPUTS + _MODELS + _ARTIFACTS),
     Migration("tracking", 4, "reproductions", _REPRODUCTIONS),
+    Migration("tracking", 5, "saved_views", _VIEWS),
+    Migration("tracking", 6, "orders_of_runs", _ORDERS),
 )

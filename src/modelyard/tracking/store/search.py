@@ -2,13 +2,14 @@
 
 Each condition on a metric, param or tag is a join with the key-value rows by their (key, value, run) index; each sort
 key another, unless a filter has joined it already. A missing value sorts last, a not-a-number before it, whichever way
-the order goes.
+the order goes. Where one metric, param or tag alone sorts what no such condition narrows, its index is walked in that
+order and no further than the window asks; only a window beyond its end reads what has no value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modelyard.ports.database import Params, Row, Transaction
 from modelyard.ports.statements import cached, in_params, like_params
@@ -31,6 +32,8 @@ class Target:
         params, tags: tables of key-value rows and their column that points to the owner.
         natural: the order behind every other.
         tie: the expression that tells two rows apart, always last.
+        gaps: attributes that may be missing; by default any.
+        walks: True if key-value rows, those of metrics included, point to it by number.
     """
 
     source: str
@@ -41,12 +44,26 @@ class Target:
     params: tuple[str, str] | None
     natural: tuple[str, str]
     tie: str
+    gaps: frozenset[str] | None = None
+    walks: bool = False
 
 
 RUN_ATTRIBUTES = {
     "artifact_uri": "r.location", "end_time": "r.end_ms", "run_id": "r.run", "run_name": "r.name",
     "start_time": "r.start_ms", "status": "r.status", "user_id": "r.user_id",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """An index that holds the whole order of a search: its table, its key, its way, and the same rows joined."""
+
+    table: str
+    column: str
+    key: str
+    values: str
+    way: str
+    joined: str
 
 
 @dataclass(slots=True)
@@ -59,6 +76,7 @@ class Query:
     orders: list[str] = field(default_factory=list)
     params: dict[str, str | int | float] = field(default_factory=dict)
     metrics: dict[str, str] = field(default_factory=dict)
+    walk: _Walk | None = None
 
     def within(self, column: str, values: Sequence[str | int]) -> None:
         """Keep rows whose column is one of `values`."""
@@ -67,7 +85,7 @@ class Query:
             self.wheres.append("1 = 0")
             return
         inside, params = in_params(name, values)
-        self.wheres.append(f"{column} IN ({inside})")
+        self.wheres.append(f"{column} IN ({inside})" if len(values) > 1 else f"{column} = {inside}")
         self.params |= params
 
     def keep(self, condition: Condition) -> None:
@@ -83,42 +101,78 @@ class Query:
 
     def sort(self, order: Order) -> None:
         """Sort by one more key."""
+        alone, self.walk = not self.joins and not self.orders, None
         way = "ASC" if order.ascending else "DESC"
         if order.entity is Entity.ATTRIBUTE:
             value = self.target.attributes[order.key]
-            self.orders += [f"CASE WHEN {value} IS NULL THEN 1 ELSE 0 END", f"{value} {way}"]
+            if self.target.gaps is None or order.key in self.target.gaps:
+                self.orders.append(f"CASE WHEN {value} IS NULL THEN 1 ELSE 0 END")
+            self.orders.append(f"{value} {way}")
             return
         if order.entity is Entity.METRIC:
             alias = self.metrics.get(order.key)
             if alias is not None:  # the filter has left out what is missing or not a number
                 self.orders.append(f"{alias}.value {way}")
                 return
-            alias = self._left_metric(order.key)
+            alias = f"o{len(self.joins)}"
+            table, column, key, values = "tracking_latest", "run", self.bind(key_number(order.key)), "{0}.value"
             rank = f"CASE WHEN {alias}.is_nan = 1 THEN 1 WHEN {alias}.value IS NULL THEN 2 ELSE 0 END"
-            self.orders += [rank, f"{alias}.value {way}"]
-            return
-        alias = f"o{len(self.joins)}"
-        table, column = self._table(order.entity)
-        name = self.bind(order.key)
+        else:
+            alias = f"o{len(self.joins)}"
+            table, column = self._table(order.entity)
+            key, values = self.bind(order.key), f"substr({{0}}.value, 1, {_PREFIX}) {{1}}, {{0}}.value"
+            rank = f"CASE WHEN {alias}.value IS NULL THEN 1 ELSE 0 END"
         self.joins.append(
-            f"LEFT JOIN {table} {alias} ON {alias}.{column} = {self.target.owner} AND {alias}.key = {name}"
+            f"LEFT JOIN {table} {alias} ON {alias}.{column} = {self.target.owner} AND {alias}.key = {key}"
         )
-        self.orders += [f"CASE WHEN {alias}.value IS NULL THEN 1 ELSE 0 END", f"{alias}.value {way}"]
+        self.orders += [rank, f"{alias}.value {way}"]
+        if alone and self.target.walks:
+            self.walk = _Walk(table, column, key, values.format("s", way), way, alias)
+
+    def count(self, tx: Transaction) -> int:
+        """How many rows it finds; to be asked before `sort`, which only adds joins."""
+        text = (
+            f"SELECT COUNT(*) FROM {self.target.source} {' '.join(self.joins)} "
+            f"WHERE {' AND '.join(self.wheres) or '1 = 1'}"
+        )
+        row = tx.one(cached(text), dict(self.params))
+        return int(row[0]) if row else 0
 
     def rows(self, tx: Transaction, *, limit: int, offset: int) -> list[Row]:
         """Run it; up to `limit` rows from `offset`."""
-        natural, way = self.target.natural
-        orders = [*self.orders]
-        if not any(natural in o for o in orders):
-            orders.append(f"{natural} {way}")
-        if not any(o.startswith(self.target.tie + " ") for o in orders):
-            orders.append(f"{self.target.tie} ASC")
+        walk = self.walk
+        if walk is None:
+            return self._window(tx, limit=limit, offset=offset)
+        source = f"{walk.table} s CROSS JOIN {self.target.source}"
+        wheres = [f"s.key = {walk.key}", "s.value IS NOT NULL", f"s.{walk.column} = {self.target.owner}", *self.wheres]
+        orders = [f"{walk.values} {walk.way}", *self._last_orders([])]
+        body = f"FROM {source} WHERE {' AND '.join(wheres)}"
+        text = f"SELECT {self.target.columns} {body} ORDER BY {', '.join(orders)} LIMIT :n_rows OFFSET :n_skip"
+        found = list(tx.all(cached(text), {**self.params, "n_rows": limit, "n_skip": offset}))
+        if len(found) == limit:
+            return found
+        before = offset + len(found)
+        if offset and not found:  # the window may begin among those without a value: where, only a count can say
+            row = tx.one(cached(f"SELECT COUNT(*) {body}"), dict(self.params))
+            before = int(row[0]) if row else 0
+        rest = replace(self, wheres=[*self.wheres, f"{walk.joined}.value IS NULL"], walk=None)
+        return found + rest._window(tx, limit=limit - len(found), offset=offset + len(found) - before)
+
+    def _window(self, tx: Transaction, *, limit: int, offset: int) -> list[Row]:
         text = (
             f"SELECT {self.target.columns} FROM {self.target.source} {' '.join(self.joins)} "
-            f"WHERE {' AND '.join(self.wheres) or '1 = 1'} ORDER BY {', '.join(orders)} LIMIT :n_rows OFFSET :n_skip"
+            f"WHERE {' AND '.join(self.wheres) or '1 = 1'} ORDER BY {', '.join(self._last_orders(self.orders))} "
+            "LIMIT :n_rows OFFSET :n_skip"
         )
         params: Params = {**self.params, "n_rows": limit, "n_skip": offset}
         return tx.all(cached(text), params)
+
+    def _last_orders(self, orders: Sequence[str]) -> list[str]:
+        """An order with what always ends it: the natural one, then what tells two rows apart."""
+        natural, way = self.target.natural
+        ends = [f"{natural} {way}"] if not any(natural in o for o in orders) else []
+        ends += [f"{self.target.tie} ASC"] if not any(o.startswith(self.target.tie + " ") for o in orders) else []
+        return [*orders, *ends]
 
     def _keep_metric(self, condition: Condition) -> None:
         alias = f"m{len(self.joins)}"
@@ -130,14 +184,6 @@ class Query:
         else:
             self.wheres.append(f"{alias}.value {condition.comparator} {value}")
             self.metrics.setdefault(condition.key, alias)
-
-    def _left_metric(self, key: str) -> str:
-        alias = f"o{len(self.joins)}"
-        name = self.bind(key_number(key))
-        self.joins.append(
-            f"LEFT JOIN tracking_latest {alias} ON {alias}.run = {self.target.owner} AND {alias}.key = {name}"
-        )
-        return alias
 
     def _keep_text(self, condition: Condition) -> None:
         alias = f"t{len(self.joins) + len(self.wheres)}"

@@ -26,6 +26,11 @@ _PUT_LATEST = sql(
 _ADD_KEY = sql("INSERT INTO tracking_key (id, name) VALUES (:id, :name) ON CONFLICT (id) DO NOTHING")
 _KEY = sql("SELECT name FROM tracking_key WHERE id = :id")
 _TAIL = sql("SELECT id, points, body FROM tracking_tail WHERE run = :run ORDER BY id")
+_TAIL_AFTER = sql("SELECT id, points, body FROM tracking_tail WHERE run = :run AND id > :after ORDER BY id")
+_TAIL_BOUNDS = sql(
+    "SELECT MAX(id), SUM(CASE WHEN id > :after THEN points ELSE 0 END) FROM tracking_tail WHERE run = :run"
+)
+_PULSE = sql("SELECT MAX(id) FROM tracking_tail")
 _TAIL_SIZES = sql("SELECT run, COUNT(*), SUM(points) FROM tracking_tail GROUP BY run")
 _FOLDS = sql("SELECT folds FROM tracking_run WHERE id = :run")
 _COUNT_FOLD = sql("UPDATE tracking_run SET folds = folds + 1 WHERE id = :run AND folds = :folds")
@@ -131,6 +136,32 @@ def read(tx: Transaction, run: int, key: int, *, steps: tuple[int, int] | None =
 def tail_of(tx: Transaction, run: int) -> list[TailRow]:
     """The packed calls of a run that are not folded yet."""
     return [TailRow(*row) for row in tx.all(_TAIL, {"run": run})]
+
+
+def tail_after(tx: Transaction, run: int, after: int) -> list[TailRow]:
+    """The packed calls of a run that came after one of them."""
+    return [TailRow(*row) for row in tx.all(_TAIL_AFTER, {"run": run, "after": after})]
+
+
+def tail_bounds(tx: Transaction, run: int, after: int) -> tuple[int, int]:
+    """The last packed call of a run (0: there is none), and how many points came after another one."""
+    row = tx.one(_TAIL_BOUNDS, {"run": run, "after": after})
+    return (int(row[0] or 0), int(row[1] or 0)) if row else (0, 0)
+
+
+def pulse(tx: Transaction) -> int:
+    """The last packed call of all."""
+    row = tx.one(_PULSE)
+    return int(row[0] or 0) if row else 0
+
+
+def names_of(tx: Transaction, numbers: Sequence[int]) -> dict[int, str]:
+    """The metric names that these numbers stand for."""
+    if not numbers:
+        return {}
+    inside, params = in_params("k", numbers)
+    found = tx.all(cached(f"SELECT id, name FROM tracking_key WHERE id IN ({inside})"), params)
+    return {int(number): name for number, name in found}
 
 
 def tail_sizes(tx: Transaction) -> list[tuple[int, int, int]]:
