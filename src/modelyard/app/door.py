@@ -5,21 +5,20 @@ Every page acts as the actor behind its session, through the same guard as any o
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from msgspec import Struct
 
+from modelyard.app.bulletin import Bulletin
 from modelyard.app.house import House
 from modelyard.app.warming import Warming
 from modelyard.governance.service import GovernanceService
+from modelyard.kernel.actors import SYSTEM
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import Unauthenticated, YardError
 from modelyard.sdk.hub import Yard
-from modelyard.ui.kit.calls import PageCalls, PageNews, Session
+from modelyard.ui.kit.calls import POINTS, PageCalls, PageNews, Session
 
-_LOOK_S = 0.5
-_SIGN_OF_LIFE = 20
 TOPICS: dict[str, tuple[str, ...]] = {
     "lake": ("tables", "home"),
     "quality": ("quality", "tables", "home"),
@@ -52,6 +51,7 @@ class HouseDoor:
         self._house = house
         self._governance = governance
         self._warming = warming or Warming()
+        self._bulletin = Bulletin(self._look)
 
     def enter(self, session: str | None, bearer: str | None) -> ActorCalls | None:
         """The calls of the actor behind a bearer token or a session."""
@@ -82,26 +82,34 @@ class HouseDoor:
         """End a session."""
         self._house.guard.as_system("governance.dismiss", lambda: self._governance.end(session))
 
-    async def news(self, calls: PageCalls) -> AsyncIterator[PageNews | None]:  # noqa: ARG002  # topics are for all
+    def news(self, calls: PageCalls) -> AsyncIterator[PageNews | None]:  # noqa: ARG002  # topics are for all
         """What happened, by topic; None every ten seconds of silence."""
-        seen, silent = self._newest(), 0
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            newest = self._newest()
-            if newest == seen:
-                silent += 1
-                if silent >= _SIGN_OF_LIFE:
-                    silent = 0
-                    yield None
-                continue
-            for news in self._between(seen, newest):
-                yield news
-            seen, silent = newest, 0
+        return self._bulletin.listen()
+
+    def _look(self) -> Callable[[], Sequence[PageNews]]:
+        """A look at the log of events and at the points of runs, from now on."""
+        seen, beat = self._newest(), self._pulse()
+
+        def look() -> Sequence[PageNews]:
+            nonlocal seen, beat
+            newest, pulse, found = self._newest(), self._pulse(), list[PageNews]()
+            if newest != seen:
+                found += self._between(seen, newest)
+                seen = newest
+            if pulse != beat:
+                found.append(PageNews(newest, POINTS, self._house.clock.now()))
+                beat = pulse
+            return found
+
+        return look
 
     def _newest(self) -> int:
         with self._house.engines.database.read() as tx:
             last = self._house.engines.journal.recent_events(tx, before=None, limit=1)
         return last[0].seq if last else 0
+
+    def _pulse(self) -> int:
+        return self._house.yard(SYSTEM).tracking.pulse()
 
     def _between(self, after: int, upto: int) -> Sequence[PageNews]:
         with self._house.engines.database.read() as tx:

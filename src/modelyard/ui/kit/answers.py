@@ -6,20 +6,21 @@ address given to others. It knows no page and no slice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gzip
+from collections.abc import AsyncIterator, Mapping
 from urllib.parse import quote, unquote
 
 import msgspec
 from jinja2 import Environment
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.errors import InvalidInput, TooLarge, UnsupportedMedia, YardError
 from modelyard.ui.kit import environment, figures
 from modelyard.ui.kit.assets import Assets
 from modelyard.ui.kit.frame import Frame
-from modelyard.ui.kit.pages import Ask, Done, Page
+from modelyard.ui.kit.pages import Ask, Done, Page, Told
 
 SESSION = "yard_session"
 SAID = "yard_said"
@@ -36,6 +37,8 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 FORM_LIMIT = 256 * 1024
+_SMALL = 1400
+"""Bytes that go in one packet anyway."""
 _WEIGHT = "\ue000weight\ue000"
 
 
@@ -45,6 +48,13 @@ def wants_json(request: Request) -> bool:
         return True
     accept = request.headers.get("accept", "")
     return "application/json" in accept and "text/html" not in accept
+
+
+def takes_packed(request: Request) -> bool:
+    """True if the caller reads gzip."""
+    return any(
+        part.partition(";")[0].strip() == "gzip" for part in request.headers.get("accept-encoding", "").split(",")
+    )
 
 
 def ask_of(request: Request, clock: Clock, form: Mapping[str, str] | None = None) -> Ask:
@@ -123,12 +133,31 @@ class Answers:
         headers = {**HEADERS, "cache-control": "no-store", "vary": "accept, cookie"}
         return Response(html.encode("utf-8", "replace"), status, headers, "text/html; charset=utf-8")
 
-    def data(self, record: msgspec.Struct | bytes, status: int = 200) -> Response:
-        """The JSON twin of a page, or what a feed gives."""
-        headers = {**HEADERS, "cache-control": "no-store", "vary": "accept, cookie"}
-        if isinstance(record, bytes):
-            return Response(record, status, headers, "application/octet-stream")
-        return Response(msgspec.json.encode(record), status, headers, "application/json")
+    def data(self, record: msgspec.Struct | bytes, status: int = 200, *, packs: bool = False) -> Response:
+        """The JSON twin of a page, or what a feed gives; packed on the wire where the caller reads that.
+
+        Neither holds a secret of the session. Pages do (the token of their forms), beside words that a stranger may
+        have chosen; they are never packed, because the length of the two together would give the secret away.
+        """
+        headers = {**HEADERS, "cache-control": "no-store", "vary": "accept, accept-encoding, cookie"}
+        media = "application/octet-stream" if isinstance(record, bytes) else "application/json"
+        body = record if isinstance(record, bytes) else msgspec.json.encode(record)
+        if packs and len(body) > _SMALL:
+            body, headers["content-encoding"] = gzip.compress(body, 1, mtime=0), "gzip"
+        return Response(body, status, headers, media)
+
+    def stream(self, told: AsyncIterator[Told | None], first: Told | None = None) -> Response:
+        """Messages as server-sent events; None is a sign of life."""
+
+        async def lines() -> AsyncIterator[bytes]:
+            yield b"retry: 3000\n\n"
+            if first is not None:
+                yield _event(first)
+            async for one in told:
+                yield b": still here\n\n" if one is None else _event(one)
+
+        headers = {**HEADERS, "cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(lines(), 200, headers, "text/event-stream")
 
     def problem(self, error: YardError) -> Response:
         """An error for a program (RFC 9457)."""
@@ -149,3 +178,8 @@ class Answers:
             text = quote(msgspec.json.encode(done).decode(), safe="")
             response.set_cookie(SAID, text, max_age=30, path="/", httponly=True, samesite="lax")
         return response
+
+
+def _event(told: Told) -> bytes:
+    mark = b"id: " + told.mark.encode() + b"\n" if told.mark else b""
+    return mark + b"event: " + told.kind.encode() + b"\ndata: " + told.body + b"\n\n"

@@ -6,6 +6,7 @@ can import each other by relative address. Nothing outside `static` can be reach
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -16,10 +17,16 @@ _MEDIA = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=ut
 
 
 class Asset(Struct, frozen=True):
-    """A file to send."""
+    """A file to send; `packed` is the same under gzip, where that is shorter."""
 
     body: bytes
     media: str
+    packed: bytes = b""
+
+
+def _packed(body: bytes, media: str) -> Asset:
+    packed = gzip.compress(body, 9, mtime=0)
+    return Asset(body, media, packed if len(packed) < len(body) else b"")
 
 
 class Assets(Struct, frozen=True):
@@ -43,12 +50,12 @@ def load() -> Assets:
     """Read all assets once."""
     files: dict[str, Asset] = {}
     css = b"\n".join(path.read_bytes() for path in sorted((_FOLDER / "css").glob("*.css")))
-    files["yard.css"] = Asset(css, _MEDIA[".css"])
+    files["yard.css"] = _packed(css, _MEDIA[".css"])
     for folder in ("js", "vendor"):
         for path in sorted((_FOLDER / folder).iterdir()):
             if path.suffix in _MEDIA:
-                files[f"{folder}/{path.name}"] = Asset(path.read_bytes(), _MEDIA[path.suffix])
-    files["icon.svg"] = Asset((_FOLDER / "icon.svg").read_bytes(), _MEDIA[".svg"])
+                files[f"{folder}/{path.name}"] = _packed(path.read_bytes(), _MEDIA[path.suffix])
+    files["icon.svg"] = _packed((_FOLDER / "icon.svg").read_bytes(), _MEDIA[".svg"])
     whole = hashlib.sha256()
     for name, asset in sorted(files.items()):
         whole.update(name.encode() + b"\0" + hashlib.sha256(asset.body).digest())

@@ -55,6 +55,10 @@ class PageNews(Struct, frozen=True):
     at: datetime
 
 
+POINTS = ("points",)
+"""The topic of what runs log by the thousand: too frequent to be events, told once a look."""
+
+
 class Door(Protocol):
     """Who lets browsers in and tells them news."""
 

@@ -6,7 +6,7 @@ record is the page's JSON twin, so a page can show nothing that its twin does no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from modelyard.kernel.errors import InvalidInput
-from modelyard.ui.kit.calls import PageCalls
+from modelyard.ui.kit.calls import PageCalls, PageNews
 
 
 class Crumb(Struct, frozen=True):
@@ -109,14 +109,24 @@ class Ask(Struct, frozen=True):
         return self.path + ("?" + query if query else "")
 
 
+class Told(Struct, frozen=True):
+    """One message of a stream: `mark` is what a reader who comes back names as the last one it saw."""
+
+    body: bytes
+    mark: str = ""
+    kind: str = "message"
+
+
 Maker = Callable[[PageCalls, Ask], Page | Done]
 Doer = Callable[[PageCalls, Ask], Done]
 Feeder = Callable[[PageCalls, Ask], Struct | bytes]
+Streamer = Callable[[PageCalls, Ask, AsyncIterator[PageNews | None]], AsyncIterator[Told | None]]
 Counter = Callable[[PageCalls], Count | None]
 Finder = Callable[[PageCalls, str], Sequence[Found]]
 _M = TypeVar("_M", bound=Maker)
 _D = TypeVar("_D", bound=Doer)
 _F = TypeVar("_F", bound=Feeder)
+_S = TypeVar("_S", bound=Streamer)
 _C = TypeVar("_C", bound=Counter)
 _Q = TypeVar("_Q", bound=Finder)
 
@@ -138,6 +148,7 @@ class Screens:
         self.pages: list[PageRoute] = []
         self.forms: list[tuple[str, Doer]] = []
         self.feeds: list[tuple[str, Feeder]] = []
+        self.streams: list[tuple[str, Streamer]] = []
         self.counts: dict[str, Counter] = {}
         self.finders: list[Finder] = []
 
@@ -165,6 +176,15 @@ class Screens:
         def keep(feed: _F) -> _F:
             self.feeds.append((path, feed))
             return feed
+
+        return keep
+
+    def stream(self, path: str) -> Callable[[_S], _S]:
+        """Declare messages as they come; a reader that comes back asks with the last mark it saw as `last`."""
+
+        def keep(stream: _S) -> _S:
+            self.streams.append((path, stream))
+            return stream
 
         return keep
 

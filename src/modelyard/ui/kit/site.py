@@ -15,19 +15,20 @@ from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
+from msgspec import structs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.errors import Forbidden, Internal, MethodNotAllowed, NoRoute, Unauthenticated, YardError
 from modelyard.ui.kit import assets, environment, finding
-from modelyard.ui.kit.answers import HEADERS, SESSION, Answers, ask_of, form_of, said_of, wants_json
-from modelyard.ui.kit.calls import Door, PageCalls
+from modelyard.ui.kit.answers import HEADERS, SESSION, Answers, ask_of, form_of, said_of, takes_packed, wants_json
+from modelyard.ui.kit.calls import POINTS, Door, PageCalls
 from modelyard.ui.kit.frame import Frame, Vitals
-from modelyard.ui.kit.pages import Count, Doer, Done, Feeder, PageRoute, Screens
+from modelyard.ui.kit.pages import Count, Doer, Done, Feeder, PageRoute, Screens, Streamer, Told
 from modelyard.ui.kit.trouble import EntranceData, trouble_page
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ class Site:
         ]
         for screens in self._screens:
             routes += [Route(path, self._feed(feed), methods=["GET"]) for path, feed in screens.feeds]
+            routes += [Route(path, self._stream(stream), methods=["GET"]) for path, stream in screens.streams]
             routes += [Route(path, self._form(do), methods=["POST"]) for path, do in screens.forms]
             for page in screens.pages:
                 twin = "/home.json" if page.path == "/" else page.path + ".json"
@@ -100,7 +102,7 @@ class Site:
                     if isinstance(page, Done):
                         return self._answers.done(page)
                     if twin:
-                        return self._answers.data(page.data, page.status)
+                        return self._answers.data(page.data, page.status, packs=takes_packed(request))
                     frame = self._frame(calls, said)
                     return self._answers.page(page, route.template, ask=ask, frame=frame, nav=route.nav, began=began)
 
@@ -119,9 +121,24 @@ class Site:
         async def answer(request: Request) -> Response:
             try:
                 calls, ask = await self._calls(request), ask_of(request, self._clock)
-                return self._answers.data(await self._run(lambda: feed(calls, ask)))
+                packs = takes_packed(request)
+                return await self._run(lambda: self._answers.data(feed(calls, ask), packs=packs))
             except YardError as error:
                 return self._answers.problem(error)
+
+        return answer
+
+    def _stream(self, stream: Streamer) -> Callable[[Request], object]:
+        async def answer(request: Request) -> Response:
+            try:
+                calls, ask = await self._calls(request), ask_of(request, self._clock)
+                if last := request.headers.get("last-event-id", ""):
+                    ask = structs.replace(ask, query={**ask.query, "last": (last,)})
+                told = stream(calls, ask, self._door.news(calls))
+                first = await anext(told, None)  # what cannot be told is refused before the stream begins
+            except YardError as error:
+                return self._answers.problem(error)
+            return self._answers.stream(told, first)
 
         return answer
 
@@ -243,7 +260,10 @@ class Site:
             return self._answers.problem(NoRoute("no such file of the screens"))
         fresh = request.path_params["mark"] == self._answers.assets.mark
         caching = "public, max-age=31536000, immutable" if fresh else "no-cache"
-        return Response(asset.body, 200, {**HEADERS, "cache-control": caching}, asset.media)
+        headers = {**HEADERS, "cache-control": caching, "vary": "accept-encoding"}
+        if asset.packed and takes_packed(request):
+            return Response(asset.packed, 200, {**headers, "content-encoding": "gzip"}, asset.media)
+        return Response(asset.body, 200, headers, asset.media)
 
     async def _favicon(self, _request: Request) -> Response:
         return RedirectResponse(self._answers.assets.url("icon.svg"), 302, HEADERS)
@@ -254,17 +274,13 @@ class Site:
         except YardError as error:
             return self._answers.problem(error)
 
-        async def lines() -> AsyncIterator[bytes]:
-            yield b"retry: 3000\nevent: open\ndata: {}\n\n"
+        async def lines() -> AsyncIterator[Told | None]:
+            yield Told(b"{}", kind="open")
             async for news in self._door.news(calls):
-                yield (
-                    b": still here\n\n"
-                    if news is None
-                    else b"event: news\ndata: " + msgspec.json.encode(news) + b"\n\n"
-                )
+                kind = "points" if news is not None and news.topics == POINTS else "news"
+                yield None if news is None else Told(msgspec.json.encode(news), kind=kind)
 
-        headers = {**HEADERS, "cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(lines(), 200, headers, "text/event-stream")
+        return self._answers.stream(lines())
 
 
 def _home_only(to: str) -> str:

@@ -31,6 +31,7 @@ export const start = () => {
       dispatchEvent(new CustomEvent("yard:news", { detail: news }));
       timer ||= setTimeout(refresh, 400);
     });
+    stream.addEventListener("points", () => dispatchEvent(new Event("yard:points")));
     stream.onerror = () => say("warn", `still since ${new Date().toISOString().slice(11, 19)}`);
   };
   const stop = () => { stream?.close(); stream = null; };
