@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Any
 import pytest
 import uvicorn
 from httpx2 import Response
+from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from modelyard.app import screens
 from modelyard.app.house import House
+from modelyard.edges.http.messages import App
 from modelyard.kernel.clock import FrozenClock
 from modelyard.settings import Settings
 from modelyard.ui.kit import gallery
@@ -102,20 +105,28 @@ def client(stranger: TestClient) -> TestClient:
     return stranger
 
 
+@contextmanager
+def serving(app: App) -> Iterator[str]:
+    """Serve an application on loopback for as long as it is looked at; its address."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([sock])), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(5)
+        sock.close()
+
+
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     """The address of a running site."""
-    sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(make_app(OneDoor()), log_level="error", lifespan="off", timeout_graceful_shutdown=1, ws="none")
-    )
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([sock])), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(5)
-    sock.close()
+    with serving(make_app(OneDoor())) as at:
+        yield at
 
 
 @pytest.fixture(scope="session")
@@ -125,6 +136,47 @@ def chromium() -> Path:
     if not found.exists():
         pytest.skip("no Chromium: apt-get install chromium, or set YARD_CHROMIUM to its path")
     return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=ARGS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page of a signed-in reader, and what went wrong in it."""
+
+    def __init__(
+        self, browser: Browser, address: str, *, theme: str = "light", width: int = 1440, script: bool = True,
+        session: str = "good",
+    ) -> None:  # fmt: skip
+        self.address, self.faults, self.outside = address, list[str](), list[str]()
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if theme == "dark" else "light",
+            java_script_enabled=script,
+        )
+        self.context.add_cookies([{"name": "yard_session", "value": session, "url": address}])
+        self.page: Page = self.context.new_page()
+        self.page.on("console", lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda e: self.faults.append(str(e)))
+        self.page.on("request", lambda r: self.outside.append(r.url) if not r.url.startswith(address) else None)
+
+    def visit(self, path: str) -> Page:
+        self.page.goto(self.address + path, wait_until="load")
+        return self.page
+
+    def ready(self, path: str) -> Page:
+        page = self.visit(path)
+        page.wait_for_selector("html[data-ready]", state="attached")
+        return page
+
+    def close(self) -> None:
+        self.context.close()
+        assert self.faults == [] and self.outside == []
 
 
 # --- a real house ----------------------------------------------------------------------------------------------------

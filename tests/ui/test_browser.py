@@ -2,57 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
+
+from tests.ui.conftest import Watched
 
 pytestmark = pytest.mark.browser
 PARTS = ["parts", "table", "drawings", "states", "hostile", "icons", "drawer"]
 
 AUDIT = Path(__file__).with_name("audit.js").read_text("utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=[*args, "--disable-sync", "--no-first-run"])
-        yield browser
-        browser.close()
-
-
-class Watched:
-    """A page of a signed-in reader, and what went wrong in it."""
-
-    def __init__(
-        self, browser: Browser, address: str, *, theme: str = "light", width: int = 1440, script: bool = True
-    ) -> None:
-        self.address, self.faults, self.outside = address, list[str](), list[str]()
-        self.context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if theme == "dark" else "light",
-            java_script_enabled=script,
-        )
-        self.context.add_cookies([{"name": "yard_session", "value": "good", "url": address}])
-        self.page: Page = self.context.new_page()
-        self.page.on("console", lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda e: self.faults.append(str(e)))
-        self.page.on("request", lambda r: self.outside.append(r.url) if not r.url.startswith(address) else None)
-
-    def visit(self, path: str) -> Page:
-        self.page.goto(self.address + path, wait_until="load")
-        return self.page
-
-    def ready(self, path: str) -> Page:
-        page = self.visit(path)
-        page.wait_for_selector("html[data-ready]", state="attached")
-        return page
-
-    def close(self) -> None:
-        self.context.close()
-        assert self.faults == [] and self.outside == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -10,6 +10,7 @@ from modelyard.edges.http.messages import App
 from modelyard.governance.service import GovernanceService
 from modelyard.kernel.errors import Internal
 from modelyard.ui import (
+    boards,
     branches,
     checks,
     commits,
@@ -55,6 +56,7 @@ def every_screen() -> tuple[Screens, ...]:
     """All pages, by slice."""
     return (
         home.screens(),
+        boards.screens(),
         runs.screens(),
         flows.screens(),
         runflows.screens(),

@@ -1,4 +1,4 @@
-"""The lists of runs, flow runs, models, proposals, endpoints, monitors, alerts, audit: state first, then rows."""
+"""The lists of models, proposals, endpoints, monitors, alerts, audit: state first, then rows."""
 
 from __future__ import annotations
 
@@ -27,31 +27,21 @@ from modelyard.ui.kit.tables import (
 from modelyard.ui.listing import ListData, list_page
 from modelyard.ui.models import model_url, proposal_url
 
-_SHORT = 40
-_RUN = {"RUNNING": "run", "SCHEDULED": "wait", "FINISHED": "ok", "FAILED": "bad", "KILLED": "off"}
 _STAND = {"serving": "ok", "degraded": "warn", "starting": "run", "down": "bad"}
 _ALERT = {"open": "bad", "acknowledged": "warn", "resolved": "ok"}
 _PROPOSAL = {"open": "wait", "approved": "ok", "declined": "bad", "merged": "ok", "withdrawn": "off"}
-
-
-_HINT = "metrics.auc > 0.9 and params.model = 'gbm'"
 
 
 def screens() -> Screens:
     """The list pages."""
     mine = Screens("lists")
     for path, make in (
-        ("runs", _runs), ("models", _models), ("proposals", _proposals),
+        ("models", _models), ("proposals", _proposals),
         ("endpoints", _endpoints), ("monitors", _monitors), ("alerts", _alerts), ("audit", _audit),
     ):  # fmt: skip
         mine.page(f"/{path}", template="pages/list.html", nav=path)(make)
     _counts(mine)
     return mine
-
-
-def _differs(runs: list[dict[str, str]], key: str) -> bool:
-    """True if a parameter tells runs apart; of one run, all do."""
-    return len(runs) < 2 or len({run.get(key) for run in runs}) > 1
 
 
 def _counts(mine: Screens) -> None:
@@ -75,40 +65,6 @@ def _counts(mine: Screens) -> None:
 
 def _after(ask: Ask) -> str | None:
     return ask.text("after") or None
-
-
-def _runs(calls: PageCalls, ask: Ask) -> Page:
-    where, experiment = ask.text("where"), ask.text("experiment")
-    chosen = [experiment] if experiment else None
-    page = slices(calls).tracking.runs(chosen, where=where, limit=60, cursor=_after(ask))
-    metrics = sorted({p.key for run in page.items for p in run.metrics})[:8]
-    told = [{key: run.params.get(key, "") for key in run.params} for run in page.items]
-    params = sorted({k for run in told for k, v in run.items() if len(v) <= _SHORT and _differs(told, k)})[:6]
-    columns = (
-        Column("name", "Name", group="Run"), Column("state", "State", group="Run"),
-        Column("started", "Started", Kind.TIME, group="Run"),
-        *(Column(f"m-{key}", key, Kind.METRIC, group="Metrics") for key in metrics),
-        *(Column(f"p-{key}", key, group="Parameters") for key in params),
-    )  # fmt: skip
-    rows = []
-    for run in page.items:
-        values = {p.key: p.number for p in run.metrics}
-        cells: list[Cell] = [
-            RefCell(f"run:{run.id}", run.name, bare=True),
-            MarkCell(_RUN[run.status.value], run.status.value.lower()),
-            TimeCell(from_ms(run.start_ms)),
-        ]
-        cells += [values.get(key, NONE) for key in metrics]
-        cells += [run.params.get(key, NONE) for key in params]
-        rows.append(Row(tuple(cells), key=run.id, href=f"/runs/{run.id}", ref=f"run:{run.id}"))
-    failed = sum(run.status.value == "FAILED" for run in page.items)
-    state = f"{plural(len(rows), 'run')} on this page, {failed} failed." if rows else "No run is shown."
-    lines = "mlflow.set_tracking_uri(yard_address)\nmlflow.start_run()\nmlflow.log_metric('auc', 0.94)"
-    table = Table("runs", "Runs", columns, tuple(rows), next=page.next or "")
-    if experiment:
-        state = f"Experiment {slices(calls).tracking.experiment(experiment).name}: {state[:1].lower()}{state[1:]}"
-    data = ListData("Runs", state, table, "No run yet", lines, bool(where or experiment), where, "/runs", hint=_HINT)
-    return list_page(data, Foot("GET /v1/runs", "yard tracking runs", "yard.tracking.runs()"))
 
 
 def _models(calls: PageCalls, ask: Ask) -> Page:

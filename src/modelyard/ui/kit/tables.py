@@ -27,10 +27,13 @@ class Kind(StrEnum):
     ENERGY = "energy"
     DURATION = "duration"
     TIME = "time"
+    FIGURE = "figure"
+    """A number as whoever wrote it did; a text for all else."""
 
 
 _RIGHT = {
     Kind.COUNT, Kind.NUMBER, Kind.METRIC, Kind.SIGNED, Kind.SHARE, Kind.MONEY, Kind.SIZE, Kind.ENERGY, Kind.DURATION,
+    Kind.FIGURE,
 }  # fmt: skip
 
 
@@ -47,7 +50,7 @@ class Sketch(Struct, frozen=True, omit_defaults=True):
 
 
 class Column(Struct, frozen=True, omit_defaults=True):
-    """A column: `key` sorts it, `group` is its upper head, `unit` stands beside its word."""
+    """A column: `key` sorts it, `group` is its upper head, `unit` stands beside its word; `pinned` stays in sight."""
 
     key: str
     head: str
@@ -57,6 +60,7 @@ class Column(Struct, frozen=True, omit_defaults=True):
     digits: int | None = None
     sortable: bool = False
     sketch: Sketch | None = None
+    pinned: bool = False
 
     @property
     def right(self) -> bool:
@@ -167,6 +171,8 @@ class Table(Struct, frozen=True, omit_defaults=True):
     """A table: `source` is the feed of further rows, `next` the cursor after the last row (empty: these are all).
 
     `sort` is a column key, with `-` before it for descending; `total` is None where counting would cost a scan.
+    `indexed`: `source` gives any rows by their place (`first`, `limit`); `first` is the place of the first row here.
+    `kept` rows stand above all others whatever is found.
     """
 
     name: str
@@ -178,6 +184,9 @@ class Table(Struct, frozen=True, omit_defaults=True):
     sort: str = ""
     total: int | None = None
     selectable: bool = False
+    indexed: bool = False
+    first: int = 0
+    kept: tuple[Row, ...] = ()
 
     @property
     def groups(self) -> tuple[tuple[str, int], ...]:

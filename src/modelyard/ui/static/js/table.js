@@ -1,8 +1,9 @@
-// <yard-table>: takes a table that the server began, fetches its further rows by cursor and draws only those in sight.
+// <yard-table>: takes a table that the server began, fetches its further rows by cursor or by place (indexed) and draws
+// only those in sight.
 import { el, mark, spark, svg } from "./draw.js";
 import { asKind, moment, share, stamp } from "./write.js";
 
-const RIGHT = new Set(["count", "number", "metric", "signed", "share", "money", "size", "energy", "duration"]);
+const RIGHT = new Set(["figure", "count", "number", "metric", "signed", "share", "money", "size", "energy", "duration"]);
 const STATES = { ok: "well", warn: "warning", bad: "failed", run: "running", wait: "waiting", off: "stopped" };
 const initials = name => {
   const words = name.split(/[\s._@-]+/).filter(Boolean);
@@ -38,31 +39,45 @@ const content = (cell, column) => {
   return DRAW[cell.t]?.(cell, column) ?? "";
 };
 
+const BLOCK = 100, KEPT = 4000;
+
 class YardTable extends HTMLElement {
   connectedCallback() {
     this.source = this.getAttribute("src");
     this.table = this.querySelector("table");
     if (!this.source || !this.table || this.rows) return;
-    this.body = this.table.tBodies[0];
+    this.body = this.table.tBodies[this.table.tBodies.length - 1];
     this.columns = [...this.table.tHead.querySelectorAll("th[data-key]")]
-      .map(th => ({ kind: th.dataset.kind, digits: th.dataset.digits ? Number(th.dataset.digits) : null, begins: th.classList.contains("begins") }));
+      .map(th => ({ kind: th.dataset.kind, digits: th.dataset.digits ? Number(th.dataset.digits) : null, begins: th.classList.contains("begins"), held: th.classList.contains("held-left") }));
     this.selectable = Boolean(this.table.querySelector("th.pick"));
-    this.rows = [...this.body.rows];
     this.next = this.dataset.next ?? "";
     this.total = this.dataset.total ? Number(this.dataset.total) : null;
+    this.indexed = "indexed" in this.dataset;
+    this.rows = [];
+    const begun = Number(this.dataset.first) || 0;
+    [...this.body.rows].forEach((row, i) => { this.rows[begun + i] = row; });
+    this.known = this.body.rows.length;
+    this.asked = new Map();
     this.querySelector(".more")?.remove();
-    if (!this.next) return;
-    this.height = this.rows[0]?.getBoundingClientRect().height || 24;
+    if (!this.next && !this.indexed) return;
+    this.height = this.body.rows[0]?.getBoundingClientRect().height || 24;
     this.freeze();
     this.setAttribute("windowed", "");
-    const below = document.querySelector(".foot")?.getBoundingClientRect().height ?? 0;
-    const tall = Math.max(240, innerHeight - this.getBoundingClientRect().top - below);
-    this.style.height = `${this.hasAttribute("data-tall") ? tall : Math.min(tall - 24, 480)}px`;
+    this.fit();
     this.querySelector(".table-box").style.overflow = "visible";
     this.top = el("tr", { class: "spacer", "aria-hidden": "true" }, el("td", { colspan: this.columns.length + Number(this.selectable) }));
     this.bottom = this.top.cloneNode(true);
-    this.addEventListener("scroll", () => this.plan(), { passive: true });
-    this.plan();
+    this.addEventListener("scroll", () => { this.at = this.scrollTop; this.plan(); }, { passive: true });
+    this.at = begun * this.height;
+    if (begun) this.scrollTop = this.at;
+    this.draw();
+  }
+
+  fit() {
+    const below = ["chosen-bar", "foot"].reduce((sum, name) => sum + (document.querySelector(`.${name}`)?.getBoundingClientRect().height ?? 0), 0);
+    const tall = Math.max(240, innerHeight - this.getBoundingClientRect().top - below);
+    this.tall = this.hasAttribute("data-tall") ? tall : Math.min(tall - 24, 480);
+    this.style.height = `${this.tall}px`;
   }
 
   freeze() { // the widths of the first rows hold for all that follow, so that nothing jumps while scrolling
@@ -73,21 +88,112 @@ class YardTable extends HTMLElement {
     this.table.prepend(group);
     this.table.style.tableLayout = "fixed";
     this.table.style.minWidth = `${widths.reduce((a, b) => a + b, 0)}px`;
+    const before = Number(this.selectable);
+    let left = this.selectable ? widths[0] : 0;
+    this.columns.forEach((column, i) => { if (column.held) { column.left = `${left}px`; left += widths[i + before]; } });
+    for (const row of this.table.querySelectorAll("tr:not(.upper)")) this.hold(row);
   }
+
+  hold(row) { [...row.cells].slice(Number(this.selectable)).forEach((cell, i) => { if (this.columns[i]?.left) cell.style.left = this.columns[i].left; }); }
 
   plan() { this.frame ??= requestAnimationFrame(() => { this.frame = null; this.draw(); }); }
 
   draw() {
-    const known = this.rows.length, all = Math.max(known + (this.next ? 1 : 0), this.next && this.total ? this.total : 0);
-    const first = Math.max(0, Math.min(known, Math.floor(this.scrollTop / this.height) - 12));
-    const last = Math.min(known, first + Math.ceil(this.clientHeight / this.height) + 24);
-    const keep = document.activeElement?.closest?.("tr");
-    for (let i = first; i < last; i++) if (!(this.rows[i] instanceof Element)) this.rows[i] = this.make(this.rows[i]);
+    const known = this.indexed ? this.total : this.rows.length, all = Math.max(known + (!this.indexed && this.next ? 1 : 0), this.next && this.total ? this.total : 0);
+    const first = Math.max(0, Math.min(known, Math.floor(this.at / this.height) - 12)); // `at` and `tall` are kept, because asking for them lays the page out
+    const last = Math.min(known, first + Math.ceil(this.tall / this.height) + 24);
+    const keep = document.activeElement?.closest?.("tr"), shown = [];
+    for (let i = first; i < last; i++) {
+      if (this.rows[i] && !(this.rows[i] instanceof Element)) this.rows[i] = this.make(this.rows[i]);
+      shown.push(this.rows[i] ?? this.grey());
+    }
     this.top.firstChild.style.height = `${first * this.height}px`;
     this.bottom.firstChild.style.height = `${(all - last) * this.height}px`;
-    this.body.replaceChildren(this.top, ...this.rows.slice(first, last), this.bottom);
+    this.body.replaceChildren(this.top, ...shown, this.bottom);
     if (keep?.isConnected && document.activeElement !== keep && this.body.contains(keep)) keep.focus({ preventScroll: true });
-    if (this.next && last > known - 100) this.fetch();
+    if (this.indexed) this.want(first, last);
+    else if (this.next && last > known - 100) this.fetch();
+  }
+
+  grey() { return el("tr", { class: "awaited", "aria-hidden": "true" }, el("td", { colspan: this.columns.length + Number(this.selectable) })); }
+
+  want(first, last) { // the blocks that are looked at and not here yet, each asked for once
+    for (let block = Math.floor(first / BLOCK); block * BLOCK < last; block++) {
+      const from = Math.max(block * BLOCK, first), to = Math.min((block + 1) * BLOCK, last);
+      let missing = false;
+      for (let i = from; i < to && !missing; i++) missing = !this.rows[i];
+      if (missing && !this.asked.has(block)) this.take(block * BLOCK, BLOCK, block);
+    }
+  }
+
+  async take(first, limit, block = null) {
+    const turn = this.turn, url = new URL(this.source, location.href);
+    url.searchParams.set("first", first);
+    url.searchParams.set("limit", limit);
+    if (block !== null) this.asked.set(block, true);
+    try {
+      const answer = await fetch(url, { headers: { accept: "application/json" } });
+      if (!answer.ok) throw new Error(String(answer.status));
+      const page = await answer.json();
+      if (turn !== this.turn) return;
+      this.count(page.total);
+      page.rows.forEach((row, i) => { this.rows[first + i] = this.same(this.rows[first + i], row); });
+      this.known += page.rows.length;
+      if (this.known > KEPT) this.forget();
+      this.draw();
+    } catch {
+      if (turn === this.turn) setTimeout(() => { this.asked.delete(block); this.plan(); }, 2000); // asked again, but not at once
+      return;
+    }
+    this.asked.delete(block);
+  }
+
+  same(old, row) { // an unchanged row keeps its element, and with it focus and tick
+    const text = JSON.stringify(row);
+    if (old instanceof Element && old.told === text) return old;
+    const made = this.make(row);
+    made.told = text;
+    if (old instanceof Element && old === document.activeElement) requestAnimationFrame(() => made.focus({ preventScroll: true }));
+    return made;
+  }
+
+  count(total) {
+    if (total === undefined || total === null || total === this.total) return;
+    this.total = total;
+    this.rows.length = Math.min(this.rows.length, total);
+    this.dispatchEvent(new CustomEvent("yard:found", { detail: total, bubbles: true }));
+  }
+
+  forget() { // rows far from sight are given up; they are fetched again when somebody scrolls back
+    const middle = Math.floor(this.at / this.height);
+    this.known = 0;
+    this.rows.forEach((_, i) => { if (Math.abs(i - middle) > 1000) delete this.rows[i]; else this.known += 1; });
+  }
+
+  async look(source) { // other rows in the same table: sorted or filtered anew
+    this.turn = (this.turn ?? 0) + 1;
+    this.source = source;
+    const turn = this.turn, url = new URL(source, location.href), limit = Math.ceil(this.tall / this.height) + 14;
+    url.searchParams.set("first", 0);
+    url.searchParams.set("limit", limit);
+    const answer = await fetch(url, { headers: { accept: "application/json" } });
+    if (turn !== this.turn) return;
+    if (!answer.ok) throw new Error((await answer.json()).detail ?? String(answer.status));
+    const page = await answer.json();
+    if (turn !== this.turn) return;
+    this.rows = page.rows;
+    this.known = page.rows.length;
+    this.asked.clear();
+    this.count(page.total);
+    if (this.at) this.scrollTop = this.at = 0;
+    this.draw();
+  }
+
+  refresh() { // what is in sight is asked for again, and only what changed is drawn anew
+    if (!this.indexed) return;
+    const first = Math.max(0, Math.floor(this.at / this.height) - 2), limit = Math.ceil(this.tall / this.height) + 4;
+    this.rows.forEach((_, i) => { if (i < first || i >= first + limit) delete this.rows[i]; });
+    this.take(first, limit);
   }
 
   async fetch() {
@@ -108,16 +214,37 @@ class YardTable extends HTMLElement {
     } finally { this.busy = false; }
   }
 
+  blank() { // an empty row of these columns, to be copied
+    const tr = el("tr", {});
+    if (this.selectable) tr.append(el("td", { class: "pick" }, el("input", { class: "check", type: "checkbox", name: "pick" })));
+    for (const column of this.columns) {
+      const td = el("td", { class: `${RIGHT.has(column.kind) ? "num" : ""}${column.begins ? " begins" : ""}${column.held ? " held-left" : ""}` });
+      if (column.left) td.style.left = column.left;
+      tr.append(td);
+    }
+    return tr;
+  }
+
   make(row) {
-    const tr = el("tr", { "data-href": row.href || null, tabindex: row.href ? "-1" : null, "data-ref": row.ref || null, "data-run": row.key || null, class: `${row.tone ?? ""}${row.pinned ? " pinned" : ""}` });
-    if (this.selectable) tr.append(el("td", { class: "pick" }, el("input", { class: "check", type: "checkbox", name: "pick", value: row.key ?? "", "aria-label": `Choose ${row.key ?? ""}` })));
-    let at = 0;
+    const tr = (this.empty ??= this.blank()).cloneNode(true);
+    for (const [name, value] of [["data-href", row.href], ["data-ref", row.ref], ["data-run", row.key]]) if (value) tr.setAttribute(name, value);
+    if (row.href) tr.tabIndex = -1;
+    if (row.tone || row.pinned) tr.className = `${row.tone ?? ""}${row.pinned ? " pinned" : ""}`;
+    let td = tr.firstChild, at = 0;
+    if (this.selectable) {
+      const box = td.firstChild;
+      box.value = row.key ?? "";
+      box.setAttribute("aria-label", `Choose ${row.key ?? ""}`);
+      if (this.picked?.has(row.key)) { box.checked = true; tr.setAttribute("aria-selected", "true"); }
+      td = td.nextSibling;
+    }
     for (const cell of row.cells) {
       const column = this.columns[at], wide = cell?.t === "span" ? cell.columns : 1;
-      const td = el("td", { class: `${RIGHT.has(column.kind) && wide === 1 ? "num" : ""}${column.begins ? " begins" : ""}`, colspan: wide > 1 ? wide : null });
+      for (let more = 1; more < wide; more++) td.nextSibling.remove();
+      if (wide > 1) { td.colSpan = wide; td.classList.remove("num"); }
       td.append(cell?.t === "span" ? el("span", { class: `is-${cell.tone}` }, cell.text) : content(cell, column));
-      tr.append(td);
       at += wide;
+      td = td.nextSibling;
     }
     return tr;
   }

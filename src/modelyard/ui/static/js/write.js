@@ -2,13 +2,19 @@
 const DASH = "–", MINUS = "−";
 const minus = text => text.replaceAll("-", MINUS);
 const special = v => Number.isNaN(v) ? "nan" : v === Infinity ? "∞" : v === -Infinity ? `${MINUS}∞` : null;
-const fixed = (v, digits) => minus(v.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+const forms = new Map(); // making a form costs more than writing a hundred numbers with it
+const form = (least, most) => {
+  const key = least * 100 + most;
+  if (!forms.has(key)) forms.set(key, new Intl.NumberFormat("en-US", { minimumFractionDigits: least, maximumFractionDigits: most }));
+  return forms.get(key);
+};
+const fixed = (v, digits) => minus(form(digits, digits).format(v));
 
 export const number = (v, digits = null) => {
   if (v === null || v === undefined) return DASH;
   const odd = special(v);
   if (odd) return odd;
-  return digits === null ? minus(v.toLocaleString("en-US", { maximumFractionDigits: 6 })) : fixed(v, digits);
+  return digits === null ? minus(form(0, 6).format(v)) : fixed(v, digits);
 };
 export const metric = v => {
   const odd = special(v), size = Math.abs(v);

@@ -1,0 +1,139 @@
+"""The screens of runs in a real Chromium, over a real house: by keyboard, live, in both themes and on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from modelyard.app import screens
+from modelyard.app.house import House
+from modelyard.settings import Settings
+from modelyard.tracking.api import Point, RunStatus
+from modelyard.ui.kit.frame import Vitals
+from tests.ui.conftest import Watched, serving, signed_in
+
+pytestmark = pytest.mark.browser
+AUDIT = Path(__file__).with_name("audit.js").read_text("utf-8")
+MANY = 150
+
+
+class Place:
+    """A house with runs, its address, and the session of its owner."""
+
+    def __init__(self, house: House, address: str) -> None:
+        self.house, self.address = house, address
+        self.session = str(signed_in(house).cookies["yard_session"])
+        self.runs = [r.id for r in house.yard().tracking.runs(limit=1000).items]
+
+    def reader(self, browser: Browser, *, theme: str = "light", width: int = 1440) -> Watched:
+        return Watched(browser, self.address, theme=theme, width=width, session=self.session)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    house = House(Settings(home=str(tmp_path_factory.mktemp("screens"))))
+    house.owner()
+    tracking = house.yard().tracking
+    for i in range(MANY):
+        run = tracking.start_run(name=f"r{i:03}", start_ms=1000 + i)
+        auc = [Point(key="auc", value=(i * 37 % MANY) / MANY, at_ms=1)]
+        points = [Point(key="loss", value=1 / (1 + s) + i / 1000, at_ms=1000 + s, step=s) for s in range(30)]
+        tracking.log(
+            run.id, auc + (points if i >= MANY - 6 else []), {"lr": str(i % 4), "model": "gbm" if i % 2 else "mlp"}
+        )
+        if i != MANY - 1:
+            tracking.update_run(run.id, RunStatus.FINISHED, 61_000 + i)
+    with serving(screens.site(house, Vitals)) as address:
+        yield Place(house, address)
+    house.close()
+
+
+def test_runs_are_sorted_in_place_and_any_place_is_reached(browser: Browser, place: Place) -> None:
+    reader = place.reader(browser)
+    page = reader.ready("/runs")
+    page.wait_for_selector("yard-table[windowed]")
+    page.click("th a[data-sort='metrics.auc']")
+    page.click("th[aria-sort=ascending] a")
+    page.wait_for_selector("th[aria-sort=descending][data-key='metrics.auc']")
+    page.wait_for_selector("tbody tr[data-run]:nth-child(2) >> text=0.9933")
+    assert "sort=-metrics.auc" in page.url
+    page.evaluate("document.querySelector('yard-table').scrollTop = 1e6")
+    page.wait_for_selector("tbody tr[data-run] >> text=0.0000")
+    assert page.evaluate("document.querySelectorAll('tbody tr').length") < 90
+    page.go_back()
+    page.wait_for_selector("th[aria-sort=ascending][data-key='metrics.auc']")
+    reader.close()
+
+
+def test_the_filter_completes_and_finds_by_keyboard_alone(browser: Browser, place: Place) -> None:
+    reader = place.reader(browser)
+    page = reader.ready("/runs")
+    page.keyboard.press("/")
+    page.wait_for_selector("#where-list [role=option] >> text=metrics.auc")
+    page.keyboard.type("mod")
+    page.wait_for_selector("#where-list [role=option]:only-child >> text=params.model")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("#where-list >> text=ILIKE")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("#where-list >> text=/^'gbm'/")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("#where-list >> text=AND")
+    assert page.input_value("#where") == "params.model = 'gbm' "
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**where=params.model*")
+    assert page.inner_text("#runs-said").startswith("75 runs found")
+    reader.close()
+
+
+def test_runs_are_chosen_kept_on_top_and_compared_by_keyboard(browser: Browser, place: Place) -> None:
+    reader = place.reader(browser)
+    page = reader.ready("/runs")
+    for key in ("j", "x", "j", "x"):
+        page.keyboard.press(key)
+    assert page.inner_text("[data-chosen-count]") == "2 chosen"
+    page.keyboard.press("p")
+    page.wait_for_selector("tbody.kept tr")
+    assert page.locator("tbody.kept tr").count() == 2
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("c")
+    page.wait_for_url("**/compare?run=*")
+    reader.faults.clear()
+    reader.close()
+
+
+def test_a_run_that_begins_and_logs_is_seen_without_asking(browser: Browser, place: Place) -> None:
+    reader = place.reader(browser)
+    page = reader.ready("/runs?sort=-started")
+    page.wait_for_selector("[data-live-mark] >> text=live")
+    page.wait_for_timeout(700)  # the bulletin begins to look a moment after the first ear
+    tracking = place.house.yard().tracking
+    run = tracking.start_run(name="brand-new")
+    page.wait_for_selector("tbody >> text=brand-new")
+    tracking.log(run.id, [Point(key="auc", value=0.4242, at_ms=1)])
+    page.wait_for_selector("tbody >> text=0.4242")
+    tracking.delete_run(run.id)
+    page.wait_for_selector("tbody >> text=brand-new", state="detached")
+    reader.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_screen_of_runs_is_a_stumbling_block(browser: Browser, place: Place, theme: str) -> None:
+    reader = place.reader(browser, theme=theme)
+    for path in ("/runs?where=metrics.auc+%3E+0.2", "/runs?group=params.lr"):
+        page = reader.ready(path)
+        assert page.evaluate(AUDIT) == [], path
+    reader.close()
+
+
+def test_no_screen_of_runs_scrolls_sideways_on_a_phone(browser: Browser, place: Place) -> None:
+    reader = place.reader(browser, width=390)
+    for path in ("/runs", "/runs?group=params.lr"):
+        page = reader.ready(path)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, path
+        assert page.evaluate("document.querySelector('main').scrollWidth") == 390, path
+    reader.close()
