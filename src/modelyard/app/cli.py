@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from modelyard.app import housekeeping
+from modelyard.app import housekeeping, moving
 from modelyard.app.session import session
 from modelyard.edges.cli.derived import DerivedGroup
 from modelyard.edges.cli.folders import folder_commands
@@ -134,9 +134,10 @@ def main_group() -> None:
 
 main_group.params[:0] = everywhere(hidden=False)
 housekeeping.register(main_group)
+moving.register(main_group)
 for _own in run_commands(lambda: session().yard.tracking, lambda: session().environment):
     main_group.add_command(_own)
-for _own in main_group.commands.values():
+for _own in (*main_group.commands.values(), *moving.bring.commands.values()):
     _taken = {flag for param in _own.params for flag in param.opts}
     _own.params += [option for option in everywhere() if not _taken.intersection(option.opts)]
 

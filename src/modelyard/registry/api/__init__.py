@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelyard.registry.api.adoption import AdoptionOperations
 from modelyard.registry.api.aliases import AliasOperations, Approval, StageStanding, Standing
 from modelyard.registry.api.evaluations import (
     Evaluation,
@@ -93,6 +94,7 @@ class Registry(
     EvaluationOperations,
     GateOperations,
     ProposalOperations,
+    AdoptionOperations,
 ):
     """Models that others rely on: versions, signatures, aliases, evaluations, gates and proposals."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from modelyard.ports.objects import Objects
 from modelyard.ports.secrets import Secrets
 from modelyard.registry.api import People, Registry, Strangers
+from modelyard.registry.service.adoption import Adoption
 from modelyard.registry.service.aliases import Aliases
 from modelyard.registry.service.differences import Differences
 from modelyard.registry.service.evaluations import Evaluations
@@ -20,7 +21,7 @@ from modelyard.registry.service.versions import Versions
 from modelyard.tracking.api import Tracking
 
 
-class RegistryService(Models, Versions, Seals, Aliases, Evaluations, Proposals, Registry):
+class RegistryService(Models, Versions, Seals, Aliases, Evaluations, Proposals, Adoption, Registry):
     """The registry over a database, objects and the runs that made what is registered.
 
     Args:

@@ -111,6 +111,9 @@ _STAGE_MOVES = (
         "WHERE stage <> 'None' AND deleted_ms IS NULL"
     ),
 )
+_ADOPTION = (
+    ("CREATE TABLE registry_adoption (model {int} PRIMARY KEY REFERENCES registry_model (id), source {text} NOT NULL)"),
+)
 
 _SEALS = (
     (
@@ -129,4 +132,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(slice="registry", number=3, name="comparisons", ddl=_COMPARISONS),
     Migration(slice="registry", number=4, name="stage moves", ddl=_STAGE_MOVES),
     Migration(slice="registry", number=5, name="signatures of versions", ddl=_SEALS),
+    Migration(slice="registry", number=6, name="adoption", ddl=_ADOPTION),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelyard.tracking.api.adoption import Adopted, AdoptedKind, AdoptionOperations
 from modelyard.tracking.api.artifacts import ArtifactOperations
 from modelyard.tracking.api.batches import Batch, KeyClash, Latest, Log, Measured
 from modelyard.tracking.api.boards import (
@@ -77,6 +78,7 @@ class Tracking(
     ModelOperations,
     ArtifactOperations,
     ReproductionOperations,
+    AdoptionOperations,
 ):
     """Experiments, runs, metric series, logged models and artifacts."""
 
@@ -84,6 +86,8 @@ class Tracking(
 __all__ = [
     "INVOCATION_TAG",
     "REPRODUCES_TAG",
+    "Adopted",
+    "AdoptedKind",
     "Artifact",
     "ArtifactsDeleted",
     "Axis",

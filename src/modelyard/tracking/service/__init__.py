@@ -9,6 +9,7 @@ from __future__ import annotations
 from modelyard.ports.objects import Objects
 from modelyard.tracking.api import Log, Tracking
 from modelyard.tracking.hot import HotLog
+from modelyard.tracking.service.adoption import Adoption
 from modelyard.tracking.service.artifacts import Artifacts
 from modelyard.tracking.service.boards import Boards
 from modelyard.tracking.service.experiments import Experiments
@@ -20,7 +21,7 @@ from modelyard.tracking.service.runs import Runs
 from modelyard.tracking.service.tails import Tails
 
 
-class TrackingService(Experiments, Runs, Boards, Metrics, Tails, Models, Artifacts, Reproductions, Tracking):
+class TrackingService(Experiments, Runs, Boards, Metrics, Tails, Models, Artifacts, Reproductions, Adoption, Tracking):
     """Tracking over a database and objects.
 
     Args:

@@ -47,8 +47,8 @@ class Experiments(ExperimentOperations):
     ) -> Experiment:
         """Make an experiment."""
         call = calls.current()
-        _check_name(name)
-        checked = _checked_tags(tags or {})
+        check_name(name)
+        checked = checked_tags(tags or {})
         location = rules.check_location(artifact_location or "")
         if store.by_name(call.tx, name) is not None:
             raise AlreadyExists(f"Experiment(name={name}) already exists; choose another name or restore the old one")
@@ -97,7 +97,7 @@ class Experiments(ExperimentOperations):
     def rename_experiment(self, experiment: str, name: str) -> Experiment:
         """Give an experiment another name."""
         call = calls.current()
-        _check_name(name)
+        check_name(name)
         one = found(call.tx, experiment)
         if one.stage is not Stage.ACTIVE:
             raise Conflict("Cannot rename a non-active experiment; restore it first")
@@ -126,7 +126,7 @@ class Experiments(ExperimentOperations):
     def tag_experiment(self, experiment: str, tags: dict[str, str]) -> None:
         """Set tags."""
         tx = calls.current().tx
-        checked = _checked_tags(tags)
+        checked = checked_tags(tags)
         store.put_tags(tx, int(active(tx, experiment).id), checked)
 
     def untag_experiment(self, experiment: str, key: str) -> None:
@@ -188,11 +188,13 @@ def _numbered(condition: filters.Condition) -> filters.Condition:
     return filters.Condition(condition.entity, condition.key, comparator, numbers)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse a name that is empty or too long."""
     if not name:
         raise InvalidInput(f"Invalid experiment name: {name!r}")
     rules.check_length(name, rules.MAX_EXPERIMENT_NAME, "name")
 
 
-def _checked_tags(tags: dict[str, str]) -> dict[str, str]:
+def checked_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Tags of an experiment, if their names and values are of a size to keep."""
     return {rules.check_key(k): rules.check_length(v, rules.MAX_EXPERIMENT_TAG_VALUE, "value") for k, v in tags.items()}

@@ -135,13 +135,13 @@ class Runs(RunOperations):
     def delete_run(self, run: str) -> None:
         """Set a run aside."""
         call = calls.current()
-        store.set_stage(call.tx, _head(call.tx, run).id, stage=Stage.DELETED, now_ms=call.now_ms)
+        store.set_stage(call.tx, head_of(call.tx, run).id, stage=Stage.DELETED, now_ms=call.now_ms)
         call.emit(RunDeleted(run=run), writes=[ref("run", run)])
 
     def restore_run(self, run: str) -> None:
         """Bring a deleted run back."""
         call = calls.current()
-        store.set_stage(call.tx, _head(call.tx, run).id, stage=Stage.ACTIVE, now_ms=call.now_ms)
+        store.set_stage(call.tx, head_of(call.tx, run).id, stage=Stage.ACTIVE, now_ms=call.now_ms)
         call.emit(RunRestored(run=run), writes=[ref("run", run)])
 
     def log(
@@ -168,7 +168,7 @@ class Runs(RunOperations):
     def log_inputs(self, run: str, datasets: list[DatasetInput] | None = None, models: list[str] | None = None) -> None:
         """Say what a run reads."""
         call = calls.current()
-        inputs = [_checked(one, i) for i, one in enumerate(datasets or ())]
+        inputs = [checked(one, i) for i, one in enumerate(datasets or ())]
         rules.check_counts(metrics=0, params=0, tags=0)
         if len(inputs) > rules.MAX_METRICS:
             raise InvalidInput(f"at most {rules.MAX_METRICS} datasets in one call, not {len(inputs)}; split them")
@@ -214,7 +214,12 @@ def found(tx: Transaction, run: str) -> Run:
     return one
 
 
-def _head(tx: Transaction, run: str) -> store.Head:
+def head_of(tx: Transaction, run: str) -> store.Head:
+    """What a change of a run has to know of it.
+
+    Raises:
+        NotFound: there is no such run.
+    """
     head = store.head(tx, run)
     if head is None:
         raise NotFound(f"Run with id={run[:80]} not found")
@@ -230,7 +235,8 @@ def _name(given: str, tagged: str) -> str:
     return given or tagged
 
 
-def _checked(one: DatasetInput, place: int) -> DatasetInput:
+def checked(one: DatasetInput, place: int) -> DatasetInput:
+    """An input, if its texts are of a size to keep."""
     data, path = one.dataset, f"datasets[{place}]"
     for text, limit, name in (
         (data.name, rules.MAX_DATASET_NAME, "name"),

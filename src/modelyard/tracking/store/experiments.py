@@ -9,7 +9,7 @@ from modelyard.tracking.api import DatasetSummary, Experiment, Stage
 _COLUMNS = "id, name, stage, location, created_ms, updated_ms"
 _ADD = sql(
     "INSERT INTO tracking_experiment (name, stage, location, created_ms, updated_ms) "
-    "VALUES (:name, 'active', :location, :now, :now) RETURNING id"
+    "VALUES (:name, 'active', :location, :now, :now) ON CONFLICT (id) DO NOTHING RETURNING id"
 )
 _BY_ID = sql(f"SELECT {_COLUMNS} FROM tracking_experiment WHERE id = :id")
 _BY_NAME = sql(f"SELECT {_COLUMNS} FROM tracking_experiment WHERE name = :name")
@@ -24,9 +24,11 @@ _DROP_TAG = sql("DELETE FROM tracking_experiment_tag WHERE experiment = :id AND 
 
 
 def add(tx: Transaction, *, name: str, location: str, now_ms: int) -> int:
-    """Make an experiment; its number."""
-    row = tx.one(_ADD, {"name": name, "location": location, "now": now_ms})
-    return int(row[0]) if row else 0
+    """Make an experiment; its number, which is passed over where one from another store has it."""
+    while True:
+        row = tx.one(_ADD, {"name": name, "location": location, "now": now_ms})
+        if row is not None:
+            return int(row[0])
 
 
 def by_id(tx: Transaction, number: int) -> Experiment | None:

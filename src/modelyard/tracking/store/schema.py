@@ -117,6 +117,12 @@ _REPRODUCTIONS = (
         "name {text} NOT NULL, likeness {text} NOT NULL, words {text} NOT NULL, PRIMARY KEY (by_run, place))"
     ),
 )
+_ADOPTION = (
+    (
+        "CREATE TABLE tracking_adoption (kind {text} NOT NULL, source {text} NOT NULL, id {text} NOT NULL, "
+        "target {text} NOT NULL, made {int} NOT NULL, done {int} NOT NULL, PRIMARY KEY (kind, source, id))"
+    ),
+)
 
 _VIEWS = (
     (
@@ -138,4 +144,5 @@ MIGRATIONS = (
     Migration("tracking", 4, "reproductions", _REPRODUCTIONS),
     Migration("tracking", 5, "saved_views", _VIEWS),
     Migration("tracking", 6, "orders_of_runs", _ORDERS),
+    Migration("tracking", 7, "adoption", _ADOPTION),
 )

@@ -1,0 +1,243 @@
+"""Stores of MLflow come in whole, and its own client reads the same from both."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelyard.adapters.mlflow.database import DatabaseStore
+from modelyard.adapters.mlflow.folder import FolderStore
+from modelyard.adapters.mlflow.server import ServerStore
+from modelyard.kernel.errors import InvalidInput, NotFound, YardError
+from modelyard.protocols.moving.report import Kind, Report
+from modelyard.sdk.hub import Yard
+from modelyard.tracking.api import RunStatus, Stage
+from tests.protocols.mlflow.conftest import Wire
+from tests.protocols.moving.conftest import client, move, read_here
+
+RUNS = os.environ.get("YARD_TEST_RUNS", "5")
+
+
+def counted(report: Report) -> dict[Kind, int]:
+    return {count.kind: count.here for count in report.counts}
+
+
+def test_a_folder_comes_in_and_the_client_reads_the_same_from_both(wire: Wire, yard: Yard, tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", reason="needs the mlflow client: pip install mlflow-skinny")
+    there = client("written.py", RUNS, MLFLOW_TRACKING_URI=f"file://{tmp_path / 'mlruns'}")
+    report = move(FolderStore(tmp_path / "mlruns"), yard)
+    assert (report.is_whole, report.problems, report.already) == (True, [], 0)
+    assert counted(report)[Kind.RUNS] == int(RUNS)
+    assert read_here(wire, "tips") == there
+    again = move(FolderStore(tmp_path / "mlruns"), yard)
+    assert (again.is_whole, again.counts, again.already) == (True, report.counts, int(RUNS))
+    made = yard.tracking.create_experiment("after the move")
+    assert yard.tracking.experiment(made.id).name == "after the move"
+
+
+def plain(path: Path, *, old: bool) -> None:
+    """A database as MLflow 2 (`old`) or 3 lays it out, as far as it is read."""
+    base = sqlite3.connect(path)
+    base.executescript(
+        """
+        CREATE TABLE experiments (experiment_id INTEGER, name TEXT, artifact_location TEXT, lifecycle_stage TEXT,
+            creation_time BIGINT, last_update_time BIGINT);
+        CREATE TABLE experiment_tags (key TEXT, value TEXT, experiment_id INTEGER);
+        CREATE TABLE runs (run_uuid TEXT, name TEXT, user_id TEXT, status TEXT, start_time BIGINT, end_time BIGINT,
+            lifecycle_stage TEXT, artifact_uri TEXT, experiment_id INTEGER);
+        CREATE TABLE params (key TEXT, value TEXT, run_uuid TEXT);
+        CREATE TABLE tags (key TEXT, value TEXT, run_uuid TEXT);
+        CREATE TABLE metrics (key TEXT, value FLOAT, timestamp BIGINT, run_uuid TEXT, step BIGINT, is_nan BOOLEAN);
+        CREATE TABLE registered_models (name TEXT, creation_time BIGINT, last_updated_time BIGINT, description TEXT);
+        CREATE TABLE model_versions (name TEXT, version INTEGER, creation_time BIGINT, last_updated_time BIGINT,
+            user_id TEXT, current_stage TEXT, source TEXT, run_id TEXT, status TEXT);
+        """
+    )
+    base.execute("INSERT INTO experiments VALUES (7001, 'old ones', 'x', 'active', 11, 12)")
+    base.execute("INSERT INTO registered_models VALUES ('old model', 5, 6, NULL)")
+    base.execute(
+        "INSERT INTO model_versions VALUES ('old model', 3, 5, 6, 'eve', 'Production', ?, ?, 'READY')",
+        [f"/srv/mlruns/7001/{'a1' * 16}/artifacts/model", "a1" * 16],
+    )
+    base.execute("INSERT INTO model_versions VALUES ('old model', 9, 5, 6, NULL, 'Deleted_Internal', NULL, NULL, NULL)")
+    for name, status, stage in (("a1", "FINISHED", "active"), ("b2", "KILLED", "deleted")):
+        location = f"/srv/mlruns/7001/{name * 16}/artifacts"
+        row = (name * 16, name, "eve", status, 100, 200, stage, location, 7001)
+        base.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        base.execute("INSERT INTO params VALUES ('depth', '3', ?)", [name * 16])
+        points = [("loss", 1 / n, n, name * 16, n, 0) for n in range(1, 2500)] + [("odd", 0.0, 1, name * 16, 0, 1)]
+        base.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?, ?)", points)
+    if not old:
+        base.executescript(
+            "ALTER TABLE experiments ADD COLUMN workspace TEXT DEFAULT 'default';"
+            "INSERT INTO experiments VALUES (7002, 'of another', 'x', 'active', 1, 1, 'theirs');"
+        )
+    base.commit()
+    base.close()
+
+
+def test_ids_times_stages_and_numbers_stay_and_files_are_found_by_the_end_of_their_path(
+    yard: Yard, tmp_path: Path
+) -> None:
+    plain(tmp_path / "m.db", old=True)
+    store = DatabaseStore(str(tmp_path / "m.db"), tmp_path / "moved")
+    folder = tmp_path / "moved" / "7001" / ("a1" * 16) / "artifacts" / "model"
+    folder.mkdir(parents=True)
+    (folder / "MLmodel").write_text("flavors: {}\n")
+    report = move(store, yard)
+    assert (report.problems, report.is_whole) == ([], True)
+    assert counted(report)[Kind.POINTS] == 5000
+    first, second = (yard.tracking.run_record(name * 16) for name in ("a1", "b2"))
+    assert (first.experiment, first.user, first.start_ms, first.end_ms) == ("7001", "eve", 100, 200)
+    assert (second.status, second.stage, first.stage) == (RunStatus.KILLED, Stage.DELETED, Stage.ACTIVE)
+    assert {p.key: p.value for p in first.metrics}["odd"] == "NaN"
+    version = yard.registry.version("old model", 3)
+    assert (version.source, version.stage, version.files) == (f"runs:/{'a1' * 16}/model", "Production", 1)
+    assert yard.registry.register("old model", f"runs:/{'a1' * 16}/model").version == 10
+    home = yard.tracking.experiment("7001")
+    assert (home.created_ms, home.updated_ms) == (11, 12)
+    plain(tmp_path / "new.db", old=False)
+    other = move(DatabaseStore(str(tmp_path / "new.db"), tmp_path / "moved"), yard)  # the same ids, from elsewhere
+    assert not other.is_whole
+    assert any("already, which is not from" in problem for problem in other.problems)
+    assert not any("of another" in problem for problem in other.problems)
+    assert yard.tracking.run_record(first.id) == first
+
+
+def test_a_postgres_database_is_read_as_its_file_is(yard: Yard, tmp_path: Path, postgres_address: str) -> None:
+    psycopg = pytest.importorskip("psycopg", reason="needs psycopg: pip install 'modelyard[postgres]'")
+    plain(tmp_path / "m.db", old=False)
+    base = sqlite3.connect(tmp_path / "m.db")
+    with psycopg.connect(postgres_address) as server:
+        for table, text in base.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall():
+            server.execute(text)
+            for row in base.execute(f"SELECT * FROM {table}"):
+                told = [*row[:-1], bool(row[-1])] if table == "metrics" else row
+                server.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", told)
+    base.close()
+    here, there = DatabaseStore(str(tmp_path / "m.db")), DatabaseStore(postgres_address)
+    try:
+        assert "postgres:" not in there.name.partition("://")[2]
+        assert there.experiments() == here.experiments()
+        assert [*there.runs("7001")] == [*here.runs("7001")]
+        assert [*there.points("a1" * 16)] == [*here.points("a1" * 16)]
+        assert there.registered() == here.registered()
+        assert there.versions("old model") == here.versions("old model")
+    finally:
+        here.close()
+        there.close()
+
+
+def test_a_move_that_is_killed_is_made_again_and_nothing_comes_twice(yard: Yard, wire: Wire, tmp_path: Path) -> None:
+    base = sqlite3.connect(tmp_path / "m.db")
+    plain(tmp_path / "m.db", old=True)
+    base.execute("UPDATE experiments SET experiment_id = 7100, name = 'many'")
+    base.execute("UPDATE registered_models SET name = 'many model'")
+    base.execute("UPDATE model_versions SET name = 'many model'")
+    for n in range(2, 12):
+        for table in ("runs", "params", "metrics"):
+            columns = [row[1] for row in base.execute(f"PRAGMA table_info({table})")]
+            asked = ", ".join(
+                f"'{n:032x}'" if c == "run_uuid" else "7100" if c == "experiment_id" else c for c in columns
+            )
+            base.execute(f"INSERT INTO {table} SELECT {asked} FROM {table} WHERE run_uuid = ?", ["a1" * 16])
+    for table in ("runs", "params", "metrics"):
+        base.execute(f"DELETE FROM {table} WHERE run_uuid IN (?, ?)", ["a1" * 16, "b2" * 16])
+    base.commit()
+    base.close()
+    words = [
+        sys.executable, "-m", "modelyard", "import", "mlflow", str(tmp_path / "m.db"), "--json", "--address",
+        wire.address, "--token", "owner",
+    ]  # fmt: skip
+    for _ in range(int(os.environ.get("YARD_TEST_KILLS", "1"))):
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+            until = time.monotonic() + 30
+            while time.monotonic() < until and len(yard.tracking.runs(["7100"]).items if _is_there(yard) else []) < 3:
+                time.sleep(0.02)
+            child.send_signal(signal.SIGKILL)
+    report = move(DatabaseStore(str(tmp_path / "m.db"), tmp_path), yard)
+    assert (report.problems, report.is_whole) == ([], True)
+    assert report.already < 10
+    runs = yard.tracking.runs(["7100"]).items
+    assert sorted(r.id for r in runs) == [f"{n:032x}" for n in range(2, 12)]
+    assert {len(yard.tracking.history(r.id, "loss").items) for r in runs} == {2499}
+
+
+def _is_there(yard: Yard) -> bool:
+    try:
+        return yard.tracking.experiment("7100").name == "many"
+    except YardError:
+        return False
+
+
+def test_another_yard_is_read_as_the_server_that_it_is(yard: Yard, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A yard speaks MLflow's wire, so it is a server to import from; into itself, it keeps what it has."""
+    home = yard.tracking.create_experiment("served").id
+    run = yard.tracking.start_run(home, "one", {"team": "x"})
+    yard.tracking.upload(run.id, "deep/ü.txt", iter([b"bytes"]))
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "owner")
+    store = ServerStore(wire.address)
+    try:
+        (served,) = [e for e in store.experiments() if e.name == "served"]
+        (found,) = store.runs(served.id)
+        assert (found.id, found.name, found.tags["team"]) == (run.id, "one", "x")
+        (file,) = store.files(found)
+        assert (file.path, b"".join(file.read())) == ("deep/ü.txt", b"bytes")
+        report = move(store, yard)
+        assert any("already, which is not from" in problem for problem in report.problems)
+        assert yard.tracking.run_record(run.id).name == "one"
+    finally:
+        store.close()
+
+
+def test_no_path_of_a_store_is_trusted(yard: Yard, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "password").write_text("hunter2")
+    for n, location in enumerate(
+        [
+            str(secret), f"file://{secret}", "mlflow-artifacts:/../secret", "../secret", f"/x/../{secret}",
+            "mlflow-artifacts:/%2e%2e/secret", "s3://bucket/x", "file://host/x", "dbfs:/x",
+        ]
+    ):  # fmt: skip
+        plain(tmp_path / f"{n}.db", old=True)
+        base: Any = sqlite3.connect(tmp_path / f"{n}.db")
+        base.execute("UPDATE runs SET artifact_uri = ?", [location])
+        base.commit()
+        base.close()
+        (tmp_path / "root").mkdir(exist_ok=True)
+        store = DatabaseStore(str(tmp_path / f"{n}.db"), tmp_path / "root")
+        run = next(iter(store.runs("7001")))
+        try:
+            assert [*store.files(run)] == []
+        except NotFound:
+            pass
+        finally:
+            store.close()
+    (tmp_path / "root" / "7001" / ("a1" * 16) / "artifacts").mkdir(parents=True)
+    (tmp_path / "root" / "7001" / ("a1" * 16) / "artifacts" / "link").symlink_to(secret / "password")
+    plain(tmp_path / "link.db", old=True)
+    store = DatabaseStore(str(tmp_path / "link.db"), tmp_path / "root")
+    with pytest.raises(NotFound, match="leads out"):
+        [*store.files(next(iter(store.runs("7001"))))]
+    store.close()
+
+
+def test_what_is_no_store_is_said(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("no database at all, but a text")
+    sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE x (y TEXT)").connection.close()
+    for name, words in (("none", "no file"), ("text", "cannot be read"), ("other", "no database of MLflow")):
+        with pytest.raises((NotFound, InvalidInput), match=words):
+            DatabaseStore(str(tmp_path / f"{name}.db"))
+    with pytest.raises(InvalidInput, match="no folder that MLflow wrote"):
+        FolderStore(tmp_path)
+    with pytest.raises(InvalidInput, match="password"):
+        ServerStore("http://eve:secret@127.0.0.1:1")

@@ -1,0 +1,26 @@
+"""A database that MLflow's own server wrote comes in, and its client reads the same from both."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from modelyard.adapters.mlflow.database import DatabaseStore
+from modelyard.sdk.hub import Yard
+from tests.protocols.mlflow.conftest import Wire
+from tests.protocols.moving.conftest import client, move, read_here
+
+FULL = os.environ.get("YARD_TEST_MLFLOW", "")
+"""An interpreter with the full mlflow; for tests only its client is installed."""
+RUNS = os.environ.get("YARD_TEST_RUNS", "5")
+
+
+@pytest.mark.skipif(not FULL, reason="YARD_TEST_MLFLOW names no interpreter with the full mlflow (pip install mlflow)")
+def test_a_database_comes_in_and_the_client_reads_the_same_from_both(wire: Wire, yard: Yard, tmp_path: Path) -> None:
+    database, files = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "files"
+    there = client("written.py", RUNS, python=FULL, MLFLOW_TRACKING_URI=database, WRITTEN_ARTIFACTS=str(files))
+    report = move(DatabaseStore(database, files), yard)
+    assert (report.is_whole, report.problems) == (True, [])
+    assert read_here(wire, "tips", FULL) == there
