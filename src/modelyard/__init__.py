@@ -16,9 +16,10 @@ from modelyard.kernel.version import VERSION
 if TYPE_CHECKING:
     from modelyard.sdk.authoring import StepFile, context, flow, step
     from modelyard.sdk.hub import Yard
+    from modelyard.sdk.notebook.extension import Shell
 
 __version__ = VERSION
-__all__ = ["StepFile", "__version__", "connect", "context", "flow", "step"]
+__all__ = ["StepFile", "__version__", "connect", "context", "flow", "load_ipython_extension", "step"]
 _AUTHORING = frozenset({"StepFile", "context", "flow", "step"})
 
 
@@ -54,3 +55,10 @@ def connect(address: str | None = None, *, token: str | None = None) -> Yard:
     from modelyard.app.embedded import open_home
 
     return open_home(target or None)
+
+
+def load_ipython_extension(shell: Shell) -> None:
+    """What `%load_ext modelyard` calls: `%%run`, and tables in place of records."""
+    from modelyard.sdk.notebook.extension import load
+
+    load(shell, connect)

@@ -121,8 +121,9 @@ class DuckQueries:
             connection.execute(f"SET max_temp_directory_size='{_SPILL}'")
             if memory_mb is not None and memory_mb < self._memory_mb:
                 connection.execute(f"SET memory_limit='{memory_mb}MB'")
-            connection.execute("SET enable_progress_bar=true")
-            connection.execute("SET enable_progress_bar_print=false")
+            with suppress(duckdb.InvalidInputException):  # in a notebook it wants ipywidgets; then nobody knows how far
+                connection.execute("SET enable_progress_bar=true")
+                connection.execute("SET enable_progress_bar_print=false")
             connection.execute("SET enable_external_access=false")
             connection.execute("SET lock_configuration=true")
             for name, (text, *_) in views.items():

@@ -15,6 +15,7 @@ from modelyard.kernel.contents import Pieces
 from modelyard.kernel.errors import InvalidInput, MissingExtra
 from modelyard.lake.api import NEXT
 
+_SHOWN = 20
 _EXTRAS = {"dlt": "dlt", "pyarrow": "lake", "duckdb": "lake", "polars": "frames", "pandas": "frames"}
 
 
@@ -72,6 +73,15 @@ class Rows(Iterator[bytes]):
         """All rows, fetched now, as a `duckdb.DuckDBPyRelation` of the connection, or of a fresh one."""
         engine = library("duckdb")
         return (connection or engine.connect()).from_arrow(self.arrow())
+
+    def _repr_html_(self) -> str:
+        """The first rows, as a notebook shows them."""
+        from modelyard.sdk.grids import grid
+
+        reader = self.reader()
+        batch = next(reader, None)
+        first = [] if batch is None else batch.slice(0, _SHOWN).to_pylist()
+        return grid(reader.schema.names, ([row[name] for name in reader.schema.names] for row in first))
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """For any library that takes Arrow streams: `polars.DataFrame(rows)`, `pyarrow.table(rows)`."""

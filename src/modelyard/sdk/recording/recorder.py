@@ -214,6 +214,12 @@ class RunRecorder:
         """Which run it is."""
         return f"<run {self.name} {self.id}>"
 
+    def _repr_html_(self) -> str:
+        """The run as a notebook shows it while it goes on."""
+        from modelyard.sdk.grids import pairs
+
+        return pairs(f"run {self.name}", {"id": self.id, **self._params})
+
     def _keep(self, source: Path, path: str) -> None:
         kept = token_hex(8)
         self._guarded(lambda: self._spool.keep(source, kept))
