@@ -17,16 +17,15 @@ from modelyard.tracking.api import InputsLogged, ModelLogged, RunFinished
 from tests.protocols.mlflow.conftest import Wire
 
 pytest.importorskip("mlflow", reason="needs the mlflow client: pip install mlflow-skinny")
-FLOW = Path(__file__).with_name("client_flow.py")
 
 
-def flow(wire: Wire, name: str) -> Any:
+def run_flow(wire: Wire, program: str, name: str) -> Any:
     env = {**os.environ, "MLFLOW_TRACKING_URI": wire.address, "MLFLOW_TRACKING_TOKEN": "owner"}
     env |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "GIT_PYTHON_REFRESH": "quiet"}
     env["MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT"] = "1"  # what it would infer does not matter here
     with TemporaryDirectory() as folder:  # the client leaves its own temporary folders behind
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", str(FLOW), name],
+            [sys.executable, "-W", "ignore", str(Path(__file__).with_name(program)), name],
             env=env | {"TMPDIR": folder},
             capture_output=True,
             text=True,
@@ -35,6 +34,10 @@ def flow(wire: Wire, name: str) -> Any:
         )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def flow(wire: Wire, name: str) -> Any:
+    return run_flow(wire, "client_flow.py", name)
 
 
 def test_a_client_tracks_as_with_its_own_server(wire: Wire) -> None:

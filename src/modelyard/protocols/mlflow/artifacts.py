@@ -16,7 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from modelyard.kernel.errors import NotFound
 from modelyard.kernel.operations import Effect
-from modelyard.kernel.refs import Ref
+from modelyard.kernel.refs import Ref, ref
 from modelyard.ports.wires import WireRequest, WireResponse, WireRoute
 from modelyard.protocols.mlflow import errors, shapes, version_files, wire
 from modelyard.protocols.mlflow.version_files import VersionFiles
@@ -25,7 +25,11 @@ from modelyard.registry.api.addresses import VersionPlace, version_at
 from modelyard.tracking.api import Artifact, Tracking
 from modelyard.tracking.api.limits import safe_path
 
-_PLACE = re.compile(r"(?:[^/]+/)*?(?P<owner>[0-9a-f]{32}|models/m-[0-9a-f]{32})/artifacts(?:/(?P<path>.*))?", re.DOTALL)
+_PLACE = re.compile(
+    r"(?:[^/]+/)*?(?P<owner>[0-9a-f]{32}|models/m-[0-9a-f]{32}|traces/[A-Za-z0-9][A-Za-z0-9_\-]{0,63})/artifacts(?:/(?P<path>.*))?",
+    re.DOTALL,
+)
+_RUN = re.compile(r"[0-9a-f]{32}")
 _MOST_FILES = 10_000
 
 
@@ -216,7 +220,9 @@ def _about(place: Place | VersionPlace | None) -> Ref | None:
         return None
     if isinstance(place, VersionPlace):
         return version_files.about(place)
-    return wire.model_ref(place.owner) if place.owner.startswith("m-") else wire.run_ref(place.owner)
+    if place.owner.startswith("m-"):
+        return wire.model_ref(place.owner)
+    return wire.run_ref(place.owner) if _RUN.fullmatch(place.owner) else ref("trace", place.owner)
 
 
 def _about_model(asked: Listing) -> Ref | None:

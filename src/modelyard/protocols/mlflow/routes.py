@@ -13,11 +13,12 @@ from modelyard.protocols.mlflow.experiments import Experiments
 from modelyard.protocols.mlflow.metrics import Metrics
 from modelyard.protocols.mlflow.models import Models
 from modelyard.protocols.mlflow.runs import Runs
+from modelyard.protocols.mlflow.traces import Traces
 from modelyard.protocols.mlflow.version_files import VersionFiles
 from modelyard.tracking.api import Log, Tracking
 
-WIRE_VERSION = "3.3.0"
-"""What `/version` says: clients send spans to servers from 3.4 on, and traces are not spoken here yet."""
+WIRE_VERSION = "3.6.0"
+"""What `/version` says: clients send spans to servers from 3.4 on."""
 _VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -41,6 +42,7 @@ def routes(tracking: Tracking, log: Log, versions: VersionFiles | None = None) -
         *Metrics(tracking).routes(),
         *Models(tracking).routes(),
         *Artifacts(tracking, versions).routes(),
+        *Traces(tracking).routes(),
         *wire.route("server_info", "GET /server-info", _nothing, _server_info, effect=Effect.READ),
         _text("mlflow.health", "/health", b"OK", scope=None),
         _text("mlflow.version", "/version", WIRE_VERSION.encode(), scope=wire.READ),

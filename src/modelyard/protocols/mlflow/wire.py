@@ -21,7 +21,8 @@ from modelyard.protocols.mlflow import errors
 
 B = TypeVar("B", bound=Struct)
 T = TypeVar("T")
-PREFIXES = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow", "/api/3.0/mlflow", "/ajax-api/3.0/mlflow")
+SECOND, THIRD = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow"), ("/api/3.0/mlflow", "/ajax-api/3.0/mlflow")
+PREFIXES = (*SECOND, *THIRD)
 ARTIFACT_PREFIXES = ("/api/2.0/mlflow-artifacts", "/ajax-api/2.0/mlflow-artifacts")
 READ, WRITE = "tracking:read", "tracking:write"
 EMPTY = WireResponse(body=b"{}")
@@ -153,3 +154,8 @@ def route(
         )
         for prefix in PREFIXES
     ]  # fmt: skip
+
+
+def below(prefixes: tuple[str, ...], routes: list[WireRoute]) -> list[WireRoute]:
+    """Those of a call's routes that one generation of the wire has."""
+    return [one for one in routes if one.path.startswith(prefixes)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelyard.tracking.api.adoption import Adopted, AdoptedKind, AdoptionOperations
 from modelyard.tracking.api.artifacts import ArtifactOperations
+from modelyard.tracking.api.assessments import AssessmentOperations
 from modelyard.tracking.api.batches import Batch, KeyClash, Latest, Log, Measured
 from modelyard.tracking.api.boards import (
     Board,
@@ -31,6 +32,7 @@ from modelyard.tracking.api.news import (
     RunReproduced,
     RunRestored,
     RunStarted,
+    TracesDeleted,
 )
 from modelyard.tracking.api.records import (
     Artifact,
@@ -67,6 +69,20 @@ from modelyard.tracking.api.reproductions import (
 )
 from modelyard.tracking.api.runs import RunOperations
 from modelyard.tracking.api.tails import Tail, TailOperations
+from modelyard.tracking.api.traces import (
+    Assessment,
+    AssessmentKind,
+    NewTrace,
+    PromptVersion,
+    Span,
+    SpanEvent,
+    SpanLink,
+    Spans,
+    Trace,
+    TraceId,
+    TraceOperations,
+    TraceState,
+)
 
 
 class Tracking(
@@ -79,8 +95,10 @@ class Tracking(
     ArtifactOperations,
     ReproductionOperations,
     AdoptionOperations,
+    TraceOperations,
+    AssessmentOperations,
 ):
-    """Experiments, runs, metric series, logged models and artifacts."""
+    """Experiments, runs, metric series, logged models, artifacts and traces."""
 
 
 __all__ = [
@@ -90,6 +108,8 @@ __all__ = [
     "AdoptedKind",
     "Artifact",
     "ArtifactsDeleted",
+    "Assessment",
+    "AssessmentKind",
     "Axis",
     "Batch",
     "Board",
@@ -118,8 +138,10 @@ __all__ = [
     "ModelOrder",
     "ModelOutput",
     "ModelStatus",
+    "NewTrace",
     "Outcome",
     "Point",
+    "PromptVersion",
     "Real",
     "Reproduction",
     "Run",
@@ -132,11 +154,19 @@ __all__ = [
     "RunStarted",
     "RunStatus",
     "SavedView",
+    "Span",
+    "SpanEvent",
+    "SpanLink",
+    "Spans",
     "Special",
     "Spread",
     "Stage",
     "Subject",
     "Tail",
+    "Trace",
+    "TraceId",
+    "TraceState",
+    "TracesDeleted",
     "Tracking",
     "Verdict",
     "View",

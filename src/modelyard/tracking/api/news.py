@@ -87,3 +87,10 @@ class RunReproduced(News, frozen=True, kw_only=True):
     run: str
     by: str
     outcome: str
+
+
+class TracesDeleted(News, frozen=True, kw_only=True):
+    """Traces were removed for good."""
+
+    experiment: str
+    traces: int

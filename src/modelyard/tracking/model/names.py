@@ -17,6 +17,7 @@ _BODY = IdKind("run", RunId)
 _DIGITS = {c: i for i, c in enumerate("0123456789ABCDEFGHJKMNPQRSTVWXYZ")}
 _RUN = re.compile(r"[0-9a-f]{32}")
 _MODEL = re.compile(r"m-[0-9a-f]{32}")
+_TRACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}")
 
 _FIRST = (
     "able", "bold", "brisk", "calm", "clear", "crisp", "deft", "eager", "fair", "fleet", "fond", "glad", "grand",
@@ -46,6 +47,21 @@ def new_run_id(clock: Clock) -> RunId:
 def new_model_id(clock: Clock) -> ModelId:
     """A fresh id of a logged model, born now."""
     return ModelId(f"m-{_bits(clock):032x}")
+
+
+def new_trace_id(clock: Clock) -> str:
+    """A fresh id of a trace, born now."""
+    return f"tr-{_bits(clock):032x}"
+
+
+def new_assessment_id(clock: Clock) -> str:
+    """A fresh id of an assessment, born now."""
+    return f"a-{_bits(clock):032x}"
+
+
+def is_trace_id(text: str) -> bool:
+    """True if `text` has the shape of a trace's id."""
+    return _TRACE.fullmatch(text) is not None
 
 
 def is_run_id(text: str) -> bool:

@@ -11,6 +11,7 @@ from modelyard.tracking.api import Log, Tracking
 from modelyard.tracking.hot import HotLog
 from modelyard.tracking.service.adoption import Adoption
 from modelyard.tracking.service.artifacts import Artifacts
+from modelyard.tracking.service.assessments import Assessments
 from modelyard.tracking.service.boards import Boards
 from modelyard.tracking.service.experiments import Experiments
 from modelyard.tracking.service.folding import Folding
@@ -19,9 +20,23 @@ from modelyard.tracking.service.models import Models
 from modelyard.tracking.service.reproductions import Reproductions
 from modelyard.tracking.service.runs import Runs
 from modelyard.tracking.service.tails import Tails
+from modelyard.tracking.service.traces import Traces
 
 
-class TrackingService(Experiments, Runs, Boards, Metrics, Tails, Models, Artifacts, Reproductions, Adoption, Tracking):
+class TrackingService(
+    Experiments,
+    Runs,
+    Boards,
+    Metrics,
+    Tails,
+    Models,
+    Artifacts,
+    Reproductions,
+    Adoption,
+    Traces,
+    Assessments,
+    Tracking,
+):
     """Tracking over a database and objects.
 
     Args:

@@ -16,7 +16,7 @@ from modelyard.tracking.api.artifacts import ArtifactOperations
 from modelyard.tracking.api.limits import safe_path
 from modelyard.tracking.model import names
 from modelyard.tracking.store import artifacts as store
-from modelyard.tracking.store import models, runs
+from modelyard.tracking.store import models, runs, traces
 
 
 class Artifacts(ArtifactOperations):
@@ -82,7 +82,9 @@ def _about(tx: Transaction, owner: str) -> Ref:
         return ref("run", owner)
     if names.is_model_id(owner) and models.one(tx, owner) is not None:
         return ref("logged_model", owner)
-    raise NotFound(f"there is no run or logged model {owner[:80]!r} that could own a file")
+    if names.is_trace_id(owner) and traces.head(tx, owner) is not None:
+        return ref("trace", owner)
+    raise NotFound(f"there is no run, logged model or trace {owner[:80]!r} that could own a file")
 
 
 def _file(tx: Transaction, owner: str, path: str) -> Artifact:

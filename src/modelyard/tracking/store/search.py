@@ -91,7 +91,7 @@ class Query:
     def keep(self, condition: Condition) -> None:
         """Keep rows that meet a condition."""
         if condition.entity is Entity.ATTRIBUTE:
-            self.wheres.append(self._compare(self.target.attributes[condition.key], condition))
+            self.wheres.append(self.compare(self.target.attributes[condition.key], condition))
         elif condition.entity is Entity.METRIC:
             self._keep_metric(condition)
         elif condition.entity is Entity.DATASET:
@@ -200,16 +200,17 @@ class Query:
         if condition.comparator == "=":  # the index holds the head of the value
             head = self.bind(str(condition.value)[:_PREFIX])
             self.wheres.append(f"substr({alias}.value, 1, {_PREFIX}) = {head}")
-        self.wheres.append(self._compare(f"{alias}.value", condition))
+        self.wheres.append(self.compare(f"{alias}.value", condition))
 
     def _keep_dataset(self, condition: Condition) -> None:
         column = {"name": "d.name", "digest": "d.digest", "context": "i.context"}[condition.key]
         self.wheres.append(
             "EXISTS (SELECT 1 FROM tracking_input i JOIN tracking_dataset d ON d.id = i.dataset "
-            f"WHERE i.run = {self.target.owner} AND {self._compare(column, condition)})"
+            f"WHERE i.run = {self.target.owner} AND {self.compare(column, condition)})"
         )
 
-    def _compare(self, value: str, condition: Condition) -> str:
+    def compare(self, value: str, condition: Condition) -> str:
+        """The test that an expression meets a condition."""
         given = condition.value
         if isinstance(given, tuple):
             inside, params = in_params(f"w{len(self.params)}", given)
