@@ -11,14 +11,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from modelyard.edges.guard import Guard, Task, Terms
+from modelyard.edges.guard import Guard, GuardedCall, Task, Terms
 from modelyard.edges.http.messages import (
     PROBLEM,
+    Answer,
     Outgoing,
     Receive,
     Scope,
@@ -28,8 +29,10 @@ from modelyard.edges.http.messages import (
     problem,
     read_body,
     refuse_encoded,
+    reply,
     respond,
     uploaded,
+    whole,
 )
 from modelyard.edges.http.ranges import head_of, span_of
 from modelyard.kernel.actors import SYSTEM, Actor
@@ -38,10 +41,12 @@ from modelyard.kernel.errors import InvalidInput, Malformed, OutOfRange, Unsuppo
 from modelyard.kernel.operations import Effect, Form, Operation, Parameter
 from modelyard.ports.wires import WireRequest, WireResponse, WireRoute
 
+R = TypeVar("R")
 _MAX_FIELDS = 200
 _DETAIL = 2000
 _NDJSON = "application/x-ndjson"
 _EVENTS = "text/event-stream"
+_QUICK = frozenset({Effect.WRITE, Effect.READ})
 
 
 class Waker:
@@ -49,18 +54,27 @@ class Waker:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._ready: deque[asyncio.Future[None]] = deque()
+        self._ready: deque[Callable[[], None]] = deque()
         self._scheduled = False
 
-    async def run(self, guard: Guard, task: Task[Any]) -> None:
-        """Hand a WRITE to the writer and wait for its commit."""
-        future: asyncio.Future[None] = self._loop.create_future()
-        task.on_done(lambda _: self._wake(future))
+    def submit(self, guard: Guard, task: Task[Any], done: Callable[[], None]) -> None:
+        """Hand a WRITE to the writer; `done` is called in the event loop after its commit, and must not raise."""
+        task.on_done(lambda _: self._wake(done))
         guard.database.submit(task)
-        await future
 
-    def _wake(self, future: asyncio.Future[None]) -> None:
-        self._ready.append(future)
+    async def run(self, guard: Guard, task: Task[R]) -> R:
+        """Hand a WRITE to the writer and wait for its commit.
+
+        Raises:
+            YardError: what the call ended in.
+        """
+        future: asyncio.Future[None] = self._loop.create_future()
+        self.submit(guard, task, lambda: None if future.done() else future.set_result(None))
+        await future
+        return task.result()
+
+    def _wake(self, done: Callable[[], None]) -> None:
+        self._ready.append(done)
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon_threadsafe(self._drain)
@@ -68,9 +82,7 @@ class Waker:
     def _drain(self) -> None:
         self._scheduled = False
         while self._ready:
-            future = self._ready.popleft()
-            if not future.done():
-                future.set_result(None)
+            self._ready.popleft()()
 
 
 @dataclass(slots=True)
@@ -103,13 +115,36 @@ class Endpoint(ABC):
         return None
 
 
-class OperationEndpoint(Endpoint):
+class BriefEndpoint(Endpoint):
+    """An endpoint that may answer with a small whole, from a small whole body, without waiting but for the writer.
+
+    Attributes:
+        is_brief: True if it always does.
+    """
+
+    is_brief: bool
+
+    @abstractmethod
+    def begin(self, request: Request, body: bytes) -> Task[Any]:
+        """The call that the request asks for, decoded and authorised.
+
+        Raises:
+            YardError: it cannot be read, or the caller may not.
+        """
+
+    @abstractmethod
+    def end(self, request: Request, result: Any) -> Answer:
+        """The answer that tells what a call gave."""
+
+
+class OperationEndpoint(BriefEndpoint):
     """An operation of a slice, served by its service's method."""
 
     def __init__(self, op: Operation, method: Callable[..., Any], guard: Guard) -> None:
         self.name = op.name
         self.needs = op.scope
         self.op = op
+        self.is_brief = op.form is Form.CALL and op.effect in _QUICK
         self._method = method
         self._guard = guard
         self._body = msgspec.json.Decoder(op.rest_params)
@@ -123,15 +158,26 @@ class OperationEndpoint(Endpoint):
     async def serve(self, request: Request) -> None:
         """Decode, guard, run, encode."""
         op, guard = self.op, self._guard
-        arguments = await self._arguments(request)
-        about = op.ref_of(arguments)
-        guard.authorise(request.actor, op.scope, about, operation=op.name, request_id=request.request_id)
-        detail = self._detail(arguments) if op.changes else ""
-        terms = Terms(op.name, op.effect, request.request_id, about, op.audited, detail)
-        call = guard.call(request.actor, terms)
+        body = await read_body(request.receive, request.headers) if self._in_body else b""
         if op.form is not Form.CALL:
-            await self._flow(request, arguments, Task(call, op.effect, partial(self._method, **arguments)))
+            arguments = self._arguments(request, body)
+            task = Task(self._call(request, arguments), op.effect, partial(self._method, **arguments))
+            await self._flow(request, arguments, task)
             return
+        task = self.begin(request, body)
+        if op.effect is Effect.WRITE:
+            result = await request.waker.run(guard, task)
+        elif op.effect is Effect.READ:
+            result = guard.run_here(task)
+        else:
+            result = await asyncio.get_running_loop().run_in_executor(guard.pool, guard.run_here, task)
+        await reply(request.send, self.end(request, result))
+
+    def begin(self, request: Request, body: bytes) -> Task[Any]:
+        """Decode, guard."""
+        op, guard = self.op, self._guard
+        arguments = self._arguments(request, body)
+        call = self._call(request, arguments)
         remember = None
         if op.changes and not op.confidential and (key := request.headers.get(b"idempotency-key")) is not None:
             over = op.name.encode() + b"\n" + self._encode(arguments)
@@ -142,26 +188,28 @@ class OperationEndpoint(Endpoint):
                 encode=self._encode,
                 decode=self._decode_answer or bytes,
             )
-        task = Task(call, op.effect, partial(self._method, **arguments), remember)
-        if op.effect is Effect.WRITE:
-            await request.waker.run(guard, task)
-            result = task.result()
-        elif op.effect is Effect.READ:
-            result = guard.run_here(task)
-        else:
-            result = await asyncio.get_running_loop().run_in_executor(guard.pool, guard.run_here, task)
-        if result is None:
-            await respond(request.send, 204, b"", request_id=request.request_id)
-        else:
-            await respond(request.send, 200, self._encode(result), request_id=request.request_id)
+        return Task(call, op.effect, partial(self._method, **arguments), remember)
 
-    async def _arguments(self, request: Request) -> dict[str, Any]:
+    def end(self, request: Request, result: Any) -> Answer:
+        """Encode."""
+        if result is None:
+            return whole(204, b"", request_id=request.request_id)
+        return whole(200, self._encode(result), request_id=request.request_id)
+
+    def _call(self, request: Request, arguments: dict[str, Any]) -> GuardedCall:
+        """The call, authorised."""
+        op, guard = self.op, self._guard
+        about = op.ref_of(arguments)
+        guard.authorise(request.actor, op.scope, about, operation=op.name, request_id=request.request_id)
+        detail = self._detail(arguments) if op.changes else ""
+        return guard.call(request.actor, Terms(op.name, op.effect, request.request_id, about, op.audited, detail))
+
+    def _arguments(self, request: Request, body: bytes) -> dict[str, Any]:
         op = self.op
         given: dict[str, Any] = {}
         if request.values:
             given = _as_dict(msgspec.convert(request.values, op.path_params, strict=False))
         if self._in_body:
-            body = await read_body(request.receive, request.headers)
             kind = request.headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
             if body and kind != b"application/json":
                 raise UnsupportedMedia(f"{op.name} reads application/json, not {kind[:60].decode('latin-1')}")
@@ -289,13 +337,14 @@ async def _left(receive: Receive) -> object:
     return None
 
 
-class WireEndpoint(Endpoint):
+class WireEndpoint(BriefEndpoint):
     """A route of a foreign wire."""
 
     def __init__(self, route: WireRoute, guard: Guard) -> None:
         self.name = route.name
         self.needs = route.scope
         self.route = route
+        self.is_brief = not route.streams and route.effect in _QUICK
         self._guard = guard
 
     def error_answer(self, error: YardError) -> tuple[int, bytes, bytes] | None:
@@ -305,13 +354,29 @@ class WireEndpoint(Endpoint):
 
     async def serve(self, request: Request) -> None:
         """Decode, guard, run, encode."""
-        route, guard, loop = self.route, self._guard, asyncio.get_running_loop()
+        route, loop = self.route, asyncio.get_running_loop()
+        body = b"" if route.streams else await read_body(request.receive, request.headers)
+        task = self._task(request, body, incoming(request.receive, loop) if route.streams else None)
+        if route.effect is Effect.WRITE:
+            answer = await request.waker.run(self._guard, task)
+        elif route.effect is Effect.READ:
+            answer = self._guard.run_here(task)
+        else:
+            await self._worked(request, task)
+            return
+        await reply(request.send, self.end(request, answer))
+
+    def begin(self, request: Request, body: bytes) -> Task[WireResponse]:
+        """Decode, guard."""
+        return self._task(request, body, None)
+
+    def _task(self, request: Request, body: bytes, content: Iterator[bytes] | None) -> Task[WireResponse]:
+        route, guard = self.route, self._guard
         arrived = WireRequest(
             verb=request.scope["method"], path=request.scope["path"], path_params=request.values,
             query=request.scope["query_string"].decode("latin-1"),
             headers={k.decode("latin-1"): v.decode("latin-1") for k, v in request.headers.items()},
-            body=b"" if route.streams else await read_body(request.receive, request.headers),
-            content=incoming(request.receive, loop) if route.streams else None,
+            body=body, content=content,
         )  # fmt: skip
         decoded = route.decode(arrived)
         about = None if route.about is None else route.about(decoded)
@@ -319,32 +384,22 @@ class WireEndpoint(Endpoint):
         if scope is not None:
             guard.authorise(request.actor, scope, about, operation=route.name, request_id=request.request_id)
         terms = Terms(route.name, route.effect, request.request_id, about, route.audited)
-        call = guard.call(request.actor, terms)
-        task = Task(call, route.effect, partial(route.handle, decoded))
-        if route.effect is Effect.WRITE:
-            await request.waker.run(guard, task)
-            answer = task.result()
-        elif route.effect is Effect.READ:
-            answer = guard.run_here(task)
-        else:
-            await self._worked(request, task)
-            return
-        body = answer.body if isinstance(answer.body, bytes) else b"".join(answer.body)
-        await respond(
-            request.send, answer.status, body, content_type=(b"content-type", answer.media.encode()),
-            request_id=request.request_id, extra=_extra(answer),
-        )  # fmt: skip
+        return Task(guard.call(request.actor, terms), route.effect, partial(route.handle, decoded))
+
+    def end(self, request: Request, result: WireResponse) -> Answer:
+        """Encode."""
+        return _whole(request, result)
 
     async def _worked(self, request: Request, task: Task[WireResponse]) -> None:
         """A SCAN or WORK, whose answer may be a stream that still reads within the call."""
         out = Outgoing(request.send, asyncio.get_running_loop(), media="", request_id=request.request_id)
         handle = task.work
-        whole: list[WireResponse] = []
+        small: list[WireResponse] = []
 
         def work() -> WireResponse:
             answer = handle()
             if isinstance(answer.body, bytes):
-                whole.append(answer)
+                small.append(answer)
                 return answer
             out.status = answer.status
             out.extend({"content-type": answer.media, **answer.headers})
@@ -361,17 +416,15 @@ class WireEndpoint(Endpoint):
             await asyncio.get_running_loop().run_in_executor(self._guard.pool, self._guard.run_here, task)
         else:
             await stream_out(request, out, self._guard.pool, partial(self._guard.run_here, task))
-        if whole:
-            answer = whole[0]
-            assert isinstance(answer.body, bytes)
-            await respond(
-                request.send, answer.status, answer.body, content_type=(b"content-type", answer.media.encode()),
-                request_id=request.request_id, extra=_extra(answer),
-            )  # fmt: skip
+        if small:
+            await reply(request.send, _whole(request, small[0]))
 
 
-def _extra(answer: WireResponse) -> list[tuple[bytes, bytes]]:
-    return [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in answer.headers.items()]
+def _whole(request: Request, answer: WireResponse) -> Answer:
+    body = answer.body if isinstance(answer.body, bytes) else b"".join(answer.body)
+    extra = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in answer.headers.items()]
+    kind = (b"content-type", answer.media.encode())
+    return whole(answer.status, body, content_type=kind, request_id=request.request_id, extra=extra)
 
 
 def _as_dict(record: msgspec.Struct) -> dict[str, Any]:

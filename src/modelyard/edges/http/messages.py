@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -108,15 +109,50 @@ def incoming(receive: Receive, loop: asyncio.AbstractEventLoop) -> Iterator[byte
             yield chunk
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole response."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+Handler = Callable[[bytes, Callable[[Answer], None]], None]
+"""Takes the body of a brief request and, now or later, gives the answer to the function."""
+
+
+@runtime_checkable
+class DirectApp(Protocol):
+    """An application that answers brief requests without a task of the event loop for each."""
+
+    def direct(self, scope: Scope) -> Handler | None:
+        """What answers the request once its body is here; None: call the application as usual."""
+        ...
+
+
+def whole(
+    status: int, body: bytes, *, content_type: tuple[bytes, bytes] = _JSON, request_id: str = "",
+    extra: Iterable[tuple[bytes, bytes]] = (),
+) -> Answer:  # fmt: skip
+    """A response with the header fields that all have."""
+    headers = [content_type, (b"content-length", b"%d" % len(body)), (b"x-request-id", request_id.encode()), *_BASE]
+    headers += extra
+    return Answer(status, headers, body)
+
+
+async def reply(send: Send, answer: Answer) -> None:
+    """Send a whole response."""
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
 async def respond(
     send: Send, status: int, body: bytes, *, content_type: tuple[bytes, bytes] = _JSON, request_id: str = "",
     extra: Iterable[tuple[bytes, bytes]] = (),
 ) -> None:  # fmt: skip
-    """Send a whole response."""
-    headers = [content_type, (b"content-length", b"%d" % len(body)), (b"x-request-id", request_id.encode()), *_BASE]
-    headers += extra
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    """Send a whole response from its parts."""
+    await reply(send, whole(status, body, content_type=content_type, request_id=request_id, extra=extra))
 
 
 def problem(error: YardError, request_id: str) -> bytes:
@@ -131,14 +167,14 @@ def problem(error: YardError, request_id: str) -> bytes:
     return msgspec.json.encode(told)
 
 
-async def respond_problem(send: Send, error: YardError, request_id: str) -> None:
-    """Send an error as its problem document."""
+def refusal(error: YardError, request_id: str) -> Answer:
+    """An error as its problem document."""
     extra = [(b"www-authenticate", b'Bearer realm="modelyard"')] if error.status == 401 else []
     if error.retry_after_s is not None:
         extra.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
-    await respond(
-        send, error.status, problem(error, request_id), content_type=_PROBLEM, request_id=request_id, extra=extra
-    )
+    return whole(
+        error.status, problem(error, request_id), content_type=_PROBLEM, request_id=request_id, extra=extra
+    )  # fmt: skip
 
 
 class Outgoing:

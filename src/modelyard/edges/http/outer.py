@@ -10,12 +10,27 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from http.cookies import CookieError, SimpleCookie
+from typing import Any
 
 from modelyard.edges.guard import Guard
-from modelyard.edges.http.endpoints import Endpoint, Request, Waker
-from modelyard.edges.http.messages import App, Receive, Scope, Send, as_yard_error, headers_of, respond, respond_problem
+from modelyard.edges.http.endpoints import BriefEndpoint, Endpoint, Request, Waker
+from modelyard.edges.http.messages import (
+    Answer,
+    App,
+    Handler,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    as_yard_error,
+    headers_of,
+    refusal,
+    reply,
+    whole,
+)
 from modelyard.edges.http.router import Router
 from modelyard.edges.metrics import Meter
 from modelyard.kernel.actors import Actor
@@ -27,10 +42,13 @@ from modelyard.kernel.errors import (
     Unauthenticated,
     YardError,
 )
+from modelyard.kernel.operations import Effect
 
 _log = logging.getLogger("modelyard.http")
 SESSION_COOKIE = "yard_session"
+MAX_DIRECT_BYTES = 4 * 1024 * 1024
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_LONG_WAY = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"})
 
 
 class HostRule:
@@ -87,11 +105,58 @@ class Outer:
             await send({"type": "websocket.close", "code": 1008})
             return
         began = time.perf_counter()
-        if self._waker is None:
-            self._waker = Waker(asyncio.get_running_loop())
-        request = Request(scope, receive, send, headers_of(scope), {}, self._guard.new_request_id(), self._waker)
+        request = Request(scope, receive, send, headers_of(scope), {}, self._guard.new_request_id(), self._woken())
         name = await self._answer(request)
         self._meter.note(name, time.perf_counter() - began)
+
+    def direct(self, scope: Scope) -> Handler | None:
+        """What answers a brief request without a task of its own; None where it must go the long way."""
+        headers = headers_of(scope)
+        if (
+            scope["method"] == "HEAD"
+            or int(headers.get(b"content-length", b"0")) > MAX_DIRECT_BYTES
+            or not headers.keys().isdisjoint(_LONG_WAY)
+        ):
+            return None
+        request = Request(scope, _nothing_more, _to_nobody, headers, {}, "", self._woken())
+        try:
+            endpoint = self._route(request)
+        except YardError:
+            return None  # the long way says so
+        if not isinstance(endpoint, BriefEndpoint) or not endpoint.is_brief:
+            return None
+        return partial(self._take, request, endpoint)
+
+    def _woken(self) -> Waker:
+        if self._waker is None:
+            self._waker = Waker(asyncio.get_running_loop())
+        return self._waker
+
+    def _take(self, request: Request, endpoint: BriefEndpoint, body: bytes, send: Callable[[Answer], None]) -> None:
+        """Answer a brief request whose body is here."""
+        began = time.perf_counter()
+        request.request_id = self._guard.new_request_id()
+
+        def finish(result: Callable[[], Any]) -> None:
+            try:
+                answer = endpoint.end(request, result())
+            except Exception as err:  # noqa: BLE001  # the last line: every failure becomes an answer
+                answer = self._refusal(request, endpoint, err)
+            send(answer)
+            self._meter.note(endpoint.name, time.perf_counter() - began)
+
+        try:
+            self._hosts.check(request.headers)
+            if endpoint.needs is not None:
+                request.actor = self._actor(request)
+            task = endpoint.begin(request, body)
+            if task.effect is Effect.WRITE:
+                request.waker.submit(self._guard, task, partial(finish, task.result))
+                return
+        except Exception as err:  # noqa: BLE001  # as above
+            finish(partial(_raise, err))
+        else:
+            finish(partial(self._guard.run_here, task))
 
     async def _answer(self, request: Request) -> str:
         endpoint: Endpoint | None = None
@@ -106,7 +171,7 @@ class Outer:
         except ConnectionError:
             raise
         except Exception as err:  # noqa: BLE001  # the last line: every failure becomes an answer
-            await self._refuse(request, endpoint, err)
+            await reply(request.send, self._refusal(request, endpoint, err))
         return endpoint.name if endpoint is not None else "unmatched"
 
     def _route(self, request: Request) -> Endpoint | None:
@@ -142,25 +207,31 @@ class Outer:
         await self._pages(request.scope, request.receive, request.send)
         return "page"
 
-    async def _refuse(self, request: Request, endpoint: Endpoint | None, err: Exception) -> None:
+    def _refusal(self, request: Request, endpoint: Endpoint | None, err: Exception) -> Answer:
         error: YardError = as_yard_error(err)
         self._meter.refused(error.code)
         if error.status >= 500:
             _log.error("a call failed", exc_info=err, extra={"request_id": request.request_id})
-        answer = None if endpoint is None else endpoint.error_answer(error)
-        if answer is None:
-            await respond_problem(request.send, error, request.request_id)
-            return
-        status, media, body = answer
+        told = None if endpoint is None else endpoint.error_answer(error)
+        if told is None:
+            return refusal(error, request.request_id)
+        status, media, body = told
         extra = [(b"www-authenticate", b'Bearer realm="modelyard"')] if status == 401 else []
-        await respond(
-            request.send,
-            status,
-            body,
-            content_type=(b"content-type", media),
-            request_id=request.request_id,
-            extra=extra,
-        )
+        return whole(
+            status, body, content_type=(b"content-type", media), request_id=request.request_id, extra=extra
+        )  # fmt: skip
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+async def _nothing_more() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def _to_nobody(message: Message) -> None:
+    raise Internal(f"a brief request was answered the long way, by {message['type']}")
 
 
 def token_of(field: bytes) -> str | None:
