@@ -1,129 +1,25 @@
-"""What logging and searching cost over HTTP, through `yard up` with its token, guard and full sync.
+"""What logging costs over HTTP, through `yard up` with its token, guard and full sync; MLflow's server takes turns.
 
-The peer is `mlflow server` on SQLite, started beside ours and asked the same in turns, if the whole `mlflow` package is
-installed (`mlflow-skinny` brings no server); else the figures stand alone and say so. Points of a run are new in every
-request of a round, so that nothing is a repeat.
+It answers once in one process and once in two; the better of both stands beside each figure. Points of a run are new in
+every request of a round, so that nothing is a repeat.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import os
-import signal
-import socket
+import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx2
-import psutil
 from benchmarks.row import Row
+from benchmarks.servers import NO_PEER, Server, mlflow, ours
 
-from modelyard.app.lock import running_at
-from modelyard.app.upkeep import environment_of
-from modelyard.settings import Settings
-
-HERE = Path(__file__).parent
-SECONDS = 2.5
 ROUNDS = 3
-RUNS = 2000
-
-
-class Server:
-    """A tracking server in processes of its own."""
-
-    def __init__(self, address: str, token: str, process: subprocess.Popen[bytes]) -> None:
-        self.address = address
-        self.token = token
-        self._process = process
-        headers = {"authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx2.Client(base_url=address, headers=headers, trust_env=False, timeout=60)
-
-    def ask(self, path: str, body: object) -> dict[str, object]:
-        answer = self.http.post("/api/2.0/mlflow" + path, json=body)
-        answer.raise_for_status()
-        return answer.json()
-
-    def new_run(self, **more: object) -> str:
-        made = self.ask("/runs/create", {"experiment_id": "0", "start_time": 1, **more})
-        return str(made["run"]["info"]["run_id"])  # type: ignore[index]  # MLflow's form
-
-    def cpu_s(self) -> float:
-        whole = psutil.Process(self._process.pid)
-        return sum(t.user + t.system for t in (p.cpu_times() for p in (whole, *whole.children(recursive=True))))
-
-    def load(self, path: str, bodies: list[object], connections: int) -> tuple[float, float, float]:
-        """Calls a second, CPU milliseconds a call, and the 99th percentile in milliseconds."""
-        host, port = self.address.removeprefix("http://").split(":")
-        token = f"authorization: Bearer {self.token}\r\n" if self.token else ""
-        requests = []
-        for body in bodies:
-            text = json.dumps(body)
-            requests.append(
-                f"POST /api/2.0/mlflow{path} HTTP/1.1\r\nhost: {host}:{port}\r\n{token}"
-                f"content-type: application/json\r\ncontent-length: {len(text)}\r\n\r\n{text}"
-            )
-        job = {"host": host, "port": int(port), "connections": connections, "seconds": SECONDS, "requests": requests}
-        before = self.cpu_s()
-        done = subprocess.run(
-            [sys.executable, str(HERE / "load.py")], input=json.dumps(job).encode(), capture_output=True, check=True
-        )
-        taken = json.loads(done.stdout)
-        cpu = (self.cpu_s() - before) / len(taken) * 1e3
-        return len(taken) / SECONDS, cpu, taken[int(len(taken) * 0.99)] * 1e3
-
-    def close(self) -> None:
-        self.http.close()
-        os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait(20)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def ours(home: Path) -> Server:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "modelyard", "up", "--home", str(home), "--port", "0"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    for _ in range(400):
-        if running_at(home) is not None:
-            break
-        time.sleep(0.05)
-    env = environment_of(Settings(home=str(home)))
-    return Server(env["YARD_ADDRESS"], env["YARD_TOKEN"], process)
-
-
-def mlflow(home: Path) -> Server | None:
-    """MLflow's own server, or None where it is not installed."""
-    if any(importlib.util.find_spec(name) is None for name in ("mlflow", "alembic", "flask", "graphene", "huey")):
-        return None
-    port = free_port()
-    home.mkdir()
-    process = subprocess.Popen(
-        [
-            sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{home}/mlflow.db", "--port",
-            str(port), "--workers", "1",
-        ],
-        cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    server = Server(f"http://127.0.0.1:{port}", "", process)
-    for _ in range(300):
-        try:
-            if server.http.get("/health").status_code == 200:
-                return server
-        except httpx2.HTTPError:
-            time.sleep(0.2)
-    server.close()
-    return None
+BATCHES = 1000
+PEER_BATCHES = 60
+Figures = dict[str, float]
 
 
 def metric_bodies(run: str, count: int, shift: int) -> list[object]:
@@ -133,83 +29,125 @@ def metric_bodies(run: str, count: int, shift: int) -> list[object]:
     ]
 
 
-def batch_bodies(run: str, count: int, shift: int) -> list[object]:
-    return [
-        {
-            "run_id": run,
-            "metrics": [
-                {"key": f"m{j % 4}", "value": (i * j) % 97 / 97, "timestamp": 10**12 + n, "step": n}
-                for j in range(1000)
-                for n in [shift + i * 1000 + j]
-            ],
-        }
-        for i in range(count)
+def batch_body(run: str, number: int, shift: int = 0) -> dict[str, object]:
+    """A thousand points of four metrics, as a noisy training makes them."""
+    values = random.Random(number)
+    first = shift + number * 1000
+    metrics = [
+        {"key": f"m{j % 4}", "value": values.random(), "timestamp": 10**12 + first + j, "step": first + j}
+        for j in range(1000)
     ]
+    return {"run_id": run, "metrics": metrics}
 
 
-def figures(server: Server, turn: int) -> dict[str, float]:
+def percentile(taken: list[float], share: float) -> float:
+    return taken[min(len(taken) - 1, int(len(taken) * share))]
+
+
+def cycle(server: Server, number: int) -> None:
+    """A small run from its beginning to its end."""
+    run = server.new_run(run_name=f"c{number}")
+    metrics = [{"key": f"m{j}", "value": j / 7, "timestamp": 1, "step": 1} for j in range(10)]
+    params = [{"key": f"p{j}", "value": str(j)} for j in range(10)]
+    server.ask("/runs/log-batch", {"run_id": run, "metrics": metrics, "params": params})
+    server.ask("/runs/update", {"run_id": run, "status": "FINISHED", "end_time": 2})
+
+
+def rate(action: Callable[[int], object], seconds: float = 2.0) -> float:
+    """How often a second an action is done, one after the other."""
+    began, count = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        action(count)
+        count += 1
+    return count / (time.perf_counter() - began)
+
+
+def one_round(server: Server, turn: int) -> Figures:
     """One round on one server."""
-    found: dict[str, float] = {}
+    found: Figures = {}
     for clients in (1, 8):
         run = server.new_run()
-        calls, cpu, p99 = server.load("/runs/log-metric", metric_bodies(run, 20_000, turn), clients)
-        found |= {f"metric/{clients}": calls, f"metric cpu/{clients}": cpu, f"metric p99/{clients}": p99}
-        calls, cpu, p99 = server.load("/runs/log-batch", batch_bodies(server.new_run(), 400, turn), clients)
-        found |= {f"batch/{clients}": calls * 1000, f"batch cpu/{clients}": cpu, f"batch p99/{clients}": p99}
+        calls, cpu, taken = server.load("/runs/log-metric", metric_bodies(run, 20_000, turn), clients)
+        found |= {f"metric/{clients}": calls, f"metric cpu/{clients}": cpu}
+        found[f"metric p99/{clients}"] = percentile(taken, 0.99)
+        run = server.new_run()
+        calls, cpu, taken = server.load("/runs/log-batch", [batch_body(run, i, turn) for i in range(400)], clients)
+        found |= {f"batch/{clients}": calls * 1000, f"batch cpu/{clients}": cpu}
+        found[f"batch p99/{clients}"] = percentile(taken, 0.99)
+    found["cycle"] = rate(lambda number: cycle(server, number))
     return found
 
 
-def searched(server: Server) -> float:
-    """Milliseconds of a sorted search over all runs, the median of 15."""
-    for i in range(RUNS):
-        run = server.new_run()
-        metrics = [{"key": f"m{j}", "value": (i * 7919 + j) % 1000 / 1000, "timestamp": 1, "step": 1} for j in range(8)]
-        params = [{"key": f"p{j}", "value": str((i + j) % 5)} for j in range(6)]
-        server.ask("/runs/log-batch", {"run_id": run, "metrics": metrics, "params": params})
-    body = {
-        "experiment_ids": ["0"], "filter": "metrics.m0 > 0.5", "order_by": ["metrics.m0 DESC"], "max_results": 100,
-    }  # fmt: skip
-    taken = []
-    for _ in range(15):
+def disk_bytes(home: Path) -> int:
+    return sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
+
+
+def long_run(server: Server, batches: int) -> tuple[list[float], list[float]]:
+    """Points into one run, a thousand a call: the times in milliseconds in order, and the same sorted."""
+    run, taken = server.new_run(), []
+    for number in range(batches):
+        body = batch_body(run, number)
         began = time.perf_counter()
-        server.ask("/runs/search", body)
+        server.ask("/runs/log-batch", body)
         taken.append((time.perf_counter() - began) * 1e3)
-    return statistics.median(taken)
+    server.ask("/runs/update", {"run_id": run, "status": "FINISHED", "end_time": 2})
+    return taken, sorted(taken)
 
 
 def measure() -> Iterator[Row]:
     """Medians of three rounds in which both servers take turns."""
-    with tempfile.TemporaryDirectory() as folder:
-        mine, peer = ours(Path(folder) / "ours"), mlflow(Path(folder) / "mlflow")
-        servers = [mine] if peer is None else [mine, peer]
+    with tempfile.TemporaryDirectory(prefix="yard-tracking-") as folder:
+        started = [ours(Path(folder) / "ours"), *(mlflow(Path(folder) / f"{n}", workers=n) for n in (1, 2))]
+        servers = [server for server in started if server is not None]
         try:
-            rounds = [[figures(server, turn * 10**7) for server in servers] for turn in range(ROUNDS)]
-            searches = [searched(server) for server in servers]
+            rounds = [[one_round(server, turn * 10**7) for server in servers] for turn in range(ROUNDS)]
+            peer_long = None if len(servers) == 1 else long_run(servers[1], PEER_BATCHES)
         finally:
             for server in servers:
                 server.close()
-    alone = " (no peer: mlflow's server is not installed)" if peer is None else ""
+        yield from _rates(rounds)
+        yield from _long(Path(folder) / "long", peer_long)
 
-    def both(name: str) -> tuple[float, float | None]:
-        values = [statistics.median(found[i][name] for found in rounds) for i in range(len(servers))]
-        return values[0], values[1] if peer is not None else None
+
+def _rates(rounds: list[list[Figures]]) -> Iterator[Row]:
+    alone = len(rounds[0]) == 1
+
+    def row(what: str, unit: str, name: str, times: float | None = None, *, more: bool = False) -> Row:
+        value, *peers = (statistics.median(found[i][name] for found in rounds) for i in range(len(rounds[0])))
+        beside = None if alone else max(peers) if more else min(peers)
+        reach = None if beside is None or times is None else beside * times
+        return Row(what + NO_PEER * alone, value, unit, beside, "mlflow", reach, more_is_better=more)
 
     for clients, metric_reach, batch_reach in ((1, 15, 25), (8, 40, 20)):
-        for what, unit, name, reach in (
-            ("log_metric", "calls/s", "metric", metric_reach),
-            ("log_batch of 1,000", "points/s", "batch", batch_reach),
-        ):
-            value, beside = both(f"{name}/{clients}")
-            goal = None if beside is None else beside * reach
-            yield Row(
-                f"{what}, {clients} clients{alone}", value, unit, beside=beside, beside_what="mlflow", reach=goal,
-                more_is_better=True,
-            )  # fmt: skip
-            cpu, beside = both(f"{name} cpu/{clients}")
-            yield Row(f"{what}, {clients} clients: CPU", cpu, "ms", beside=beside, beside_what="mlflow")
-            p99, beside = both(f"{name} p99/{clients}")
-            yield Row(f"{what}, {clients} clients: p99", p99, "ms", beside=beside, beside_what="mlflow")
-    beside = searches[1] if peer is not None else None
-    goal = None if beside is None else beside / 100
-    what = f"search of {RUNS:,} runs, metric filter and order, 100 rows{alone}"
-    yield Row(what, searches[0], "ms", beside=beside, beside_what="mlflow", reach=goal)
+        said = f"{clients} client{'s' * (clients > 1)}"
+        yield row(f"log_metric, {said}", "calls/s", f"metric/{clients}", metric_reach, more=True)
+        yield row("its CPU", "ms", f"metric cpu/{clients}", 1 / 20)
+        yield row("its p99", "ms", f"metric p99/{clients}", 1 / 20 if clients > 1 else None)
+        yield row(f"log_batch of 1,000, {said}", "points/s", f"batch/{clients}", batch_reach, more=True)
+        yield row("its CPU", "ms", f"batch cpu/{clients}", 1 / 20)
+        yield row("its p99", "ms", f"batch p99/{clients}")
+    yield row("a run: created, a batch, finished", "runs/s", "cycle", 20, more=True)
+
+
+def _long(home: Path, peer: tuple[list[float], list[float]] | None) -> Iterator[Row]:
+    server = ours(home)
+    empty = disk_bytes(home)
+    try:
+        taken, ordered = long_run(server, BATCHES)
+        time.sleep(3)
+    finally:
+        server.close()
+    points = BATCHES * 1000
+    beside = None if peer is None else PEER_BATCHES * 1000 / sum(peer[0]) * 1e3
+    reach = None if beside is None else beside * 25
+    alone = NO_PEER * (peer is None)
+    yield Row(
+        f"{points:,} points into one run{alone}", points / sum(taken) * 1e3, "points/s", beside,
+        f"mlflow, {PEER_BATCHES * 1000:,}", reach, more_is_better=True,
+    )  # fmt: skip
+    tenth = BATCHES // 10
+    first, last = statistics.median(taken[:tenth]), statistics.median(taken[-tenth:])
+    yield Row("the last tenth", last, "ms a batch", first, "the first tenth", first * 1.1)
+    p50 = statistics.median(taken)
+    yield Row("its p99, packed meanwhile", percentile(ordered, 0.99), "ms", p50, "its p50", p50 * 10)
+    yield Row("on disk afterwards", (disk_bytes(home) - empty) / points, "bytes a point", reach=10)
