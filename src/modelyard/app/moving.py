@@ -1,4 +1,4 @@
-"""`yard import mlflow`: a move with a bar, and a count of both sides at its end."""
+"""`yard import mlflow` and `yard import tensorboard`: moves with a bar, and a count of both sides at their end."""
 
 from __future__ import annotations
 
@@ -57,6 +57,26 @@ def from_mlflow(*, source: str, artifacts: Path | None, workspace: str, as_json:
     _say(report, as_json=as_json)
 
 
+@bring.command("tensorboard")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--experiment", default="", help="Where the runs go; by default the folder's name.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def from_tensorboard(*, folder: Path, experiment: str, as_json: bool) -> None:
+    """Bring in a folder of TensorBoard's: each folder with event files below it becomes a run.
+
+    Scalars become metrics, hparams params; texts, pictures, sounds and histograms files of the run. Brought again,
+    grown meanwhile or not, it is the same runs, and nothing comes twice. At the end both sides are counted.
+
+    Example:
+      yard import tensorboard logs
+    """
+    from modelyard.protocols.moving.tensorboard import TensorBoardMover
+
+    with _bar(quiet=as_json) as show:
+        report = TensorBoardMover(folder, session().yard.tracking, show, experiment).move()
+    _say(report, as_json=as_json)
+
+
 def _opened(source: str, artifacts: Path | None, workspace: str) -> Store:
     """The store behind an address or a path.
 
@@ -102,6 +122,8 @@ def _say(report: Report, *, as_json: bool) -> None:
         Output(as_json=False).record([count for count in report.counts if count.there])
         if report.already:
             click.echo(f"{report.already:,} runs had come whole before")
+        for note in report.notes:
+            click.echo(f"note: {note}", err=True)
         for problem in report.problems:
             click.echo(f"not brought: {problem}", err=True)
         click.echo(f"{report.source}: " + ("all of it is here" if report.is_whole else "not all of it is here"))

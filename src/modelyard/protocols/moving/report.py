@@ -41,12 +41,14 @@ class Report(Struct, frozen=True, kw_only=True):
         counts: by kind, both read anew at the end.
         already: runs that an earlier move had brought whole.
         problems: what did not come, in sentences; the first hundred.
+        notes: what came otherwise than it was, in sentences.
     """
 
     source: str
     counts: list[Count]
     already: int
     problems: list[str]
+    notes: list[str] = []
 
     @property
     def is_whole(self) -> bool:
@@ -69,11 +71,17 @@ class Tally:
         self.there: Counter[Kind] = Counter()
         self.here: Counter[Kind] = Counter()
         self.problems: list[str] = []
+        self.notes: list[str] = []
 
     def problem(self, words: str) -> None:
         """Note what did not come."""
         if len(self.problems) < 100:
             self.problems.append(words)
+
+    def note(self, words: str) -> None:
+        """Note what came otherwise."""
+        if len(self.notes) < 100:
+            self.notes.append(words)
 
     def counts(self) -> list[Count]:
         """All kinds that there are."""
