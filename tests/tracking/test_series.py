@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.kernel.errors import Damaged
-from modelyard.tracking.api import Axis, Point, RunStatus, real
+from modelyard.tracking.api import Axis, Point, RunStatus, Special, real
 from modelyard.tracking.api.batches import key_number, pack
 from modelyard.tracking.model import sampling
 from modelyard.tracking.model.series import Series, decode, encode, unpack
@@ -187,3 +187,22 @@ def test_extremes_never_lose_the_lowest_or_the_highest(ys: list[float], buckets:
     assert len(kept) <= 2 * buckets + 2 or len(kept) <= len(numbers) <= 2 * buckets
     if numbers:
         assert (min(kept), max(kept)) == (min(numbers), max(numbers))
+
+
+def test_summaries_tell_of_tail_and_chunks_together(place: Workplace) -> None:
+    run = place.tracking.start_run()
+    place.tracking.log(run.id, [Point(key="loss", value=v, at_ms=i, step=i) for i, v in enumerate((3.0, 1.0, 2.0))])
+    place.fold_all()
+    place.tracking.log(
+        run.id, [Point(key="loss", value=0.5, at_ms=9, step=9), Point(key="x", value=Special.NAN, at_ms=1)]
+    )
+    loss, odd = place.tracking.summaries(run.id)
+    assert (loss.key, loss.points, loss.low, loss.high, loss.first_step, loss.last_step) == ("loss", 4, 0.5, 3.0, 0, 9)
+    assert (odd.key, odd.points, odd.low, odd.high) == ("x", 1, None, None)
+
+
+@given(st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), min_size=1, max_size=50), st.integers(1, 60))
+def test_smoothing_is_the_mean_of_the_finite_neighbours(values: list[float], half: int) -> None:
+    for i, found in enumerate(sampling.smoothed(array("d", values), half)):
+        near = [v for v in values[max(0, i - half) : i + half + 1] if v == v]
+        assert found == pytest.approx(sum(near) / len(near), abs=1e-6) if near else found != found

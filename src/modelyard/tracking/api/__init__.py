@@ -18,7 +18,7 @@ from modelyard.tracking.api.boards import (
     Spread,
 )
 from modelyard.tracking.api.experiments import ExperimentOperations
-from modelyard.tracking.api.metrics import Axis, MetricOperations
+from modelyard.tracking.api.metrics import Axis, MetricOperations, Summary
 from modelyard.tracking.api.models import ModelOperations
 from modelyard.tracking.api.news import (
     ArtifactsDeleted,
@@ -162,6 +162,7 @@ __all__ = [
     "Spread",
     "Stage",
     "Subject",
+    "Summary",
     "Tail",
     "Trace",
     "TraceId",

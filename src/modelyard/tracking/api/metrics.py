@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from modelyard.kernel.operations import Effect, operation, stream
 from modelyard.kernel.pages import Page
-from modelyard.tracking.api.records import Point
+from modelyard.tracking.api.records import Point, Real
 
 SeriesLimit = Annotated[int, Meta(ge=1, le=100_000, description="points in one page, 1 to 100,000")]
+Smoothing = Annotated[int, Meta(ge=0, le=100_000, description="points on each side, 0 to 100,000")]
 Buckets = Annotated[int, Meta(ge=1, le=4096, description="buckets, 1 to 4,096")]
 
 
@@ -23,6 +24,23 @@ class Axis(StrEnum):
     STEP = "step"
     TIME = "time"
     RELATIVE = "relative"
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """What a metric of a run did, without its points.
+
+    Attributes:
+        points: how many were logged, one that came twice counted twice while it is new.
+        low, high: the extremes of those that are numbers; None if none is.
+        first_step, last_step: the range of steps.
+    """
+
+    key: str
+    points: int
+    low: Real | None
+    high: Real | None
+    first_step: int
+    last_step: int
 
 
 class MetricOperations(ABC):
@@ -75,7 +93,9 @@ class MetricOperations(ABC):
 
     @stream("GET", "/charts/{key*}", scope="tracking:read", effect=Effect.SCAN, media="application/octet-stream")
     @abstractmethod
-    def chart(self, key: str, runs: list[str], buckets: Buckets = 700, *, axis: Axis = Axis.STEP) -> Iterator[bytes]:
+    def chart(
+        self, key: str, runs: list[str], buckets: Buckets = 700, *, axis: Axis = Axis.STEP, smooth: Smoothing = 0
+    ) -> Iterator[bytes]:
         """Draw one metric of several runs, thinned to the lowest and highest point of each bucket.
 
         The answer is binary, little-endian, one block a run in the order asked: `uint32` the number of points n,
@@ -87,10 +107,26 @@ class MetricOperations(ABC):
             runs: ids of runs.
             buckets: how many; at most twice as many points come back.
             axis: step, time (milliseconds since 1970) or relative (milliseconds since the first point).
+            smooth: draw the mean of each point with so many before and after it, of all points, not of the thinned.
 
         Raises:
             NotFound: there is no such run.
 
         Example:
             yard tracking chart loss --runs 0199c7a1b2c37d4e5f60718293a4b5c6
+        """
+
+    @operation("GET", "/runs/{run}/summaries", scope="tracking:read", effect=Effect.SCAN, about="run:{run}")
+    @abstractmethod
+    def summaries(self, run: str) -> list[Summary]:
+        """Tell of each metric of a run how many points it has and between which values, by name.
+
+        Args:
+            run: its id.
+
+        Raises:
+            NotFound: there is no such run.
+
+        Example:
+            yard tracking summaries 0199c7a1b2c37d4e5f60718293a4b5c6
         """

@@ -10,6 +10,7 @@ import re
 from hashlib import blake2b
 
 from modelyard.kernel.clock import Clock
+from modelyard.kernel.contents import BYTES
 from modelyard.kernel.ids import IdKind
 from modelyard.tracking.api import ModelId, RunId
 
@@ -80,3 +81,14 @@ def spoken(identity: str) -> str:
     first, bits = bits % len(_FIRST), bits // len(_FIRST)
     second, bits = bits % len(_SECOND), bits // len(_SECOND)
     return f"{_FIRST[first]}-{_SECOND[second]}-{bits % 1000}"
+
+
+_MEDIA = {
+    "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp",
+    "bmp": "image/bmp", "avif": "image/avif", "txt": "text/plain; charset=utf-8", "log": "text/plain; charset=utf-8",
+}  # fmt: skip
+
+
+def media_of(path: str) -> str:
+    """The type under which an artifact may be given to a browser; bytes for all that a browser might run."""
+    return _MEDIA.get(path.rpartition(".")[2].lower(), BYTES)

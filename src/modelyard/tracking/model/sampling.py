@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import struct
 from array import array
+from collections.abc import Sequence
+from itertools import accumulate
 
 from modelyard.tracking.model.series import Series
 
@@ -52,6 +54,23 @@ def extremes(xs: array[float], ys: array[float], buckets: int) -> tuple[array[fl
         start = stop
     places = sorted({0, count - 1, *places})
     return array("d", [xs[i] for i in places]), array("d", [ys[i] for i in places])
+
+
+def smoothed(ys: array[float], half: int) -> array[float]:
+    """The mean of each value with up to `half` before and after it; what is not a finite number counts for nothing."""
+    count = len(ys)
+    plain = array("d", [y if math.isfinite(y) else 0.0 for y in ys])
+    sums = array("d", accumulate(plain, initial=0.0))
+    if plain == ys:
+        known: Sequence[int] = range(count + 1)
+    else:
+        known = array("q", accumulate(map(int, map(math.isfinite, ys)), initial=0))
+    found = array("d")
+    for i in range(count):
+        low, high = max(0, i - half), min(count, i + half + 1)
+        many = known[high] - known[low]
+        found.append((sums[high] - sums[low]) / many if many else math.nan)
+    return found
 
 
 def _after(xs: array[float], bound: float, start: int) -> int:

@@ -62,7 +62,8 @@ class Artifacts(ArtifactOperations):
     def download(self, owner: str, path: str) -> Content:
         """Give a file's bytes."""
         found = _file(calls.current().tx, owner, safe_path(path))
-        return content_of(self._objects, Stored(Digest(found.digest or ""), found.size_bytes or 0))
+        stored = Stored(Digest(found.digest or ""), found.size_bytes or 0)
+        return content_of(self._objects, stored, media=names.media_of(path))
 
     def delete_artifacts(self, owner: str, path: str) -> int:
         """Remove a file, or a folder with all below it."""

@@ -9,12 +9,12 @@ from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.pages import Page
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
-from modelyard.tracking.api import Axis, Point, real
+from modelyard.tracking.api import Axis, Point, Summary, real
 from modelyard.tracking.api.batches import key_number
 from modelyard.tracking.api.metrics import MetricOperations
 from modelyard.tracking.model import sampling
 from modelyard.tracking.model.pages import offset_of, page_from
-from modelyard.tracking.model.series import Series
+from modelyard.tracking.model.series import Series, Span, span, unpack
 from modelyard.tracking.store import runs, series
 
 _MOST_RUNS = 100
@@ -51,7 +51,9 @@ class Metrics(MetricOperations):
             found += _points(key, chosen, run)
         return found
 
-    def chart(self, key: str, runs: list[str], buckets: int = 700, *, axis: Axis = Axis.STEP) -> Iterator[bytes]:
+    def chart(
+        self, key: str, runs: list[str], buckets: int = 700, *, axis: Axis = Axis.STEP, smooth: int = 0
+    ) -> Iterator[bytes]:
         """Draw one metric of several runs."""
         tx = calls.current().tx
         blocks = []
@@ -61,8 +63,31 @@ class Metrics(MetricOperations):
             xs = array("d", whole.steps if axis is Axis.STEP else whole.times)
             if axis is Axis.RELATIVE and xs:
                 xs = array("d", [x - xs[0] for x in xs])
-            blocks.append(sampling.block(*sampling.extremes(xs, whole.values, buckets)))
+            values = sampling.smoothed(whole.values, smooth) if smooth else whole.values
+            blocks.append(sampling.block(*sampling.extremes(xs, values, buckets)))
         return iter(blocks)
+
+    def summaries(self, run: str) -> list[Summary]:
+        """Tell of each metric of a run how many points it has and between which values."""
+        tx = calls.current().tx
+        number = _number(tx, run)
+        spans: dict[int, list[Span]] = {}
+        for key, held in series.all_spans(tx, number):
+            spans.setdefault(key, []).append(held)
+        for row in series.tail_of(tx, number):
+            for key, part in unpack(row.body).items():
+                spans.setdefault(key, []).append(span(part))
+        names = series.names_of(tx, list(spans))
+        return sorted((_summary(names[key], found) for key, found in spans.items()), key=lambda s: s.key)
+
+
+def _summary(key: str, spans: list[Span]) -> Summary:
+    lows, highs = [s.low for s in spans if s.low is not None], [s.high for s in spans if s.high is not None]
+    return Summary(
+        key=key, points=sum(s.points for s in spans), low=real(min(lows)) if lows else None,
+        high=real(max(highs)) if highs else None, first_step=min(s.first_step for s in spans),
+        last_step=max(s.last_step for s in spans),
+    )  # fmt: skip
 
 
 def _number(tx: Transaction, run: str) -> int:

@@ -44,6 +44,9 @@ _SPANS = sql(
     "SELECT seq, points, first_step, last_step, first_ms, last_ms, low, high FROM tracking_chunk "
     "WHERE run = :run AND key = :key ORDER BY seq"
 )
+_ALL_SPANS = sql(
+    "SELECT key, points, first_step, last_step, first_ms, last_ms, low, high FROM tracking_chunk WHERE run = :run"
+)
 _BODY = sql("SELECT body FROM tracking_chunk WHERE run = :run AND key = :key AND seq = :seq")
 _PUT_CHUNK = sql(
     "INSERT INTO tracking_chunk (run, key, seq, points, first_step, last_step, first_ms, last_ms, low, high, body) "
@@ -178,6 +181,11 @@ def folds_of(tx: Transaction, run: int) -> int | None:
 def spans_of(tx: Transaction, run: int, key: int) -> list[tuple[int, Span]]:
     """What each chunk of a key holds, by its place."""
     return [(row[0], Span(*row[1:])) for row in tx.all(_SPANS, {"run": run, "key": key})]
+
+
+def all_spans(tx: Transaction, run: int) -> list[tuple[int, Span]]:
+    """What each chunk of a run holds, with its key."""
+    return [(row[0], Span(*row[1:])) for row in tx.all(_ALL_SPANS, {"run": run})]
 
 
 def chunk(tx: Transaction, run: int, key: int, seq: int) -> Series:
