@@ -28,6 +28,16 @@ class Place:
         self.session = str(signed_in(house).cookies["yard_session"])
         self.runs = [r.id for r in house.yard().tracking.runs(limit=1000).items]
 
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The screens beside the table."""
+        chosen = "&".join(f"run={run}" for run in self.runs[:3])
+        return (
+            f"/compare?{chosen}", f"/compare?{chosen}&side=spread", f"/compare?{chosen}&side=pictures&equal=1",
+            f"/runs/{self.runs[0]}", f"/runs/{self.runs[0]}/file?path=plot.json",
+            f"/runs/{self.runs[0]}/file?path=t.csv",
+        )  # fmt: skip
+
     def reader(self, browser: Browser, *, theme: str = "light", width: int = 1440) -> Watched:
         return Watched(browser, self.address, theme=theme, width=width, session=self.session)
 
@@ -46,6 +56,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         )
         if i != MANY - 1:
             tracking.update_run(run.id, RunStatus.FINISHED, 61_000 + i)
+    figure = b'{"data": [{"type": "bar", "x": ["a", "b"], "y": [1, 2]}], "layout": {}}'
+    tracking.upload(run.id, "plot.json", [figure])
+    tracking.upload(run.id, "t.csv", [b"a,b\n1,x\n"])
     with serving(screens.site(house, Vitals)) as address:
         yield Place(house, address)
     house.close()
@@ -124,7 +137,7 @@ def test_a_run_that_begins_and_logs_is_seen_without_asking(browser: Browser, pla
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_screen_of_runs_is_a_stumbling_block(browser: Browser, place: Place, theme: str) -> None:
     reader = place.reader(browser, theme=theme)
-    for path in ("/runs?where=metrics.auc+%3E+0.2", "/runs?group=params.lr"):
+    for path in ("/runs?where=metrics.auc+%3E+0.2", "/runs?group=params.lr", *place.others):
         page = reader.ready(path)
         assert page.evaluate(AUDIT) == [], path
     reader.close()
@@ -132,8 +145,92 @@ def test_no_screen_of_runs_is_a_stumbling_block(browser: Browser, place: Place, 
 
 def test_no_screen_of_runs_scrolls_sideways_on_a_phone(browser: Browser, place: Place) -> None:
     reader = place.reader(browser, width=390)
-    for path in ("/runs", "/runs?group=params.lr"):
+    for path in ("/runs", "/runs?group=params.lr", *place.others):
         page = reader.ready(path)
         assert page.evaluate("document.documentElement.scrollWidth") == 390, path
         assert page.evaluate("document.querySelector('main').scrollWidth") == 390, path
+    reader.close()
+
+
+def test_curves_follow_the_controls_and_one_run_is_lit_everywhere(browser: Browser, place: Place) -> None:
+    reader = place.reader(browser)
+    chosen = "&".join(f"run={run}" for run in place.runs[1:4])
+    page = reader.ready(f"/compare?{chosen}&metric=loss&metric=auc")
+    page.wait_for_selector("yard-curves[data-metric=loss][data-drawn]")
+    lengths = "document.querySelector('yard-curves').plot.data.map(d => d.length)"
+    assert page.evaluate(lengths) == [30, 30, 30, 30]
+    page.hover(f".sides li[data-run='{place.runs[2]}']")
+    page.wait_for_selector(f".lit-one .sides li.lit[data-run='{place.runs[2]}']")
+    assert page.evaluate("document.querySelector('yard-curves').plot.series.map(s => s._focus)")[2] is True
+    page.evaluate("document.querySelector('[name=smooth]').value = 5")
+    page.dispatch_event("[name=smooth]", "input", {"bubbles": True})
+    page.wait_for_selector("[data-smooth-told] >> text=± 5 points")
+    page.wait_for_timeout(600)
+    assert page.evaluate(lengths) == [30] * 7 and "smooth=5" in page.url  # raw stays behind what is smoothed
+    page.check("[name=axis][value=relative]", force=True)
+    page.wait_for_timeout(600)
+    assert page.evaluate("document.querySelector('yard-curves').plot.data[0].at(-1)") == 29
+    assert "axis=relative" in page.url
+    page.goto(f"{place.address}/compare?{chosen}&side=spread")
+    page.focus(f".spread a[data-run='{place.runs[1]}']")
+    page.wait_for_selector(f".spread .curve.lit[data-run='{place.runs[1]}']")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/runs/{place.runs[1]}")
+    reader.close()
+
+
+def test_a_chart_grows_with_its_run_and_goes_on_where_it_stood(browser: Browser, place: Place) -> None:
+    tracking = place.house.yard().tracking
+    run = tracking.start_run(name="growing")
+    tracking.log(run.id, [Point(key="loss", value=1 / (1 + s), at_ms=1000 + s, step=s) for s in range(5)])
+    reader = place.reader(browser)
+    page = reader.ready(f"/runs/{run.id}")
+    page.wait_for_selector("yard-curves[data-drawn]")
+    page.wait_for_timeout(800)
+    asked = list[str]()
+    page.on("request", lambda r: asked.append(r.url) if "/curves" in r.url else None)
+    for s in range(5, 9):
+        tracking.log(run.id, [Point(key="loss", value=0.1, at_ms=1000 + s, step=s)])
+    last = "document.querySelector('yard-curves').plot.data[0].at(-1)"
+    for _ in range(40):
+        page.wait_for_timeout(100)
+        if page.evaluate(last) == 8:
+            break
+    assert page.evaluate(last) == 8 and asked == []  # told point by point, nothing was read anew
+    tracking.delete_run(run.id)
+    reader.close()
+
+
+HOSTILE = Path(__file__).with_name("hostile.html").read_bytes()
+
+
+def test_foreign_html_and_svg_reach_neither_the_page_nor_the_yard(browser: Browser, place: Place) -> None:
+    tracking, run = place.house.yard().tracking, place.runs[0]
+    tracking.upload(run, "evil.html", [HOSTILE])
+    tracking.upload(
+        run,
+        "evil.svg",
+        [b'<svg xmlns="http://www.w3.org/2000/svg"><script>parent.x = 1; fetch("/v1/runs")</script></svg>'],
+    )
+    before = len(tracking.runs(limit=1000).items)
+    reader = place.reader(browser)
+    page = reader.ready(f"/runs/{run}/file?path=evil.html")
+    frame = page.frames[1]
+    frame.wait_for_selector("text=/post=/")
+    frame.wait_for_selector("text=/fetch=/")
+    frame.wait_for_selector("text=/image=/")
+    told = dict(line.split("=", 1) for line in frame.locator("p").all_inner_texts())
+    assert told.pop("origin") == "null"
+    assert set(told.values()) == {"refused"} and len(told) == 8, told
+    assert page.url.endswith("evil.html") and len(tracking.runs(limit=1000).items) == before
+    alone = reader.context.new_page()
+    alone.goto(f"{place.address}/frames/{run}/evil.html")
+    alone.wait_for_selector("text=/fetch=refused/")
+    assert alone.evaluate("self.origin") == "null"
+    page.goto(f"{place.address}/runs/{run}/file?path=evil.svg")
+    page.wait_for_selector("iframe")
+    assert page.evaluate("window.x === undefined")
+    assert page.goto(f"{place.address}/runs").ok  # type: ignore[union-attr]  # still signed in
+    reader.faults.clear()  # each refusal is told on the console
+    reader.outside.clear()
     reader.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
+import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,20 +51,25 @@ def test_a_run_shows_its_metrics_with_extremes_and_curves_and_what_it_used(house
     cells = client.get(f"/runs/{run.id}.json").json()["metrics"]["rows"][0]["cells"]
     assert cells[1:5] == [pytest.approx(0.4), pytest.approx(0.2), pytest.approx(0.9), 2]
     files = client.get(f"/runs/{run.id}.json?folder=model").json()["files"]["rows"]
-    assert [row["cells"][0] for row in files] == ["model/weights.bin"]
+    assert [row["cells"][0]["text"] for row in files] == ["model/weights.bin"]
     assert f"/runs/{run.id}" in client.get("/runs").text
 
 
-def test_the_feed_of_a_curve_is_packed_columns(house: House, client: TestClient) -> None:
+def test_curves_of_several_runs_come_as_blocks_of_float32(house: House, client: TestClient) -> None:
     tracking = house.yard().tracking
-    run = tracking.start_run(name="curve")
-    tracking.log(run.id, metrics=[Point(key="f1", value=i / 4, at_ms=run.start_ms, step=i * 10) for i in range(4)])
-    body = client.get(f"/runs/{run.id}/curve?metric=f1").content
-    size = int.from_bytes(body[:4], "little")
-    head = json.loads(body[4 : 4 + size])
-    assert (head["n"], head["time"], [s["name"] for s in head["series"]]) == (4, False, ["f1"])
-    assert len(body) == 4 + size + 2 * 4 * 4
-    assert client.get(f"/runs/{run.id}/curve").status_code == 422
+    runs = [tracking.start_run(name=name) for name in ("one", "two", "none")]
+    for run in runs[:2]:
+        tracking.log(run.id, metrics=[Point(key="f1", value=i % 2, at_ms=run.start_ms, step=i * 10) for i in range(4)])
+    query = "&".join(f"run={run.id}" for run in runs)
+    body = client.get(f"/curves?metric=f1&{query}").content
+    count, zero, first = struct.unpack_from("<IId", body)
+    assert (count, zero, first) == (4, 0, 0.0)
+    assert struct.unpack_from("<4f4f", body, 16) == (0, 10, 20, 30, 0, 1, 0, 1)
+    assert body[:48] == body[48:96] and struct.unpack_from("<I", body, 96) == (0,)
+    soft = client.get(f"/curves?metric=f1&run={runs[0].id}&smooth=1").content
+    assert struct.unpack_from("<4f", soft, 32) == pytest.approx((0.5, 1 / 3, 2 / 3, 0.5))
+    for wrong in ("", "?metric=f1", f"?metric=f1&run={runs[0].id}&axis=sideways", f"?run={runs[0].id}"):
+        assert client.get(f"/curves{wrong}").status_code == 422
 
 
 def test_a_run_that_logged_nothing_says_so(house: House, client: TestClient) -> None:

@@ -1,23 +1,21 @@
-"""The page of one run: how it stands, its metrics with their curves, params, inputs, outputs, files; never a change."""
+"""The page of one run: how it stands, its curves as they grow, what it used, made and kept, and how it was repeated."""
 
 from __future__ import annotations
 
-import struct
-from array import array
 from datetime import datetime
+from math import inf
 from urllib.parse import quote
 
+import msgspec
 from msgspec import Struct
 
 from modelyard.kernel.clock import from_ms
-from modelyard.kernel.errors import InvalidInput
+from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.refs import parts
-from modelyard.tracking.api import Axis, Point, Run, RunStatus
-from modelyard.ui.hub import slices
-from modelyard.ui.kit import series
+from modelyard.tracking.api import Artifact, Run, RunStatus, Summary
+from modelyard.ui.hub import Slices, slices
 from modelyard.ui.kit.calls import PageCalls
-from modelyard.ui.kit.drawings import Line
-from modelyard.ui.kit.figures import duration, plural
+from modelyard.ui.kit.figures import duration, energy, metric, number, plural, size
 from modelyard.ui.kit.pages import Ask, Crumb, Foot, Page, Screens
 from modelyard.ui.kit.tables import (
     NONE,
@@ -26,36 +24,62 @@ from modelyard.ui.kit.tables import (
     Column,
     Kind,
     LinkCell,
+    MarkCell,
     RefCell,
     Row,
     Table,
     TimeCell,
-    TrendCell,
 )
+from modelyard.ui.needs import allowed
+from modelyard.ui.previews import head_of, preview_url
 
 MARKS = {"RUNNING": "run", "SCHEDULED": "wait", "FINISHED": "ok", "FAILED": "bad", "KILLED": "off"}
-SUMMED, DRAWN, STILL = 200, 12, 120
-"""For how many metrics the least and greatest are looked up; how many are drawn; buckets of a still picture."""
-
-_HEAD = struct.Struct("<IId")
-
-
-class Series(Struct, frozen=True):
-    """Points of one metric, thinned to the lowest and highest of each bucket; `time`: x is Unix seconds."""
-
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    time: bool = False
+DRAWN, SYSTEM = 12, 6
+"""Metrics that are drawn, of the run's own and of the machine's."""
+_OUTCOME = {"identical": "ok", "equal": "ok", "different": "warn", "failed": "bad"}
+_LIKENESS = {"identical": "ok", "equal": "ok", "different": "warn", "missing": "bad", "extra": "warn"}
+_FOLDER, _HEAD, _TOLD = "reproduce", 64 << 10, 60
+_ENERGY = "system/energy_watt_hours"
 
 
-class Picture(Struct, frozen=True):
-    """A metric that is drawn: `source` is the feed of its curve, x and line what stands there without script."""
+class Curve(Struct, frozen=True):
+    """A metric that is drawn: `source` feeds its curve, `axis` is time where all its points have one step."""
 
     key: str
     note: str
     source: str
-    x: tuple[float, ...]
-    line: Line
+    axis: str
+
+
+class Code(Struct, frozen=True):
+    """What ran: facts as (word, text), the uncommitted difference, and the files that were kept."""
+
+    facts: tuple[tuple[str, str], ...]
+    diff: str
+    files: tuple[tuple[str, str], ...]
+
+
+class LogText(Struct, frozen=True):
+    """The end of a log that a run keeps."""
+
+    path: str
+    href: str
+    text: str
+    cut: bool
+
+
+class Surroundings(Struct, frozen=True):
+    """What a run noted of where it ran, as far as a page shows it."""
+
+    command: list[str] = []
+    entry: str = ""
+    python: str = ""
+    platform: str = ""
+    cpu: str = ""
+    cores: int = 0
+    memory_bytes: int = 0
+    gpus: list[str] = []
+    lock: str = ""
 
 
 class RunData(Struct, frozen=True):
@@ -66,69 +90,60 @@ class RunData(Struct, frozen=True):
     state: str
     said: str
     started: datetime
+    figures: tuple[tuple[str, str], ...]
     metrics: Table
-    pictures: tuple[Picture, ...]
+    curves: tuple[Curve, ...]
     undrawn: int
+    usage: tuple[Curve, ...]
     params: Table
     tags: Table
     inputs: Table
     outputs: Table
     files: Table
     folder: str
+    code: Code
+    log: LogText | None
+    reproductions: Table
+    verdicts: Table | None
 
 
 def screens() -> Screens:
-    """The page of a run and the feed of its curves."""
+    """The page of a run."""
     mine = Screens("runs")
     mine.page("/runs/{id}", template="pages/run.html", nav="runs")(_one)
-    mine.feed("/runs/{id}/curve")(_feed)
     return mine
 
 
-def _feed(calls: PageCalls, ask: Ask) -> bytes:
-    key = ask.text("metric")
-    if not key:
-        raise InvalidInput("say which metric to draw: /runs/RUN/curve?metric=loss")
-    found = _series(calls, ask.params["id"], key, ask.number("buckets", 700, low=1, high=4096))
-    return series.pack(found.x, [series.Curve(key, found.y)], time=found.time)
-
-
-def _series(calls: PageCalls, run: str, key: str, buckets: int) -> Series:
-    """The metric by step; by time where all its points have one step."""
-    chart = slices(calls).tracking.chart
-    steps = _block(b"".join(chart(key, [run], buckets)))
-    if len(steps.x) < 2 or steps.x[0] != steps.x[-1]:
-        return steps
-    timed = _block(b"".join(chart(key, [run], buckets, axis=Axis.TIME)))
-    return Series(tuple(x / 1000 for x in timed.x), timed.y, True)
-
-
-def _block(body: bytes) -> Series:
-    count, _, first = _HEAD.unpack_from(body)
-    columns = array("f")
-    columns.frombytes(body[_HEAD.size : _HEAD.size + 8 * count])
-    return Series(tuple(first + x for x in columns[:count]), tuple(columns[count:]))
-
-
 def _one(calls: PageCalls, ask: Ask) -> Page:
-    run = slices(calls).tracking.run_record(ask.params["id"])
+    hub = slices(calls)
+    run = hub.tracking.run_record(ask.params["id"])
     folder = ask.text("folder")
-    metrics, pictures, undrawn = _metrics(calls, run)
+    summaries = {s.key: s for s in hub.tracking.summaries(run.id)}
+    drawable = [key for key, s in sorted(summaries.items()) if s.points > 1]
+    own = [key for key in drawable if not key.startswith("system/")]
+    machine = [key for key in drawable if key.startswith("system/")]
+    reproductions, verdicts = _reproductions(hub, run)
     data = RunData(
         run=run,
         ref=f"run:{run.id}",
         state=MARKS[run.status.value],
         said=_said(run, ask.now),
         started=from_ms(run.start_ms),
-        metrics=metrics,
-        pictures=pictures,
-        undrawn=undrawn,
+        figures=_figures(run),
+        metrics=_metrics(run, summaries),
+        curves=tuple(_curve(run, summaries[key]) for key in own[:DRAWN]),
+        undrawn=max(0, len(own) - DRAWN),
+        usage=tuple(_curve(run, summaries[key], by_time=True) for key in machine[:SYSTEM]),
         params=_pairs("params", "Parameters", run.params),
         tags=_pairs("tags", "Tags", run.tags),
         inputs=_inputs(run),
         outputs=_outputs(run),
-        files=_files(calls, run, folder),
+        files=_files(hub, run, folder),
         folder=folder,
+        code=_code(hub, run),
+        log=_log(hub, run),
+        reproductions=reproductions,
+        verdicts=verdicts,
     )
     foot = Foot(
         f"GET /v1/runs/{run.id}", f"yard tracking run-record {run.id}", f"yard.tracking.run_record({str(run.id)!r})"
@@ -146,34 +161,154 @@ def _said(run: Run, now: datetime) -> str:
     return f"{words.get(run.status.value, 'Ran for')} {duration(from_ms(run.end_ms) - began)}"
 
 
-def _metrics(calls: PageCalls, run: Run) -> tuple[Table, tuple[Picture, ...], int]:
+# --- metrics ---------------------------------------------------------------------------------------------------------
+
+
+def _figures(run: Run) -> tuple[tuple[str, str], ...]:
+    """The last values that one looks for first."""
+    own = [p for p in sorted(run.metrics, key=lambda p: p.key) if not p.key.startswith("system/")][:6]
+    shown = [(p.key, metric(p.number)) for p in own]
+    used = next((p.number for p in run.metrics if p.key == _ENERGY), None)
+    return (*shown, *((("energy", energy(used)),) if used is not None else ()))
+
+
+def _metrics(run: Run, summaries: dict[str, Summary]) -> Table:
     columns = (
         Column("key", "Metric", Kind.CODE), Column("last", "Last", Kind.METRIC), Column("low", "Min", Kind.METRIC),
-        Column("high", "Max", Kind.METRIC), Column("step", "Step", Kind.COUNT), Column("trend", "History"),
+        Column("high", "Max", Kind.METRIC), Column("step", "Step", Kind.COUNT), Column("points", "Points", Kind.COUNT),
     )  # fmt: skip
-    rows, pictures, drawable = [], [], 0
-    for index, point in enumerate(sorted(run.metrics, key=lambda p: p.key)):
-        cells: tuple[Cell, ...] = (NULL, NULL, point.step, NONE)
-        if index < SUMMED:
-            found = _series(calls, run.id, point.key, STILL)
-            cells = _summary(point, found)
-            if len(found.y) > 1:
-                drawable += 1
-                if drawable <= DRAWN:
-                    pictures.append(_picture(run, point.key, found))
-        rows.append(Row((point.key, point.number, *cells), key=point.key))
-    return Table("metrics", "Metrics", columns, tuple(rows)), tuple(pictures), max(0, drawable - DRAWN)
+    rows = []
+    for point in sorted(run.metrics, key=lambda p: (p.key.startswith("system/"), p.key)):
+        found = summaries.get(point.key)
+        low, high = (found.low, found.high) if found else (None, None)
+        cells: tuple[Cell, ...] = (
+            point.key, _number(point.number), NULL if low is None else _number(float(low)),
+            NULL if high is None else _number(float(high)), point.step, found.points if found else 1,
+        )  # fmt: skip
+        rows.append(Row(cells, key=point.key))
+    return Table("metrics", "Metrics", columns, tuple(rows))
 
 
-def _summary(point: Point, found: Series) -> tuple[Cell, ...]:
-    values = (*found.y, point.number) if len(found.y) < 2 else found.y
-    trend: Cell = TrendCell(found.y) if len(found.y) > 1 else NONE
-    return (min(values), max(values), point.step, trend)
+def _number(value: float) -> Cell:
+    return value if -inf < value < inf else metric(value)
 
 
-def _picture(run: Run, key: str, found: Series) -> Picture:
-    source = f"/runs/{quote(run.id, safe='')}/curve?metric={quote(key, safe='')}"
-    return Picture(key, "by time" if found.time else "by step", source, found.x, Line(key, found.y))
+def _curve(run: Run, found: Summary, *, by_time: bool = False) -> Curve:
+    still = found.first_step == found.last_step
+    note = f"{plural(found.points, 'point')}{', by time' if by_time or still else ''}"
+    source = f"/curves?metric={quote(found.key, safe='')}&run={quote(run.id, safe='')}"
+    return Curve(found.key, note, source, "time" if by_time or still else "step")
+
+
+# --- code, logs, repetitions -----------------------------------------------------------------------------------------
+
+
+def _kept(hub: Slices, run: Run, folder: str) -> list[Artifact]:
+    return [a for a in hub.tracking.artifacts(run.id, folder, limit=200).items if not a.is_folder]
+
+
+def _read(hub: Slices, run: Run, path: str, most: int) -> str:
+    try:
+        return head_of(hub, run.id, path, most).decode("utf-8", "replace")
+    except NotFound:
+        return ""
+
+
+def _code(hub: Slices, run: Run) -> Code:
+    """What ran: what clients of MLflow say in tags, and more where the run kept its surroundings."""
+    files = {a.path: a for a in _kept(hub, run, _FOLDER)}
+    tags = run.tags
+    facts = [
+        ("commit", run.commit or ""), ("branch", tags.get("mlflow.source.git.branch", "")),
+        ("repository", tags.get("mlflow.source.git.repoURL", "")), ("state", tags.get("modelyard.code", "")),
+        ("source", tags.get("mlflow.source.name", "")),
+    ]  # fmt: skip
+    if f"{_FOLDER}/surroundings.json" in files:
+        try:
+            text = _read(hub, run, f"{_FOLDER}/surroundings.json", _HEAD)
+            where = msgspec.json.decode(text, type=Surroundings)
+        except msgspec.MsgspecError:
+            where = Surroundings()
+        memory = f", {size(where.memory_bytes)} memory" if where.memory_bytes else ""
+        facts += [
+            ("command", " ".join(where.command)), ("Python", where.python), ("platform", where.platform),
+            ("machine", f"{where.cpu}, {number(where.cores)} cores{memory}" if where.cpu else ""),
+            ("GPUs", ", ".join(where.gpus)), ("lock file", where.lock),
+        ]  # fmt: skip
+    diff = f"{_FOLDER}/uncommitted.diff"
+    return Code(
+        tuple((word, text) for word, text in facts if text),
+        _read(hub, run, diff, _HEAD) if diff in files else "",
+        tuple((path.partition("/")[2], preview_url(run.id, path)) for path in files),
+    )
+
+
+def _log(hub: Slices, run: Run) -> LogText | None:
+    """The end of the first log among the files at the top, or in `logs`."""
+    for folder in ("logs", ""):
+        for a in _kept(hub, run, folder):
+            if a.path.endswith((".log", "stdout.txt", "stderr.txt", "output.txt")):
+                text = _read(hub, run, a.path, _HEAD)
+                lines = text.splitlines()
+                cut = (a.size_bytes or 0) > _HEAD
+                shown = lines[:_TOLD] if cut else lines[-_TOLD:]
+                return LogText(a.path, preview_url(run.id, a.path), "\n".join(shown), cut or len(lines) > _TOLD)
+    return None
+
+
+def _reproductions(hub: Slices, run: Run) -> tuple[Table, Table | None]:
+    """How the run was repeated, or what it repeats; and of its newest repetition, what each thing showed."""
+    found = allowed(lambda: hub.tracking.reproductions(run.id)) or []
+    columns = (
+        Column("outcome", "Outcome"), Column("of", "First run"), Column("by", "Repetition"),
+        Column("identical", "Identical", Kind.COUNT), Column("equal", "Equal", Kind.COUNT),
+        Column("different", "Different", Kind.COUNT), Column("missing", "Missing", Kind.COUNT),
+        Column("extra", "Extra", Kind.COUNT), Column("why", "Says"), Column("at", "When", Kind.TIME),
+    )  # fmt: skip
+    rows = tuple(
+        Row(
+            (
+                MarkCell(_OUTCOME[r.outcome.value], r.outcome.value), _run_cell(r.of, run), _run_cell(r.by, run),
+                r.identical, r.equal, r.different, r.missing, r.extra,
+                (r.problem or "; ".join(r.notes))[:200] or NONE, TimeCell(from_ms(r.at_ms)),
+            ),
+            key=r.by,
+        )
+        for r in found
+    )  # fmt: skip
+    table = Table("reproductions", "Repetitions", columns, rows)
+    if not found:
+        return table, None
+    try:
+        page = hub.tracking.verdicts(run.id, limit=200)
+    except NotFound:
+        return table, None
+    heads = (
+        Column("what", "What"),
+        Column("name", "Name", Kind.CODE),
+        Column("like", "Verdict"),
+        Column("said", "Says"),
+    )
+    return table, Table(
+        "verdicts", "Verdicts of the newest repetition", heads,
+        tuple(
+            Row(
+                (
+                    v.subject.value, v.name[:200], MarkCell(_LIKENESS[v.likeness.value], v.likeness.value),
+                    v.words or NONE,
+                ),
+                key=f"{v.subject.value}-{i}",
+            )
+            for i, v in enumerate(page.items)
+        ),
+    )  # fmt: skip
+
+
+def _run_cell(run: str, here: Run) -> Cell:
+    return "this run" if run == here.id else RefCell(f"run:{run}", bare=True)
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
 
 
 def _pairs(name: str, label: str, pairs: dict[str, str]) -> Table:
@@ -207,17 +342,18 @@ def _outputs(run: Run) -> Table:
     return Table("outputs", "Outputs", columns, rows)
 
 
-def _files(calls: PageCalls, run: Run, folder: str) -> Table:
-    found = slices(calls).tracking.artifacts(run.id, folder, limit=200)
+def _files(hub: Slices, run: Run, folder: str) -> Table:
+    found = hub.tracking.artifacts(run.id, folder, limit=200)
     columns = (
         Column("path", "Path"), Column("size", "Size", Kind.SIZE), Column("digest", "SHA-256", Kind.CODE),
         Column("at", "Stored", Kind.TIME),
     )  # fmt: skip
     rows = []
     for a in found.items:
-        at = f"/runs/{quote(run.id, safe='')}?folder={quote(a.path, safe='')}" if a.is_folder else ""
+        folder_at = f"/runs/{quote(run.id, safe='')}?folder={quote(a.path, safe='')}"
+        at = folder_at if a.is_folder else preview_url(run.id, a.path)
         cells: tuple[Cell, ...] = (
-            LinkCell(a.path + "/", at) if a.is_folder else a.path,
+            LinkCell(a.path + "/" if a.is_folder else a.path, at),
             NONE if a.size_bytes is None else a.size_bytes,
             NONE if a.digest is None else a.digest[:12],
             NONE if a.stored_ms is None else TimeCell(from_ms(a.stored_ms)),

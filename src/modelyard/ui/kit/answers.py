@@ -20,14 +20,14 @@ from modelyard.kernel.errors import InvalidInput, TooLarge, UnsupportedMedia, Ya
 from modelyard.ui.kit import environment, figures
 from modelyard.ui.kit.assets import Assets
 from modelyard.ui.kit.frame import Frame
-from modelyard.ui.kit.pages import Ask, Done, Page, Told
+from modelyard.ui.kit.pages import Ask, Done, Framed, Page, Told
 
 SESSION = "yard_session"
 SAID = "yard_said"
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -36,6 +36,12 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+_SANDBOX = (
+    "sandbox{0}; default-src 'none'; script-src {1}; style-src 'unsafe-inline'; img-src data: blob:; "
+    "media-src data: blob:; font-src data:; connect-src 'none'; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'self'"
+)
+"""What foreign content may: nothing but be shown, on an origin of its own that nobody else shares."""
 FORM_LIMIT = 256 * 1024
 _SMALL = 1400
 """Bytes that go in one packet anyway."""
@@ -145,6 +151,16 @@ class Answers:
         if packs and len(body) > _SMALL:
             body, headers["content-encoding"] = gzip.compress(body, 1, mtime=0), "gzip"
         return Response(body, status, headers, media)
+
+    def framed(self, framed: Framed) -> Response:
+        """Foreign content under a policy of its own: sandboxed wherever it is opened, in a frame or alone."""
+        scripts = (" allow-scripts", "'unsafe-inline' 'unsafe-eval'") if framed.scripts else ("", "'none'")
+        headers = {
+            **HEADERS, "content-security-policy": _SANDBOX.format(*scripts), "x-frame-options": "SAMEORIGIN",
+            "referrer-policy": "no-referrer", "x-dns-prefetch-control": "off", "cache-control": "no-store",
+        }  # fmt: skip
+        del headers["cross-origin-opener-policy"]  # browsers refuse it together with a sandbox
+        return Response(framed.body, 200, headers, framed.media)
 
     def stream(self, told: AsyncIterator[Told | None], first: Told | None = None) -> Response:
         """Messages as server-sent events; None is a sign of life."""

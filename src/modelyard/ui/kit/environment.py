@@ -22,7 +22,7 @@ from modelyard.ui.kit.pages import Ask
 from modelyard.ui.kit.tables import Kind
 
 _FOLDER = Path(__file__).parents[1] / "templates"
-_MACROS = ("marks", "parts", "drawings", "lists", "table", "states")
+_MACROS = ("marks", "parts", "drawings", "lists", "table", "states", "spreads")
 _FIGURES = (
     *("number", "metric", "signed", "interval", "share", "money", "size", "energy", "duration"),
     *("iso", "stamp", "short", "plural", "initials", "sentence"),

@@ -109,6 +109,14 @@ class Ask(Struct, frozen=True):
         return self.path + ("?" + query if query else "")
 
 
+class Framed(Struct, frozen=True):
+    """Foreign bytes for a sandboxed frame of an opaque origin; `scripts`: they may run there, and reach nothing."""
+
+    body: bytes
+    media: str
+    scripts: bool = False
+
+
 class Told(Struct, frozen=True):
     """One message of a stream: `mark` is what a reader who comes back names as the last one it saw."""
 
@@ -120,12 +128,14 @@ class Told(Struct, frozen=True):
 Maker = Callable[[PageCalls, Ask], Page | Done]
 Doer = Callable[[PageCalls, Ask], Done]
 Feeder = Callable[[PageCalls, Ask], Struct | bytes]
+Framer = Callable[[PageCalls, Ask], Framed]
 Streamer = Callable[[PageCalls, Ask, AsyncIterator[PageNews | None]], AsyncIterator[Told | None]]
 Counter = Callable[[PageCalls], Count | None]
 Finder = Callable[[PageCalls, str], Sequence[Found]]
 _M = TypeVar("_M", bound=Maker)
 _D = TypeVar("_D", bound=Doer)
 _F = TypeVar("_F", bound=Feeder)
+_R = TypeVar("_R", bound=Framer)
 _S = TypeVar("_S", bound=Streamer)
 _C = TypeVar("_C", bound=Counter)
 _Q = TypeVar("_Q", bound=Finder)
@@ -148,6 +158,7 @@ class Screens:
         self.pages: list[PageRoute] = []
         self.forms: list[tuple[str, Doer]] = []
         self.feeds: list[tuple[str, Feeder]] = []
+        self.frames: list[tuple[str, Framer]] = []
         self.streams: list[tuple[str, Streamer]] = []
         self.counts: dict[str, Counter] = {}
         self.finders: list[Finder] = []
@@ -176,6 +187,15 @@ class Screens:
         def keep(feed: _F) -> _F:
             self.feeds.append((path, feed))
             return feed
+
+        return keep
+
+    def frame(self, path: str) -> Callable[[_R], _R]:
+        """Declare foreign content for a frame; a page shows it with `k.frame`, never in itself."""
+
+        def keep(frame: _R) -> _R:
+            self.frames.append((path, frame))
+            return frame
 
         return keep
 

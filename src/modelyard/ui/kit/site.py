@@ -28,7 +28,7 @@ from modelyard.ui.kit import assets, environment, finding
 from modelyard.ui.kit.answers import HEADERS, SESSION, Answers, ask_of, form_of, said_of, takes_packed, wants_json
 from modelyard.ui.kit.calls import POINTS, Door, PageCalls
 from modelyard.ui.kit.frame import Frame, Vitals
-from modelyard.ui.kit.pages import Count, Doer, Done, Feeder, PageRoute, Screens, Streamer, Told
+from modelyard.ui.kit.pages import Count, Doer, Done, Feeder, Framer, PageRoute, Screens, Streamer, Told
 from modelyard.ui.kit.trouble import EntranceData, trouble_page
 
 T = TypeVar("T")
@@ -57,6 +57,7 @@ class Site:
         ]
         for screens in self._screens:
             routes += [Route(path, self._feed(feed), methods=["GET"]) for path, feed in screens.feeds]
+            routes += [Route(path, self._framed(frame), methods=["GET"]) for path, frame in screens.frames]
             routes += [Route(path, self._stream(stream), methods=["GET"]) for path, stream in screens.streams]
             routes += [Route(path, self._form(do), methods=["POST"]) for path, do in screens.forms]
             for page in screens.pages:
@@ -123,6 +124,16 @@ class Site:
                 calls, ask = await self._calls(request), ask_of(request, self._clock)
                 packs = takes_packed(request)
                 return await self._run(lambda: self._answers.data(feed(calls, ask), packs=packs))
+            except YardError as error:
+                return self._answers.problem(error)
+
+        return answer
+
+    def _framed(self, frame: Framer) -> Callable[[Request], object]:
+        async def answer(request: Request) -> Response:
+            try:
+                calls, ask = await self._calls(request), ask_of(request, self._clock)
+                return await self._run(lambda: self._answers.framed(frame(calls, ask)))
             except YardError as error:
                 return self._answers.problem(error)
 

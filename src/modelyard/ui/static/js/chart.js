@@ -2,8 +2,8 @@
 import { el } from "./draw.js";
 import { metric } from "./write.js";
 
-let library = null;
-const load = () => library ??= new Promise((done, failed) => {
+let loading = null;
+export const library = () => loading ??= new Promise((done, failed) => {
   const folder = new URL("../vendor/", import.meta.url);
   document.head.append(el("link", { rel: "stylesheet", href: new URL("uplot.min.css", folder) }));
   const script = el("script", { src: new URL("uplot.iife.min.js", folder) });
@@ -35,7 +35,7 @@ class YardChart extends HTMLElement {
 
   async show() {
     try {
-      const [uPlot, answer] = await Promise.all([load(), fetch(this.getAttribute("src"))]);
+      const [uPlot, answer] = await Promise.all([library(), fetch(this.getAttribute("src"))]);
       if (!answer.ok) throw new Error(String(answer.status));
       this.uPlot = uPlot;
       this.curves = unpack(await answer.arrayBuffer());

@@ -50,6 +50,7 @@ export const start = () => {
     if (hit("[data-closes]")) hit("dialog")?.close();
     if (event.target instanceof HTMLDialogElement) event.target.close();
     hit("[data-drops]")?.closest("[data-toast]").remove();
+    if (hit("[data-copies-here]")) copy(location.href);
     const copies = hit("[data-copies]");
     if (copies) copy(copies.dataset.copies);
     if (hit("[data-menu]")) { event.preventDefault(); document.getElementById("nav").classList.toggle("open"); }

@@ -1,0 +1,299 @@
+"""The page of several runs beside each other: curves, how params and results spread, pictures by step, what differs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal
+from urllib.parse import urlencode
+
+from msgspec import Struct
+
+from modelyard.kernel.clock import from_ms
+from modelyard.kernel.errors import InvalidInput, NotFound
+from modelyard.tracking.api import Axis, Run
+from modelyard.ui.hub import Slices, slices
+from modelyard.ui.kit import spreads
+from modelyard.ui.kit.calls import PageCalls
+from modelyard.ui.kit.figures import duration, metric, plural, stamp
+from modelyard.ui.kit.pages import Ask, Crumb, Foot, Page, Screens
+from modelyard.ui.kit.spreads import Parallel, Scatter
+from modelyard.ui.previews import is_picture, raw_url
+from modelyard.ui.runs import MARKS
+
+MOST, DRAWN, SHOWN, PICTURED = 100, 6, 20, 8
+"""Runs that are compared; metrics drawn unasked; runs with a column of their own; runs whose pictures are shown."""
+_SIDES, _AXES, _FILES = ("curves", "spread", "pictures"), 7, 400
+_LOW = re.compile(r"loss|err|mse|mae|rmse|mape|brier|perplexity|latency|_ms$|seconds|time", re.IGNORECASE)
+_PICTURE = re.compile(r"^(?P<key>.+?)%step%(?P<step>\d+)%")
+_STEP = re.compile(r"(?:step|epoch|iter)[_\-= ]?(?P<step>\d+)", re.IGNORECASE)
+
+Best = Literal["", "min", "max"]
+
+
+class Side(Struct, frozen=True):
+    """One run of the comparison: `series` is its colour on the whole page."""
+
+    id: str
+    name: str
+    series: int
+    state: str
+    said: str
+    figures: tuple[tuple[str, str], ...]
+
+
+class Panel(Struct, frozen=True):
+    """A metric that is drawn, and in which direction it is better."""
+
+    key: str
+    best: Best
+    source: str
+
+
+class Difference(Struct, frozen=True):
+    """Something said of each run; `differs` if not all say the same."""
+
+    group: str
+    name: str
+    values: tuple[str | None, ...]
+    differs: bool
+
+
+class Picture(Struct, frozen=True):
+    """A picture of each run at one step; None where a run has none."""
+
+    step: int
+    sources: tuple[str | None, ...]
+
+
+class Pictures(Struct, frozen=True):
+    """The pictures of one name, step by step."""
+
+    shown: tuple[Picture, ...]
+    key: str
+    keys: tuple[str, ...]
+
+
+class Spread(Struct, frozen=True):
+    """How the runs spread over what varies; `front` says which way the best so far is drawn."""
+
+    parallel: Parallel | None
+    scatter: Scatter
+    fields: tuple[str, ...]
+    chosen: tuple[str, ...]
+    x: str
+    y: str
+    front: Best
+
+
+class ContrastData(Struct, frozen=True):
+    """Several runs beside each other."""
+
+    side: str
+    sides: tuple[tuple[str, str], ...]
+    runs: tuple[Side, ...]
+    panels: tuple[Panel, ...]
+    metrics: tuple[str, ...]
+    axis: str
+    smooth: int
+    best: bool
+    log: bool
+    equal: bool
+    differences: tuple[Difference, ...]
+    alike: int
+    hidden: tuple[tuple[str, str], ...]
+    going: bool
+    spread: Spread | None = None
+    pictures: Pictures | None = None
+
+
+def screens() -> Screens:
+    """The page of a comparison and the feed of its curves."""
+    mine = Screens("contrast")
+    mine.page("/compare", template="pages/compare.html", nav="runs")(_page)
+    mine.feed("/curves")(_curves)
+    return mine
+
+
+def curves_url(key: str, runs: Sequence[str], **more: str | int) -> str:
+    """The feed of one metric of some runs."""
+    return "/curves?" + urlencode([("metric", key), *(("run", run) for run in runs), *more.items()])
+
+
+def _curves(calls: PageCalls, ask: Ask) -> bytes:
+    """One metric of several runs, as `tracking.chart` packs it; smoothed if asked."""
+    key, runs, axis = ask.text("metric"), list(ask.texts("run")), ask.text("axis") or Axis.STEP.value
+    if not key or not runs or axis not in set(Axis):
+        raise InvalidInput("say which metric of which runs: /curves?metric=loss&run=ID&axis=step")
+    buckets, smooth = ask.number("buckets", 700, low=1, high=4096), ask.number("smooth", 0, high=100_000)
+    return b"".join(slices(calls).tracking.chart(key, runs, buckets, axis=Axis(axis), smooth=smooth))
+
+
+def _page(calls: PageCalls, ask: Ask) -> Page:
+    hub = slices(calls)
+    ids = list(dict.fromkeys((*ask.texts("run"), *ask.texts("pick"))))
+    if not ids:
+        raise NotFound("choose runs to compare: tick them at /runs and press C")
+    if len(ids) > MOST:
+        raise InvalidInput(f"at most {MOST} runs are compared at once, not {len(ids)}; choose fewer")
+    runs = [hub.tracking.run_record(run) for run in ids]
+    side = ask.text("side") if ask.text("side") in _SIDES else _SIDES[0]
+    smooth, axis = ask.number("smooth", 0, high=10_000), ask.text("axis") or Axis.STEP.value
+    metrics = _metrics(runs)
+    wanted = [m for m in ask.texts("metric") if m in metrics] or metrics[:DRAWN]
+    every = _differences(runs[:SHOWN])
+    equal = bool(ask.text("equal"))
+    data = ContrastData(
+        side=side,
+        sides=tuple((name.capitalize(), ask.url(side=None if name == _SIDES[0] else name)) for name in _SIDES),
+        runs=tuple(_side(run, i, wanted[:3], ask) for i, run in enumerate(runs)),
+        panels=tuple(Panel(key, direction(key), curves_url(key, ids, axis=axis)) for key in wanted),
+        metrics=tuple(metrics), axis=axis if axis in set(Axis) else Axis.STEP.value, smooth=smooth,
+        best=bool(ask.text("best")), log=bool(ask.text("log")), equal=equal,
+        differences=tuple(d for d in every if d.differs or equal), alike=sum(not d.differs for d in every),
+        hidden=tuple((name, v) for name, vs in ask.query.items() for v in vs if name in ("run", "pick", "side")),
+        going=any(not run.status.is_over for run in runs),
+        spread=_spread(runs, ask, metrics) if side == "spread" else None,
+        pictures=_pictures(hub, runs, ask) if side == "pictures" else None,
+    )  # fmt: skip
+    foot = Foot(
+        f"GET {curves_url(wanted[0], ids)}"[:300] if wanted else "GET /v1/runs", f"yard tracking run-record {ids[0]}",
+        f"yard.tracking.chart({wanted[0]!r}, {ids!r})"[:2000] if wanted else "yard.tracking.runs()",
+    )  # fmt: skip
+    title = f"Compare {plural(len(runs), 'run')}"
+    return Page(title, data, (Crumb("Runs", "/runs"), Crumb(title)), foot)
+
+
+def direction(key: str) -> Best:
+    """Which way a metric is better, told by its name."""
+    return "min" if _LOW.search(key) else "max"
+
+
+def _metrics(runs: Sequence[Run]) -> list[str]:
+    """The metrics of these runs: those of most runs first; what the machine tells comes last."""
+    held: dict[str, int] = {}
+    curved: set[str] = set()
+    for run in runs:
+        for point in run.metrics:
+            held[point.key] = held.get(point.key, 0) + 1
+            if point.step > 1:
+                curved.add(point.key)
+    return sorted(held, key=lambda k: (k.startswith("system/"), k not in curved, -held[k], k))
+
+
+def _side(run: Run, index: int, keys: Sequence[str], ask: Ask) -> Side:
+    values = {p.key: p.number for p in run.metrics}
+    took = (run.end_ms / 1000 if run.end_ms is not None else ask.now.timestamp()) - run.start_ms / 1000
+    figures = tuple((key, metric(values[key])) for key in keys if key in values)
+    return Side(run.id, run.name, index % 8 + 1, MARKS[run.status.value], duration(took), figures)
+
+
+def _differences(runs: Sequence[Run]) -> list[Difference]:
+    """What is said of these runs, name by name; what tells them apart first in each group."""
+    rows: list[Difference] = []
+    params = [run.params for run in runs]
+    config = [
+        {
+            "status": run.status.value, "user": run.user, "commit": run.commit or "",
+            "started": stamp(from_ms(run.start_ms)),
+            **{k: v for k, v in run.tags.items() if not k.startswith("mlflow.") or k.startswith("mlflow.source")},
+            **{f"input {i.dataset.name}": i.dataset.digest or i.dataset.source for i in run.inputs},
+        }
+        for run in runs
+    ]  # fmt: skip
+    results = [{p.key: metric(p.number) for p in run.metrics} for run in runs]
+    for group, told in (("Parameters", params), ("Configuration", config), ("Results", results)):
+        names = sorted({name for one in told for name in one})
+        found = [
+            Difference(group, name, tuple(one[name][:300] if name in one else None for one in told),
+                       len({one.get(name) for one in told}) > 1)
+            for name in names
+        ]  # fmt: skip
+        rows += sorted(found, key=lambda d: not d.differs)
+    return rows
+
+
+# --- spread ----------------------------------------------------------------------------------------------------------
+
+
+def _spread(runs: Sequence[Run], ask: Ask, metrics: Sequence[str]) -> Spread:
+    """Parallel coordinates of what varies, and a scatter of two fields with the front of the best so far."""
+    values: dict[str, list[spreads.Value]] = {"started": [run.start_ms / 1000 for run in runs]}
+    for name in sorted({name for run in runs for name in run.params}):
+        values[f"params.{name}"] = [run.params.get(name) for run in runs]
+    for name in metrics:
+        held = [{p.key: p.number for p in run.metrics} for run in runs]
+        values[f"metrics.{name}"] = [one.get(name) for one in held]
+    varying = [f for f, told in values.items() if f != "started" and len(set(told)) > 1]
+    given = [f for f in ask.texts("field") if f in values] or [
+        *[f for f in varying if f.startswith("params.")][: _AXES - 2],
+        *[f for f in varying if f.startswith("metrics.") and "system/" not in f][:2],
+    ]
+    things = [(str(run.id), i % 8 + 1) for i, run in enumerate(runs)]
+    results = [f for f in varying if f.startswith("metrics.")]
+    y = ask.text("y") if ask.text("y") in values else (results or ["started"])[0]
+    x = ask.text("x") if ask.text("x") in values else "started"
+    asked = ask.text("front")
+    front: Best = "min" if asked == "min" else "max" if asked == "max" else "" if asked == "none" else direction(y)
+    said = [(key, series, f"{run.name}: {_said(values[x][i])}, {_said(values[y][i])}")
+            for i, ((key, series), run) in enumerate(zip(things, runs, strict=True))]  # fmt: skip
+    return Spread(
+        spreads.parallel([spreads.scale(f, values[f]) for f in given], things) if len(given) > 1 else None,
+        spreads.scatter(_scale(x, values[x]), _scale(y, values[y]), said, best=front),
+        tuple(values), tuple(given), x, y, front,
+    )  # fmt: skip
+
+
+def _scale(name: str, values: Sequence[spreads.Value]) -> spreads.Scale:
+    made = spreads.scale(name, values)
+    if name != "started":
+        return made
+    known = [v for v in values if isinstance(v, float)]
+    low, high = min(known), max(known)
+    ends = ((0.0, low), (1.0, high)) if high > low else ((0.5, low),)
+    return spreads.Scale(name, tuple((at, stamp(from_ms(int(v * 1000)))[:16]) for at, v in ends), made.places)
+
+
+def _said(value: spreads.Value) -> str:
+    return "–" if value is None else metric(value) if isinstance(value, float) and abs(value) < 1e9 else str(value)[:60]
+
+
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+def _pictures(hub: Slices, runs: Sequence[Run], ask: Ask) -> Pictures:
+    """Pictures of the first runs by name and step; those of one name stand side by side."""
+    found: dict[str, dict[int, dict[int, str]]] = {}
+    for place, run in enumerate(runs[:PICTURED]):
+        for path in _files(hub, run.id):
+            if is_picture(path):
+                key, step = _named(path)
+                found.setdefault(key, {}).setdefault(step, {})[place] = raw_url(run.id, path)
+    keys = sorted(found, key=lambda k: (-max(len(at) for at in found[k].values()), k))
+    key = ask.text("picture") if ask.text("picture") in found else (keys or [""])[0]
+    shown = tuple(
+        Picture(step, tuple(at.get(i) for i in range(min(len(runs), PICTURED))))
+        for step, at in sorted(found.get(key, {}).items())
+    )
+    return Pictures(shown, key, tuple(keys))
+
+
+def _named(path: str) -> tuple[str, int]:
+    """What a picture shows, and at which step, as MLflow's `log_image` and common names say it."""
+    name = path.rpartition("/")[2]
+    if logged := _PICTURE.match(name):
+        return logged["key"].replace("#", "/"), int(logged["step"])
+    if stepped := _STEP.search(path):
+        return path[: stepped.start("step")] + "*" + path[stepped.end("step") :], int(stepped["step"])
+    return path, 0
+
+
+def _files(hub: Slices, run: str) -> Iterator[str]:
+    folders, seen = [""], 0
+    while folders and seen < _FILES:
+        for entry in hub.tracking.artifacts(run, folders.pop(0), limit=_FILES).items:
+            seen += 1
+            if entry.is_folder:
+                folders.append(entry.path)
+            else:
+                yield entry.path

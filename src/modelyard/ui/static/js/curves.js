@@ -1,0 +1,190 @@
+// <yard-curves>: one metric of several runs, from the packed answer of tracking.chart; smoothed, best so far, logarithmic,
+// lit where the reader looks, and going on while the runs go on (one stream for all charts of a page).
+import { library } from "./chart.js";
+import { el } from "./draw.js";
+import { duration, metric, number } from "./write.js";
+
+const AGAIN_MS = 2000, REPAINT_MS = 250, MOST = 8192;
+
+export const unpack = (buffer, many) => { // blocks: count, zero, where x begins, x after that, y
+  const view = new DataView(buffer), found = [];
+  for (let at = 0, i = 0; i < many; i++) {
+    const n = view.getUint32(at, true), x0 = view.getFloat64(at + 8, true);
+    found.push({ x: Array.from(new Float32Array(buffer, at + 16, n), v => v + x0), y: Array.from(new Float32Array(buffer, at + 16 + 4 * n, n)) });
+    at += 16 + 8 * n;
+  }
+  return found;
+};
+const bestOf = (ys, way) => { let best = null; return ys.map(y => { if (y !== null && Number.isFinite(y) && (best === null || (way === "min" ? y < best : y > best))) best = y; return best; }); };
+
+// Curves over one x: where all have the same x that one, else all x that there are, with gaps where a curve has none.
+export const align = curves => {
+  const first = curves.find(c => c.x.length)?.x ?? [];
+  if (curves.every(c => !c.x.length || (c.x.length === first.length && c.x.every((x, i) => x === first[i])))) return [first, ...curves.map(c => c.x.length ? c.y : first.map(() => null))];
+  const xs = [...new Set(curves.flatMap(c => c.x))].sort((a, b) => a - b), at = new Map(xs.map((x, i) => [x, i]));
+  return [xs, ...curves.map(c => { const ys = new Array(xs.length).fill(undefined); c.x.forEach((x, i) => { ys[at.get(x)] = c.y[i]; }); return ys; })];
+};
+
+class YardCurves extends HTMLElement {
+  connectedCallback() {
+    if (this.watch) return;
+    this.runs = JSON.parse(this.dataset.runs);
+    this.watch = new IntersectionObserver(seen => { if (seen.some(s => s.isIntersecting)) { this.watch.disconnect(); this.show(); } }, { rootMargin: "200px" });
+    this.watch.observe(this);
+    this.on = { theme: () => this.paint(), hot: event => this.light(event.detail), tail: event => this.grow(event.detail) };
+    for (const [name, act] of Object.entries(this.on)) addEventListener(`yard:${name}`, act);
+  }
+
+  disconnectedCallback() { for (const [name, act] of Object.entries(this.on ?? {})) removeEventListener(`yard:${name}`, act); }
+
+  get smooth() { return Number(this.dataset.smooth) || 0; }
+  get axis() { return this.dataset.axis || "step"; }
+  get tall() { return Number(this.dataset.height) || 220; }
+
+  async ask(smooth) {
+    const url = new URL(this.getAttribute("src"), location.href);
+    url.searchParams.set("axis", this.axis);
+    url.searchParams.set("smooth", smooth);
+    url.searchParams.set("buckets", Math.max(100, Math.min(2048, Math.round(this.clientWidth))));
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Error(String(answer.status));
+    return unpack(await answer.arrayBuffer(), this.runs.length);
+  }
+
+  async show() {
+    const turn = this.turn = (this.turn ?? 0) + 1;
+    try {
+      const [uPlot, raw, soft] = await Promise.all([library(), this.ask(0), this.smooth ? this.ask(this.smooth) : null]);
+      if (turn !== this.turn) return;
+      this.uPlot = uPlot;
+      this.raw = raw;
+      this.soft = soft;
+      if (!this.plot) { this.replaceChildren(); new ResizeObserver(() => this.plot?.setSize({ width: this.clientWidth, height: this.tall })).observe(this); }
+      this.paint();
+    } catch { this.dataset.failed = ""; /* what the server drew stays */ }
+  }
+
+  look(changes) { // other axis, smoothing or scale: kept on the element, drawn anew
+    Object.assign(this.dataset, changes);
+    if (this.raw) this.show();
+  }
+
+  curves() {
+    const best = this.dataset.best, way = this.dataset.way || "min";
+    const main = (this.soft ?? this.raw).map(c => ({ x: c.x, y: best ? bestOf(c.y, way) : c.y }));
+    return { main, behind: (this.soft || best) && this.dataset.behind !== "no" ? this.raw : [] };
+  }
+
+  paint() {
+    if (!this.raw) return;
+    this.plot?.destroy();
+    const colour = name => { this.style.color = `var(${name})`; const rgb = getComputedStyle(this).color; this.style.color = ""; return rgb; };
+    const ink = colour("--ink-3"), hair = colour("--hair"), font = `11px ${getComputedStyle(this).fontFamily}`;
+    const { main, behind } = this.curves(), scale = this.axis === "time" ? 1000 : 1;
+    const all = [...behind, ...main].map(c => ({ x: scale === 1 ? c.x : c.x.map(x => x / scale), y: this.dataset.log ? c.y.map(y => y > 0 ? y : null) : c.y }));
+    const series = [{}];
+    all.forEach((_, i) => {
+      const back = i < behind.length, run = this.runs[back ? i : i - behind.length], stroke = colour(`--s${run.series}`);
+      series.push({ label: run.name, stroke: back ? stroke.replace("rgb(", "rgba(").replace(")", ", .22)") : stroke, width: back ? 1 : 1.5, dash: !back && run.dashed ? [4, 3] : undefined, points: { show: (main[0]?.x.length ?? 0) < 2 }, spanGaps: true });
+    });
+    this.first = behind.length;
+    const axis = { stroke: ink, font, ticks: { show: false }, grid: { stroke: hair, width: 1 } };
+    const time = this.axis === "time", write = this.axis === "relative" ? ms => duration(ms / 1000) : x => number(x);
+    this.plot = new this.uPlot({
+      width: this.clientWidth, height: this.tall, legend: { show: false }, series,
+      cursor: { sync: { key: `yard-${this.axis}` }, points: { size: 6 }, drag: { x: true, y: false }, focus: { prox: 24 } },
+      scales: { x: { time }, y: this.dataset.log ? { distr: 3 } : {} },
+      axes: [{ ...axis, grid: { show: false }, size: 24, ...(time ? {} : { values: (_, ticks) => ticks.map(v => v === null ? "" : write(v)) }) }, { ...axis, size: 56, values: (_, ticks) => ticks.map(v => v === null ? "" : v === 0 ? "0" : metric(v).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")) }],
+      focus: { alpha: .28 },
+      hooks: { setSeries: [(plot, i) => this.hovered(i)], setCursor: [plot => this.tell(plot)] },
+    }, align(all), this);
+    this.readout = el("p", { class: "readout t11", "aria-hidden": "true" });
+    this.append(this.readout);
+    this.dataset.drawn = "";
+    this.dispatchEvent(new CustomEvent("yard:drawn", { bubbles: true }));
+  }
+
+  hovered(i) {
+    if (this.quiet) return;
+    const run = i ? this.runs[i - 1 - this.first] : null;
+    if (i && !run) return;
+    dispatchEvent(new CustomEvent("yard:hot", { detail: run ? run.id : null }));
+  }
+
+  tell(plot) {
+    const at = plot.cursor.idx;
+    if (at === null || at === undefined) { this.readout.textContent = ""; return; }
+    const focused = plot.series.findIndex((s, i) => i > this.first && s._focus), which = focused > 0 ? focused : this.runs.length === 1 ? this.first + 1 : -1;
+    if (which < 0) { this.readout.textContent = ""; return; }
+    const y = plot.data[which][at], x = plot.data[0][at];
+    this.readout.textContent = y === null || y === undefined ? "" : `${plot.series[which].label} ${metric(y)} at ${this.axis === "step" ? `step ${number(x)}` : this.axis === "relative" ? duration(x / 1000) : new Date(x * 1000).toISOString().slice(0, 19).replace("T", " ")}`;
+  }
+
+  light(id) {
+    if (!this.plot) return;
+    const at = this.runs.findIndex(run => run.id === id);
+    this.quiet = true;
+    this.plot.setSeries(at < 0 ? null : at + 1 + this.first, { focus: at >= 0 });
+    this.quiet = false;
+  }
+
+  grow(tails) { // what runs logged since: appended, or read anew where it cannot be told point by point
+    if (!this.raw) return;
+    let grown = false, anew = false;
+    for (const tail of tails) {
+      const i = this.runs.findIndex(run => run.id === tail.run), points = tail.points?.[this.dataset.metric];
+      if (i < 0) continue;
+      if (tail.again) { anew = true; continue; }
+      if (!points) continue;
+      const curve = this.raw[i];
+      this.began ??= [];
+      for (const [step, at, value] of points) {
+        this.began[i] ??= at;
+        const x = this.axis === "step" ? step : this.axis === "time" ? at : null, last = curve.x[curve.x.length - 1];
+        if (x === null || (last !== undefined && x < last)) { anew = true; break; }
+        if (x === last) continue;
+        curve.x.push(x);
+        curve.y.push(Number(value));
+        grown = true;
+      }
+      if (curve.x.length > MOST) anew = true;
+    }
+    if (anew || (grown && this.soft)) this.later ??= setTimeout(() => { this.later = null; this.show(); }, AGAIN_MS);
+    else if (grown) this.soon ??= setTimeout(() => { this.soon = null; this.paint(); }, REPAINT_MS);
+  }
+}
+customElements.define("yard-curves", YardCurves);
+
+// One stream for all running runs of the page; it comes back with the last mark it saw, and rests while nobody looks.
+const going = [...new Set([...document.querySelectorAll("yard-curves")].flatMap(chart => JSON.parse(chart.dataset.runs)).filter(run => run.going).map(run => run.id))].slice(0, 50);
+if (going.length && window.EventSource) {
+  let stream = null, last = "";
+  const road = () => `/follow?${new URLSearchParams([...going.map(run => ["run", run]), ...(last ? [["last", last]] : [])])}`;
+  const listen = () => {
+    stream = new EventSource(road());
+    stream.addEventListener("tails", event => {
+      last = event.lastEventId;
+      const { tails } = JSON.parse(event.data);
+      dispatchEvent(new CustomEvent("yard:tail", { detail: tails }));
+      if (tails.length && tails.every(tail => !["RUNNING", "SCHEDULED"].includes(tail.status)) && tails.length === going.length) stop();
+    });
+  };
+  const stop = () => { stream?.close(); stream = null; };
+  addEventListener("visibilitychange", () => { if (document.hidden) stop(); else if (!stream) listen(); });
+  addEventListener("pagehide", stop);
+  if (!document.hidden) listen();
+}
+
+// The controls above the curves: each change is drawn at once and kept in the address.
+const controls = document.querySelector("[data-curve-controls]");
+controls?.addEventListener("input", event => {
+  const form = new FormData(controls), fields = new URLSearchParams(location.search), charts = document.querySelectorAll("yard-curves");
+  for (const [name, usual] of [["smooth", "0"], ["axis", "step"], ["log", ""], ["best", ""]]) {
+    const value = form.get(name) ?? "";
+    if (value && value !== usual) fields.set(name, value); else fields.delete(name);
+  }
+  history.replaceState(null, "", `${location.pathname}?${fields}`);
+  controls.querySelector("[data-smooth-told]").textContent = Number(form.get("smooth")) ? `± ${number(Number(form.get("smooth")))} points` : "off";
+  clearTimeout(controls.timer);
+  controls.timer = setTimeout(() => charts.forEach(chart => chart.look({ smooth: form.get("smooth") ?? "0", axis: form.get("axis") ?? "step", log: form.get("log") ?? "", best: form.get("best") ?? "" })), event.target.type === "range" ? 120 : 0);
+});
