@@ -61,6 +61,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tuple[str, ...],
         Meta(description="hosts, folders and buckets that sinks may write to, separated by commas; empty: none"),
     ] = ()
+    webhook_hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="hosts on this machine that webhooks of the registry may reach, by commas; empty: none"),
+    ] = ()
     push_fold_s: Annotated[
         float, Meta(gt=0, le=3600, description="seconds that pushed rows wait before they are folded into their table")
     ] = 5.0
@@ -101,7 +105,7 @@ def load(
     home = Path(str(merged.get("home", Settings().home))).expanduser()
     home = home if home.is_absolute() else here / home
     merged = {**_file(home / FILE), **merged, "home": str(home)}
-    for name in ("allow_host", "source_folders", "source_hosts", "sink_hosts"):
+    for name in ("allow_host", "source_folders", "source_hosts", "sink_hosts", "webhook_hosts"):
         if isinstance(merged.get(name), str):
             merged[name] = [h.strip() for h in merged[name].split(",") if h.strip()]
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -84,6 +85,8 @@ def core() -> dict[str, Any]:
 
 
 def files() -> dict[str, Any]:
+    os.environ["MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD"] = "true"
+    os.environ["MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE"] = "1000000"
     client = MlflowClient()
     mlflow.set_experiment("files")
     with tempfile.TemporaryDirectory() as folder, mlflow.start_run() as run:

@@ -67,9 +67,9 @@ def wire(house: House) -> Iterator[Wire]:
     yield from listening(house)
 
 
-def furnished(home: Path) -> House:
+def furnished(home: Path, webhook_hosts: tuple[str, ...] = ()) -> House:
     """A house with tracking and the registry in it."""
-    settings = Settings(home=str(home), port=0)
+    settings = Settings(home=str(home), port=0, webhook_hosts=webhook_hosts)
     return House(settings, rooms=(tracking.ROOM, registry.ROOM), identity=(Known(), ScopeAuthority()))
 
 

@@ -12,8 +12,8 @@ from modelyard.kernel.refs import Ref
 from modelyard.ports.wires import WireRoute
 from modelyard.protocols.mlflow.versions import registry_routes
 from modelyard.registry.api import Registry
-from modelyard.registry.reactions import reactions
-from modelyard.registry.service import RegistryService
+from modelyard.registry.reactions import duties, reactions
+from modelyard.registry.service import Posts, RegistryService
 from modelyard.registry.store import MIGRATIONS
 from modelyard.tracking.api import Tracking
 
@@ -37,6 +37,7 @@ def _build(engines: Engines) -> RegistryService:
     return RegistryService(
         objects=engines.objects, tracking=engines.service(Tracking), people=_LatePeople(engines),
         secrets=engines.secrets,
+        posts=Posts(engines.queue, lambda: engines.webhooks, engines.settings.webhook_hosts),
     )  # fmt: skip
 
 
@@ -44,4 +45,12 @@ def _wires(engines: Engines) -> tuple[WireRoute, ...]:
     return registry_routes(engines.service(RegistryService))
 
 
-ROOM = Room(name="registry", apis=(Registry,), build=_build, migrations=MIGRATIONS, reactions=reactions, wires=_wires)
+ROOM = Room(
+    name="registry",
+    apis=(Registry,),
+    build=_build,
+    migrations=MIGRATIONS,
+    reactions=reactions,
+    duties=duties,
+    wires=_wires,
+)

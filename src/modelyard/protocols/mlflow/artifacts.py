@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from modelyard.kernel.errors import NotFound
@@ -31,6 +32,8 @@ _PLACE = re.compile(
 )
 _RUN = re.compile(r"[0-9a-f]{32}")
 _MOST_FILES = 10_000
+_WHOLE = "Multipart upload is not supported for the current artifact repository"
+"""The words by which MLflow's clients know that they are to send the file whole."""
 
 
 class Place(Struct, kw_only=True):
@@ -129,6 +132,13 @@ class Artifacts:
                     self.delete, error=errors.answer, about=_about,
                 ),
             ]  # fmt: skip
+            found += [
+                WireRoute(
+                    f"mlflow.{what}_parts", "POST", f"{prefix}/mpu/{what}/{{path*}}", wire.WRITE, Effect.READ,
+                    decode_place, _in_one_piece, error=errors.answer, about=_about, audited=False,
+                )
+                for what in ("create", "complete", "abort")
+            ]  # fmt: skip
         found.append(
             WireRoute(
                 "mlflow.get_artifact", "GET", "/get-artifact", wire.READ, Effect.SCAN, _listing, self.get_run,
@@ -199,6 +209,11 @@ class Artifacts:
             if (cursor := page.next) is None:
                 break
         return found
+
+
+def _in_one_piece(_: Place) -> WireResponse:
+    """What makes clients send a file whole: every byte passes this yard, which checks and deduplicates it."""
+    return WireResponse(501, msgspec.json.encode({"error_code": "NOT_IMPLEMENTED", "message": _WHOLE}))
 
 
 def _decode_folder(request: WireRequest) -> Place | VersionPlace | None:

@@ -22,6 +22,7 @@ from modelyard.protocols.mlflow.registered import (
     stage_of,
 )
 from modelyard.protocols.mlflow.version_files import VersionFiles
+from modelyard.protocols.mlflow.webhooks import Webhooks
 from modelyard.protocols.mlflow.wire import (
     EMPTY,
     KeyValue,
@@ -179,6 +180,7 @@ def registry_routes(registry: Registry) -> tuple[WireRoute, ...]:
     """Every address of the wire that the registry answers."""
     return (
         *RegisteredModels(registry).routes(), *ModelVersions(registry).routes(), *VersionFiles(registry).routes(),
+        *Webhooks(registry).routes(),
     )  # fmt: skip
 
 

@@ -41,6 +41,8 @@ from modelyard.registry.api.news import (
     RulesDeclared,
     ServingFormAttached,
     StageMoved,
+    TagDropped,
+    TagSet,
     VersionDeleted,
     VersionEvaluated,
     VersionRegistered,
@@ -84,6 +86,14 @@ from modelyard.registry.api.records import (
 from modelyard.registry.api.seals import PublicKey, Seal, SealCheck, SealOperations, Verification
 from modelyard.registry.api.seams import People, Strangers
 from modelyard.registry.api.versions import VersionOperations
+from modelyard.registry.api.webhooks import (
+    Delivery,
+    HookEvent,
+    HookStatus,
+    HookUnavailable,
+    RegistryWebhook,
+    WebhookOperations,
+)
 
 
 class Registry(
@@ -95,6 +105,7 @@ class Registry(
     GateOperations,
     ProposalOperations,
     AdoptionOperations,
+    WebhookOperations,
 ):
     """Models that others rely on: versions, signatures, aliases, evaluations, gates and proposals."""
 
@@ -107,6 +118,7 @@ __all__ = [
     "CardWritten",
     "Change",
     "Comparison",
+    "Delivery",
     "Evaluation",
     "EvaluationRows",
     "Field",
@@ -120,6 +132,9 @@ __all__ = [
     "GatesDeclared",
     "GatesRun",
     "GroupGap",
+    "HookEvent",
+    "HookStatus",
+    "HookUnavailable",
     "Inferred",
     "LongText",
     "Metric",
@@ -145,6 +160,7 @@ __all__ = [
     "ProposalWithdrawn",
     "PublicKey",
     "Registry",
+    "RegistryWebhook",
     "Review",
     "Rules",
     "RulesDeclared",
@@ -160,6 +176,8 @@ __all__ = [
     "StageStanding",
     "Standing",
     "Strangers",
+    "TagDropped",
+    "TagSet",
     "Tags",
     "Task",
     "Text",

@@ -192,3 +192,20 @@ class ProposalMerged(News, frozen=True, kw_only=True):
     alias: str
     before: int | None
     approvers: tuple[ActorId, ...]
+
+
+class TagSet(News, frozen=True, kw_only=True):
+    """A model, or one of its versions, got a tag."""
+
+    name: str
+    version: int | None = None
+    key: str
+    value: str
+
+
+class TagDropped(News, frozen=True, kw_only=True):
+    """A model, or one of its versions, lost a tag."""
+
+    name: str
+    version: int | None = None
+    key: str

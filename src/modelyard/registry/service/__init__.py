@@ -18,10 +18,11 @@ from modelyard.registry.service.models import Models
 from modelyard.registry.service.proposals import Proposals
 from modelyard.registry.service.seals import NoSecrets, Seals
 from modelyard.registry.service.versions import Versions
+from modelyard.registry.service.webhooks import Posts, Webhooks
 from modelyard.tracking.api import Tracking
 
 
-class RegistryService(Models, Versions, Seals, Aliases, Evaluations, Proposals, Adoption, Registry):
+class RegistryService(Models, Versions, Seals, Aliases, Evaluations, Proposals, Adoption, Webhooks, Registry):
     """The registry over a database, objects and the runs that made what is registered.
 
     Args:
@@ -29,17 +30,25 @@ class RegistryService(Models, Versions, Seals, Aliases, Evaluations, Proposals, 
         tracking: who knows runs, logged models and their artifacts.
         people: who knows names and roles.
         secrets: where the key for signing lies.
+        posts: how webhooks are told; None: they are told nothing.
     """
 
     def __init__(
-        self, *, objects: Objects, tracking: Tracking, people: People | None = None, secrets: Secrets | None = None
+        self,
+        *,
+        objects: Objects,
+        tracking: Tracking,
+        people: People | None = None,
+        secrets: Secrets | None = None,
+        posts: Posts | None = None,
     ) -> None:
         self._objects = objects
         self._people = people or Strangers()
         self._secrets = secrets or NoSecrets()
+        self._posts = posts
         self._intake = Intake(tracking)
         self._looking = Looking(objects)
         self._differences = Differences(objects, tracking)
 
 
-__all__ = ["RegistryService"]
+__all__ = ["Posts", "RegistryService"]

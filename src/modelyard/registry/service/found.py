@@ -48,6 +48,10 @@ def model_ref(name: str, version: int | str | None = None) -> Ref:
     return ref("model", name, version)
 
 
+MAX_TOLD = 5000
+"""Characters of a tag's value that the news of it carries."""
+
+
 def checked_tags(tags: dict[str, str] | None) -> dict[str, str]:
     """Tags, if their names and values are of a size to keep.
 

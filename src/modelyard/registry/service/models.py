@@ -17,9 +17,18 @@ from modelyard.registry.api import (
     ModelVersion,
 )
 from modelyard.registry.api.models import ModelOperations
+from modelyard.registry.api.news import TagDropped, TagSet
 from modelyard.registry.model import cards, filters
 from modelyard.registry.service import moves
-from modelyard.registry.service.found import checked_tags, model_of, model_ref, next_cursor, offset_of, version_of
+from modelyard.registry.service.found import (
+    MAX_TOLD,
+    checked_tags,
+    model_of,
+    model_ref,
+    next_cursor,
+    offset_of,
+    version_of,
+)
 from modelyard.registry.store import models as store
 from modelyard.registry.store import proposals, search, versions
 
@@ -116,6 +125,8 @@ class Models(ModelOperations):
         number, _ = model_of(call.tx, name)
         store.put_tags(call.tx, number, checked_tags(tags))
         store.touch(call.tx, number, call.now_ms)
+        for key, value in tags.items():
+            call.emit(TagSet(name=name, key=key, value=value[:MAX_TOLD]), writes=[model_ref(name)])
         return model_of(call.tx, name)[1]
 
     def untag_model(self, name: str, key: str) -> None:
@@ -124,6 +135,7 @@ class Models(ModelOperations):
         number, _ = model_of(call.tx, name)
         store.drop_tag(call.tx, number, key)
         store.touch(call.tx, number, call.now_ms)
+        call.emit(TagDropped(name=name, key=key), writes=[model_ref(name)])
 
     def latest_versions(self, name: str, stages: list[ModelStage] | None = None) -> list[ModelVersion]:
         """Show the highest version in each of MLflow's stages."""

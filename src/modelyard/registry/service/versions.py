@@ -19,11 +19,13 @@ from modelyard.registry.api import (
     VersionRegistered,
 )
 from modelyard.registry.api.addresses import address_of
+from modelyard.registry.api.news import TagDropped, TagSet
 from modelyard.registry.api.versions import VersionOperations
 from modelyard.registry.model import content, filters
 from modelyard.registry.model.sources import is_safe_path
 from modelyard.registry.service import moves
 from modelyard.registry.service.found import (
+    MAX_TOLD,
     checked_tags,
     model_of,
     model_ref,
@@ -110,6 +112,9 @@ class Versions(VersionOperations):
         _, inside, _ = version_of(call.tx, name, version)
         store.put_tags(call.tx, inside, checked_tags(tags))
         store.touch(call.tx, inside, call.now_ms)
+        for key, value in tags.items():
+            news = TagSet(name=name, version=version, key=key, value=value[:MAX_TOLD])
+            call.emit(news, writes=[model_ref(name, version)])
         return version_of(call.tx, name, version)[2]
 
     def untag_version(self, name: str, version: int, key: str) -> None:
@@ -118,6 +123,7 @@ class Versions(VersionOperations):
         _, inside, _ = version_of(call.tx, name, version)
         store.drop_tag(call.tx, inside, key)
         store.touch(call.tx, inside, call.now_ms)
+        call.emit(TagDropped(name=name, version=version, key=key), writes=[model_ref(name, version)])
 
     def copy_version(self, name: str, version: int, to: str) -> ModelVersion:
         """Register a version's files as the next version of another model."""

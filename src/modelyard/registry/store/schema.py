@@ -7,6 +7,7 @@ number is never given twice and history can be read; lists do not show them.
 from __future__ import annotations
 
 from modelyard.ports.database import Migration
+from modelyard.registry.store.webhooks import WEBHOOKS
 
 _MODELS = (
     (
@@ -133,4 +134,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(slice="registry", number=4, name="stage moves", ddl=_STAGE_MOVES),
     Migration(slice="registry", number=5, name="signatures of versions", ddl=_SEALS),
     Migration(slice="registry", number=6, name="adoption", ddl=_ADOPTION),
+    WEBHOOKS,
 )
