@@ -137,7 +137,7 @@ housekeeping.register(main_group)
 moving.register(main_group)
 for _own in run_commands(lambda: session().yard.tracking, lambda: session().environment):
     main_group.add_command(_own)
-for _own in (*main_group.commands.values(), *moving.bring.commands.values()):
+for _own in (*main_group.commands.values(), *moving.bring.commands.values(), *moving.take.commands.values()):
     _taken = {flag for param in _own.params for flag in param.opts}
     _own.params += [option for option in everywhere() if not _taken.intersection(option.opts)]
 

@@ -24,6 +24,7 @@ _INCOMPLETE = 1
 def register(group: click.Group) -> None:
     """Put the commands into `group`."""
     group.add_command(bring)
+    group.add_command(take)
 
 
 @click.group("import")
@@ -77,6 +78,38 @@ def from_tensorboard(*, folder: Path, experiment: str, as_json: bool) -> None:
     _say(report, as_json=as_json)
 
 
+@click.group("export")
+def take() -> None:
+    """Take out what the yard holds."""
+
+
+@take.command("mlflow")
+@click.argument("database", metavar="DATABASE")
+@click.option(
+    "--artifacts", required=True, type=click.Path(file_okay=False, path_type=Path),
+    help="The folder below which files are written.",
+)  # fmt: skip
+@click.option("--served", is_flag=True, help="The server hands files out: that folder is its --artifacts-destination.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def to_mlflow(*, database: str, artifacts: Path, served: bool, as_json: bool) -> None:
+    """Write experiments, runs, files and models into a DATABASE of MLflow's, with their ids and times.
+
+    DATABASE is a SQLite file or postgresql://..., in which MLflow made its tables (mlflow db upgrade sqlite:///FILE).
+    What is there already stays, so an export that broke off is made again. At the end both sides are counted; exit
+    code 1 if anything is missing.
+
+    Example:
+      yard export mlflow mlflow.db --artifacts mlartifacts
+    """
+    from modelyard.protocols.moving.leaving import Leaver
+    from modelyard.protocols.moving.yard import YardStore
+
+    yard = session().yard
+    with _bar(quiet=as_json) as show:
+        report = Leaver(YardStore(yard.tracking, yard.registry), database, artifacts, show, served=served).leave()
+    _say(report, as_json=as_json)
+
+
 def _opened(source: str, artifacts: Path | None, workspace: str) -> Store:
     """The store behind an address or a path.
 
@@ -126,6 +159,6 @@ def _say(report: Report, *, as_json: bool) -> None:
             click.echo(f"note: {note}", err=True)
         for problem in report.problems:
             click.echo(f"not brought: {problem}", err=True)
-        click.echo(f"{report.source}: " + ("all of it is here" if report.is_whole else "not all of it is here"))
+        click.echo(f"{report.source}: " + ("nothing is missing" if report.is_whole else "something is missing"))
     if not report.is_whole:
         raise click.exceptions.Exit(_INCOMPLETE)

@@ -38,10 +38,12 @@ class Tables:
         self._postgres = address.startswith("postgres")
         if self._postgres:
             self._connection, self.name = _postgres(address)
+            self._connection.isolation_level = _isolation()
+            self._connection.read_only = True
         else:
             path = Path(address.removeprefix("sqlite:///")).expanduser()
             self._connection, self.name = _sqlite(path), str(path.resolve())
-        self._columns = self._look()
+        self._columns = columns_of(self._connection, postgres=self._postgres)
         if "experiments" not in self._columns or "runs" not in self._columns:
             raise InvalidInput(f"{self.name} is no database of MLflow: it has no tables experiments and runs")
 
@@ -73,21 +75,40 @@ class Tables:
         """Let go of it."""
         self._connection.close()
 
-    def _look(self) -> dict[str, set[str]]:
-        cursor = self._connection.cursor()
-        found: dict[str, set[str]] = {}
-        if self._postgres:
-            cursor.execute(
-                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
-            )
-        else:
-            cursor.execute(
-                "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table'"
-            )
-        for table, column in cursor.fetchall():
-            found.setdefault(table, set()).add(column)
-        cursor.close()
-        return found
+
+def columns_of(connection: Any, *, postgres: bool) -> dict[str, set[str]]:
+    """Every table with its columns."""
+    cursor = connection.cursor()
+    found: dict[str, set[str]] = {}
+    if postgres:
+        cursor.execute(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+        )
+    else:
+        cursor.execute(
+            "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table'"
+        )
+    for table, column in cursor.fetchall():
+        found.setdefault(table, set()).add(column)
+    cursor.close()
+    return found
+
+
+def opened_for_writing(address: str) -> tuple[Any, bool, str]:
+    """A connection, whether it is to Postgres, and what the database is called without a password.
+
+    Raises:
+        NotFound: there is no such file.
+        Unavailable: the server does not answer.
+    """
+    if address.startswith("postgres"):
+        connection, name = _postgres(address)
+        return connection, True, name
+    path = Path(address.removeprefix("sqlite:///")).expanduser()
+    if not path.is_file():
+        raise NotFound(f"there is no file {path}; have MLflow make it: mlflow db upgrade sqlite:///{path}")
+    opened = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=rw", uri=True)
+    return opened, False, str(path.resolve())
 
 
 def _sqlite(path: Path) -> Any:
@@ -112,8 +133,12 @@ def _postgres(address: str) -> tuple[Any, str]:
     name = f"postgresql://{said.hostname or ''}:{said.port or 5432}{said.path}"
     try:
         opened = psycopg.connect(plain, connect_timeout=10)
-        opened.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        opened.read_only = True
     except psycopg.Error as err:
         raise Unavailable(f"{name} does not answer: {err}") from err
     return opened, name
+
+
+def _isolation() -> Any:
+    import psycopg
+
+    return psycopg.IsolationLevel.REPEATABLE_READ
