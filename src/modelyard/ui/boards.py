@@ -32,7 +32,7 @@ from modelyard.ui.looks import ROAD, Look, chosen, label, quoted
 from modelyard.ui.needs import allowed
 from modelyard.ui.runs import MARKS
 
-WINDOW, FIRST = 100, 40
+WINDOW, FIRST = 100, 30
 """Rows of one window that script asks for; rows that stand in the page itself."""
 _LOOKED, _METRICS, _PARAMS, _SHORT = 25, 7, 6, 40
 _HINT = "metrics.auc > 0.9 and params.model = 'gbm'"
@@ -127,7 +127,7 @@ def screens() -> Screens:
 
 def _page(calls: PageCalls, ask: Ask) -> Page:
     hub, look = slices(calls), Look.of(ask)
-    first = ask.number("first", 0, high=10_000_000)
+    first = ask.number("after", 0, high=10_000_000)
     fault, columns, found, table = "", look.columns, 0, Table("runs", "Runs", _ALWAYS, ())
     clauses: list[str] = []
     state = "No run is shown."

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import struct
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -46,7 +47,7 @@ def extremes(xs: array[float], ys: array[float], buckets: int) -> tuple[array[fl
     start = 0
     for bucket in range(buckets):
         bound = first + width * (bucket + 1) / buckets
-        stop = _after(xs, bound, start) if bucket < buckets - 1 else count
+        stop = bisect_left(xs, bound, start) if bucket < buckets - 1 else count
         if stop > start:
             part = ys[start:stop]
             low, high = start + part.index(min(part)), start + part.index(max(part))
@@ -73,29 +74,9 @@ def smoothed(ys: array[float], half: int) -> array[float]:
     return found
 
 
-def _after(xs: array[float], bound: float, start: int) -> int:
-    low, high = start, len(xs)
-    while low < high:
-        middle = (low + high) // 2
-        if xs[middle] < bound:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
 def block(xs: array[float], ys: array[float]) -> bytes:
-    """One series of a chart: count, zero, where x begins (float64), then x after that and y, both float32."""
+    """One series of a chart: count, zero, where x begins (float64), then x after that and y, both float32 (an
+    infinity where that is too narrow).
+    """
     origin = xs[0] if xs else 0.0
-    return (
-        _BLOCK.pack(len(xs), 0, origin)
-        + array("f", [x - origin for x in xs]).tobytes()
-        + array("f", [_narrow(y) for y in ys]).tobytes()
-    )
-
-
-def _narrow(value: float) -> float:
-    try:
-        return struct.unpack("f", struct.pack("f", value))[0]  # type: ignore[no-any-return]  # a float by its format
-    except OverflowError:
-        return math.copysign(math.inf, value)
+    return _BLOCK.pack(len(xs), 0, origin) + array("f", [x - origin for x in xs]).tobytes() + array("f", ys).tobytes()

@@ -3,7 +3,7 @@ import { el } from "./draw.js";
 import { metric } from "./write.js";
 
 let loading = null;
-export const library = () => loading ??= new Promise((done, failed) => {
+export const library = () => window.uPlot ? Promise.resolve(window.uPlot) : loading ??= new Promise((done, failed) => {
   const folder = new URL("../vendor/", import.meta.url);
   document.head.append(el("link", { rel: "stylesheet", href: new URL("uplot.min.css", folder) }));
   const script = el("script", { src: new URL("uplot.iife.min.js", folder) });

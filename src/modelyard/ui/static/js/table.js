@@ -101,7 +101,7 @@ class YardTable extends HTMLElement {
   draw() {
     const known = this.indexed ? this.total : this.rows.length, all = Math.max(known + (!this.indexed && this.next ? 1 : 0), this.next && this.total ? this.total : 0);
     const first = Math.max(0, Math.min(known, Math.floor(this.at / this.height) - 12)); // `at` and `tall` are kept, because asking for them lays the page out
-    const last = Math.min(known, first + Math.ceil(this.tall / this.height) + 24);
+    const last = Math.min(known, first + Math.ceil(this.tall / this.height) + (this.over ?? 24));
     const keep = document.activeElement?.closest?.("tr"), shown = [];
     for (let i = first; i < last; i++) {
       if (this.rows[i] && !(this.rows[i] instanceof Element)) this.rows[i] = this.make(this.rows[i]);
@@ -173,7 +173,7 @@ class YardTable extends HTMLElement {
   async look(source) { // other rows in the same table: sorted or filtered anew
     this.turn = (this.turn ?? 0) + 1;
     this.source = source;
-    const turn = this.turn, url = new URL(source, location.href), limit = Math.ceil(this.tall / this.height) + 14;
+    const turn = this.turn, url = new URL(source, location.href), limit = Math.ceil(this.tall / this.height) + 1;
     url.searchParams.set("first", 0);
     url.searchParams.set("limit", limit);
     const answer = await fetch(url, { headers: { accept: "application/json" } });
@@ -186,7 +186,11 @@ class YardTable extends HTMLElement {
     this.asked.clear();
     this.count(page.total);
     if (this.at) this.scrollTop = this.at = 0;
+    this.over = 0; // what is in sight first, what lies around it once that is painted
     this.draw();
+    this.over = 24;
+    clearTimeout(this.around);
+    this.around = setTimeout(() => this.plan(), 120);
   }
 
   refresh() { // what is in sight is asked for again, and only what changed is drawn anew
