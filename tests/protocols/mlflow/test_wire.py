@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -223,3 +227,16 @@ def test_every_prefix_answers(wire: Wire) -> None:
         assert wire.http.get(prefix + "/server-info").json()["workspaces_enabled"] is False
         found = wire.http.get(prefix + "/experiments/search?max_results=5").json()["experiments"]
         assert "Default" in [e["name"] for e in found]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks at open sockets by /proc")
+def test_small_answers_do_not_wait_for_an_acknowledgement(wire: Wire) -> None:
+    port = httpx2.URL(wire.address).port
+    wire.new_run()
+    found = []
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        with suppress(OSError), socket.socket(fileno=os.dup(int(entry.name))) as one:
+            if one.family == socket.AF_INET and one.getsockname()[1] == port and one.getpeername():
+                found.append(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+    assert found
+    assert all(found)

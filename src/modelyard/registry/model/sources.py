@@ -55,6 +55,8 @@ def place_of(source: str) -> Place:
     Raises:
         InvalidInput: it names no place in a store of this yard.
     """
+    if any(ord(c) < 32 for c in source):  # an address that is taken apart loses line breaks on the way
+        raise _unknown(source)
     if source in _NONE:
         return Place(Store.NOBODY)
     if found := _RUNS.fullmatch(source):

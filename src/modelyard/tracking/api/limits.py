@@ -103,6 +103,8 @@ def check_location(uri: str) -> str:
         InvalidInput: it is too long, has a fragment, parameters or `..`, or is the place of a run.
     """
     check_length(uri, MAX_LOCATION, "artifact_location")
+    if any(ord(c) < 32 for c in uri):
+        raise InvalidInput("'artifact_location' holds a control character; remove it")
     parts = urlsplit(uri)
     if parts.fragment or ";" in parts.path or ".." in unquote(parts.query):
         raise InvalidInput("'artifact_location' URL can't include fragments, params or a query that leads elsewhere")
