@@ -18,10 +18,10 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format imports bench lock clean
+.PHONY: help setup demo test test-frameworks check format imports bench lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(DEV)  ## Make .venv with everything that development needs
 
@@ -30,6 +30,9 @@ demo: $(DEMO_READY)  ## Run the whole lifecycle on one machine, in about a minut
 
 test: $(DEV)  ## Run the tests (one file: make test ARGS=tests/kernel)
 	@$(PYTHON_BIN) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+test-frameworks: $(DEV)  ## Let torch, keras, TensorFlow, xgboost and lightgbm log, register and load (not in CI)
+	@scripts/frameworks.sh $(ARGS)
 
 check: $(DEV)  ## Check format, lint, types, imports, rules and docs: what CI runs
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "Mend it: make format" >&2; exit 1; }
@@ -52,7 +55,7 @@ lock: ## Resolve the locked versions anew (newest: UPGRADE=1 make lock)
 	@scripts/lock.sh
 
 clean:  ## Remove .venv and every cache
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-frameworks .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DEV): pyproject.toml requirements.lock scripts/setup.sh
