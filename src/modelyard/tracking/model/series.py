@@ -85,12 +85,20 @@ class Series:
         """Sorted by step, then time, then value (a not-a-number counts as 0 and comes after it)."""
         return self._sorted(self.steps, self.times)
 
+    def rises(self) -> bool:
+        """True if each point is later than the one before it, so that none is there twice."""
+        return _rises(self.times)
+
     def _sorted(self, first: array[int], second: array[int]) -> Series:
-        if all(map(lt, first, islice(first, 1, None))):  # the common case, at the speed of C
+        if _rises(first):  # the common case
             return self
         keys = [(a, b, 0.0 if isnan(v) else v, isnan(v)) for a, b, v in zip(first, second, self.values, strict=True)]
         places = sorted(range(len(keys)), key=keys.__getitem__)
         return self if places == list(range(len(keys))) else self.chosen(places)
+
+
+def _rises(numbers: array[int]) -> bool:
+    return all(map(lt, numbers, islice(numbers, 1, None)))  # at the speed of C
 
 
 class Span(NamedTuple):

@@ -130,7 +130,7 @@ def read(tx: Transaction, run: int, key: int, *, steps: tuple[int, int] | None =
     if len(tail):
         overlaps = len(whole) > 0 and (min(tail.times) <= max(whole.times))
         known: set[Key] = set(whole.keys()) if overlaps else set()
-        whole.extend(fresh(tail, known))
+        whole.extend(tail if not overlaps and tail.rises() else fresh(tail, known))
     if steps is not None:
         whole = whole.chosen(i for i, step in enumerate(whole.steps) if steps[0] <= step <= steps[1])
     return whole
