@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import signal
 import sqlite3
@@ -23,6 +25,7 @@ from modelyard.tracking.api import RunStatus, Stage
 from tests.protocols.mlflow.conftest import Wire
 from tests.protocols.moving.conftest import client, move, read_here
 
+RUNS_KILLED = max(10, int(os.environ.get("YARD_TEST_KILLS", "1")) + 4)
 RUNS = os.environ.get("YARD_TEST_RUNS", "5")
 
 
@@ -136,13 +139,66 @@ def test_a_postgres_database_is_read_as_its_file_is(yard: Yard, tmp_path: Path, 
         there.close()
 
 
+def test_traces_come_in_with_their_spans_and_what_people_said(yard: Yard, tmp_path: Path) -> None:
+    plain(tmp_path / "m.db", old=True)
+    base = sqlite3.connect(tmp_path / "m.db")
+    base.executescript(
+        """
+        UPDATE experiments SET experiment_id = 7200, name = 'traced';
+        DELETE FROM runs; DELETE FROM registered_models; DELETE FROM model_versions;
+        CREATE TABLE trace_info (request_id TEXT, experiment_id INTEGER, timestamp_ms BIGINT, execution_time_ms BIGINT,
+            status TEXT, client_request_id TEXT, request_preview TEXT, response_preview TEXT);
+        CREATE TABLE trace_tags (key TEXT, value TEXT, request_id TEXT);
+        CREATE TABLE trace_request_metadata (key TEXT, value TEXT, request_id TEXT);
+        CREATE TABLE spans (trace_id TEXT, experiment_id INTEGER, span_id TEXT, start_time_unix_nano BIGINT,
+            content TEXT);
+        CREATE TABLE assessments (assessment_id TEXT, trace_id TEXT, name TEXT, assessment_type TEXT, value TEXT,
+            error TEXT, created_timestamp BIGINT, last_updated_timestamp BIGINT, source_type TEXT, source_id TEXT,
+            span_id TEXT, rationale TEXT, overrides TEXT, valid BOOLEAN, assessment_metadata TEXT);
+        """
+    )
+    trace, ids = "tr-" + "0a" * 16, [base64.b64encode(bytes([n] * 8)).decode() for n in (1, 2)]
+    base.execute("INSERT INTO trace_info VALUES (?, 7200, 5, 7, 'OK', NULL, '1', '2')", [trace])
+    base.execute("INSERT INTO trace_tags VALUES ('team', 'x', ?)", [trace])
+    base.execute("INSERT INTO trace_tags VALUES ('mlflow.artifactLocation', '/srv/theirs', ?)", [trace])
+    base.execute("INSERT INTO trace_request_metadata VALUES ('mlflow.user', 'eve', ?)", [trace])
+    for number, (one, parent) in enumerate(((ids[0], None), (ids[1], ids[0]))):
+        span = {
+            "trace_id": base64.b64encode(bytes([10] * 16)).decode(), "span_id": one, "parent_span_id": parent,
+            "name": f"s{number}", "start_time_unix_nano": 10 + number, "end_time_unix_nano": 20,
+            "status": {"code": "STATUS_CODE_ERROR", "message": "why"}, "attributes": {"k": '"v"'},
+            "events": [{"name": "e", "time_unix_nano": 12, "attributes": {"q": [1]}}], "links": [],
+        }  # fmt: skip
+        base.execute("INSERT INTO spans VALUES (?, 7200, ?, ?, ?)", [trace, one, 10 + number, json.dumps(span)])
+    told = ["a-1", trace, "good", "feedback", "true", None, 8, 9, "HUMAN", "eve", "01" * 8, "so", None, 1, '{"k": "v"}']
+    base.execute(f"INSERT INTO assessments VALUES ({', '.join('?' * len(told))})", told)
+    base.commit()
+    base.close()
+    for _ in range(2):
+        report = move(DatabaseStore(str(tmp_path / "m.db")), yard)
+        assert (report.problems, report.is_whole) == ([], True)
+        kinds = counted(report)
+        assert (kinds[Kind.TRACES], kinds[Kind.SPANS], kinds[Kind.ASSESSMENTS]) == (1, 2, 1)
+    found = yard.tracking.spans(trace)
+    whole = found.trace
+    assert (whole.experiment, whole.at_ms, whole.duration_ms, whole.state.value) == ("7200", 5, 7, "OK")
+    assert (whole.tags["team"], whole.metadata["mlflow.user"], whole.response_preview) == ("x", "eve", "2")
+    assert whole.tags.get("mlflow.artifactLocation") != "/srv/theirs"
+    assert [(s.id, s.parent, s.status, s.attributes["k"]) for s in found.spans] == [
+        ("01" * 8, None, 2, '"v"'), ("02" * 8, "01" * 8, 2, '"v"'),
+    ]  # fmt: skip
+    assert found.spans[0].events[0].attributes == {"q": "[1]"}
+    (said,) = whole.assessments
+    assert (said.name, said.value, said.source_id, said.rationale, said.created_ms) == ("good", "true", "eve", "so", 8)
+
+
 def test_a_move_that_is_killed_is_made_again_and_nothing_comes_twice(yard: Yard, wire: Wire, tmp_path: Path) -> None:
     base = sqlite3.connect(tmp_path / "m.db")
     plain(tmp_path / "m.db", old=True)
     base.execute("UPDATE experiments SET experiment_id = 7100, name = 'many'")
     base.execute("UPDATE registered_models SET name = 'many model'")
     base.execute("UPDATE model_versions SET name = 'many model'")
-    for n in range(2, 12):
+    for n in range(2, RUNS_KILLED + 2):
         for table in ("runs", "params", "metrics"):
             columns = [row[1] for row in base.execute(f"PRAGMA table_info({table})")]
             asked = ", ".join(
@@ -157,25 +213,27 @@ def test_a_move_that_is_killed_is_made_again_and_nothing_comes_twice(yard: Yard,
         sys.executable, "-m", "modelyard", "import", "mlflow", str(tmp_path / "m.db"), "--json", "--address",
         wire.address, "--token", "owner",
     ]  # fmt: skip
+    before = 0
     for _ in range(int(os.environ.get("YARD_TEST_KILLS", "1"))):
         with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
             until = time.monotonic() + 30
-            while time.monotonic() < until and len(yard.tracking.runs(["7100"]).items if _is_there(yard) else []) < 3:
+            while time.monotonic() < until and child.poll() is None and _begun(yard) <= before:
                 time.sleep(0.02)
             child.send_signal(signal.SIGKILL)
+        before = _begun(yard)
     report = move(DatabaseStore(str(tmp_path / "m.db"), tmp_path), yard)
     assert (report.problems, report.is_whole) == ([], True)
-    assert report.already < 10
     runs = yard.tracking.runs(["7100"]).items
-    assert sorted(r.id for r in runs) == [f"{n:032x}" for n in range(2, 12)]
+    assert sorted(r.id for r in runs) == [f"{n:032x}" for n in range(2, RUNS_KILLED + 2)]
     assert {len(yard.tracking.history(r.id, "loss").items) for r in runs} == {2499}
 
 
-def _is_there(yard: Yard) -> bool:
+def _begun(yard: Yard) -> int:
+    """How many runs of the experiment there are."""
     try:
-        return yard.tracking.experiment("7100").name == "many"
+        return len(yard.tracking.runs(["7100"]).items)
     except YardError:
-        return False
+        return 0
 
 
 def test_another_yard_is_read_as_the_server_that_it_is(yard: Yard, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:

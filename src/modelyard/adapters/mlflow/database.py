@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from modelyard.adapters.mlflow.places import Places
-from modelyard.adapters.mlflow.store import DELETED, File, said
+from modelyard.adapters.mlflow.store import DELETED, File, Traced, said
 from modelyard.adapters.mlflow.tables import Tables
+from modelyard.adapters.mlflow.traces import traces_of
 from modelyard.kernel.ids import ActorId
 from modelyard.registry.api import Model, ModelStage, ModelVersion, VersionStatus
 from modelyard.tracking.api import (
@@ -123,6 +124,10 @@ class DatabaseStore:
                 created_ms=created, updated_ms=updated, stage=said(Stage, stage, Stage.ACTIVE),
                 params={k: v or "" for k, v in params}, tags={k: v or "" for k, v in tags},
             )  # fmt: skip
+
+    def traces(self, experiment: str) -> Iterator[Traced]:
+        """The traces of an experiment whose spans lie in the database, with what people said of them."""
+        return traces_of(self._tables, experiment)
 
     def registered(self) -> list[Model]:
         """All registered models, with their aliases."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from modelyard.adapters.mlflow.places import Places
-from modelyard.adapters.mlflow.store import DELETED, File, said
+from modelyard.adapters.mlflow.store import DELETED, File, Traced, said
 from modelyard.kernel.errors import Damaged, InvalidInput
 from modelyard.kernel.ids import ActorId
 from modelyard.registry.api import Model, ModelStage, ModelVersion, VersionStatus
@@ -140,6 +140,10 @@ class FolderStore:
                 created_ms=_number(told, "creation_timestamp"), updated_ms=_number(told, "last_updated_timestamp"),
                 stage=_stage(told), params=_words(place / "params"), tags=_words(place / "tags"),
             )  # fmt: skip
+
+    def traces(self, experiment: str) -> Iterator[Traced]:  # noqa: ARG002  # as every store
+        """Nothing: traces are read from databases alone."""
+        return iter(())
 
     def registered(self) -> list[Model]:
         """All registered models, with their aliases."""

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from modelyard.adapters.mlflow import store as words
-from modelyard.adapters.mlflow.store import File
+from modelyard.adapters.mlflow.store import File, Traced
 from modelyard.kernel.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from modelyard.kernel.ids import ActorId
 from modelyard.registry.api import Model, ModelStage, ModelVersion, VersionStatus
@@ -264,6 +264,10 @@ class ServerStore:
                 model_type=info.model_type, run=info.source_run_id or None, created_ms=info.creation_timestamp_ms,
                 updated_ms=info.last_updated_timestamp_ms, params=_words(one.data.params), tags=_words(info.tags),
             )  # fmt: skip
+
+    def traces(self, experiment: str) -> Iterator[Traced]:  # noqa: ARG002  # as every store
+        """Nothing: traces are read from databases alone."""
+        return iter(())
 
     def registered(self) -> list[Model]:
         """All registered models, with their aliases."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from modelyard.kernel.errors import Damaged
 from modelyard.registry.api import Model, ModelVersion
-from modelyard.tracking.api import Experiment, LoggedModel, Point, Run
+from modelyard.tracking.api import Experiment, LoggedModel, NewTrace, Point, Run, Span
 
 E = TypeVar("E", bound=StrEnum)
 DELETED = "Deleted_Internal"
@@ -39,6 +39,13 @@ class File(Struct, frozen=True, kw_only=True):
     read: Callable[[], Iterator[bytes]]
 
 
+class Traced(Struct, frozen=True, kw_only=True):
+    """A trace with its spans."""
+
+    trace: NewTrace
+    spans: list[Span]
+
+
 class Store(Protocol):
     """A store, open for reading; locations stand where they stand there."""
 
@@ -61,6 +68,10 @@ class Store(Protocol):
 
     def models(self, experiment: str) -> Iterator[LoggedModel]:
         """All logged models of an experiment, without metrics."""
+        ...
+
+    def traces(self, experiment: str) -> Iterator[Traced]:
+        """The traces of an experiment; nothing of a store whose traces are not read."""
         ...
 
     def registered(self) -> list[Model]:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from modelyard.adapters.mlflow.store import File, Store
+from modelyard.adapters.mlflow.store import File, Store, Traced
 from modelyard.kernel.errors import YardError
 from modelyard.protocols.moving.report import Kind, Report, Step, Tally
 from modelyard.registry.api import Model, ModelVersion, Registry
@@ -21,6 +21,7 @@ from modelyard.tracking.api import AdoptedKind, Experiment, LoggedModel, Point, 
 from modelyard.tracking.api.limits import MAX_METRICS
 
 T = TypeVar("T")
+_SPANS = 10_000
 Show = Callable[[Step], None]
 
 
@@ -89,6 +90,18 @@ class Mover:
             if run.id not in self._done[AdoptedKind.RUN]:
                 self._tried(f"run {run.id}", lambda r=run: self._run(r, home))  # type: ignore[misc]  # bound now
             self._count += 1
+
+        if known is None:
+            for traced in self._store.traces(one.id):
+                self._tried(f"trace {traced.trace.id}", lambda t=traced: self._trace(t, home))  # type: ignore[misc]  # bound now
+
+    def _trace(self, traced: Traced, home: str) -> None:
+        whole = msgspec.structs.replace(traced.trace, experiment=home)
+        self._tracking.note_trace(msgspec.structs.replace(whole, assessments=[]))
+        for begin in range(0, len(traced.spans), _SPANS):
+            self._tracking.note_spans(home, traced.spans[begin : begin + _SPANS])
+        if whole.assessments:  # they may speak of spans
+            self._tracking.note_trace(whole)
 
     def _logged(self, model: LoggedModel, home: str) -> None:
         moved = msgspec.structs.replace(model, experiment=home)
@@ -160,8 +173,23 @@ class Mover:
                 self._say(f"counting run {run.name or run.id}")
                 self._count += 1
                 self._count_owner(run, Kind.RUNS)
+            for traced in self._store.traces(one.id):
+                self._count_trace(traced)
         for registered in self._store.registered():
             self._count_model(registered)
+
+    def _count_trace(self, traced: Traced) -> None:
+        there, here = self._tally.there, self._tally.here
+        there[Kind.TRACES] += 1
+        there[Kind.SPANS] += len(traced.spans)
+        there[Kind.ASSESSMENTS] += len(traced.trace.assessments)
+        try:
+            found = self._tracking.spans(str(traced.trace.id))
+        except YardError:
+            return
+        here[Kind.TRACES] += 1
+        here[Kind.SPANS] += len(found.spans)
+        here[Kind.ASSESSMENTS] += len(found.trace.assessments)
 
     def _count_owner(self, owner: Run | LoggedModel, kind: Kind) -> None:
         there, here = self._tally.there, self._tally.here

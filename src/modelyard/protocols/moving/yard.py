@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
 
-from modelyard.adapters.mlflow.store import File
+from modelyard.adapters.mlflow.store import File, Traced
 from modelyard.kernel.pages import Page
 from modelyard.registry.api import Model, ModelVersion, Registry
 from modelyard.tracking.api import Artifact, Experiment, LoggedModel, Point, Run, Tracking, View
@@ -46,6 +46,10 @@ class YardStore:
     def models(self, experiment: str) -> Iterator[LoggedModel]:
         """The logged models of an experiment that were not deleted."""
         return _all(lambda cursor: self._tracking.logged_models([experiment], limit=50, cursor=cursor))
+
+    def traces(self, experiment: str) -> Iterator[Traced]:  # noqa: ARG002  # as every store
+        """Nothing: traces do not go out."""
+        return iter(())
 
     def registered(self) -> list[Model]:
         """All registered models."""
