@@ -61,6 +61,17 @@ class Drawer:
         return sorted(self.kept)
 
 
+class Ages:
+    """When data was made, as a test says."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, int] = {}
+
+    def made_ms(self, data: Ref) -> int | None:
+        """What the test said."""
+        return self.made.get(data)
+
+
 @dataclass
 class Workplace:
     """A bench with tracking and the registry on it."""
@@ -71,6 +82,8 @@ class Workplace:
     objects: FolderObjects
     people: Colleagues
     secrets: Drawer
+    times: Ages
+    service: RegistryService
 
     def run_with(self, files: Mapping[str, bytes], folder: str = "model") -> str:
         """A run that holds files below a folder."""
@@ -91,9 +104,14 @@ def furnished(bench: Bench) -> Workplace:
     """The registry at that bench."""
     objects = FolderObjects(bench.home / "objects")
     tracking = TrackingService(objects=objects)
-    people, secrets = Colleagues(), Drawer()
-    registry = RegistryService(objects=objects, tracking=tracking, people=people, secrets=secrets)
-    return Workplace(bench, bench.open(Tracking, tracking), bench.open(Registry, registry), objects, people, secrets)
+    people, secrets, times = Colleagues(), Drawer(), Ages()
+    registry = RegistryService(
+        objects=objects, tracking=tracking, people=people, secrets=secrets, times=times
+    )  # fmt: skip
+    return Workplace(bench, bench.open(Tracking, tracking), bench.open(Registry, registry), objects, people, secrets,
+        times,
+        registry,
+    )  # fmt: skip
 
 
 @pytest.fixture

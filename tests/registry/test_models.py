@@ -6,7 +6,15 @@ import pytest
 
 from modelyard.kernel.errors import AlreadyExists, Conflict, GateClosed, InvalidInput, NotFound
 from modelyard.kernel.operations import operations
-from modelyard.registry.api import ModelRegistered, ModelStage, Registry, Verdict, VersionFile, VersionRegistered
+from modelyard.registry.api import (
+    EvaluationRows,
+    ModelRegistered,
+    ModelStage,
+    Registry,
+    Verdict,
+    VersionFile,
+    VersionRegistered,
+)
 from modelyard.tracking.api import DatasetInput, ModelStatus
 from modelyard.tracking.api.records import Dataset
 from tests.registry.conftest import Workplace
@@ -243,6 +251,39 @@ def test_a_card_is_drafted_from_what_is_known_and_kept_in_editions(place: Workpl
     assert [c.edition for c in place.registry.cards("tips").items] == [2, 1]
     with pytest.raises(NotFound):
         place.registry.card("tips", 7)
+
+
+def test_a_draft_says_how_well_it_does_by_group_and_what_nobody_said(place: Workplace) -> None:
+    labels = [float(n % 2) for n in range(120)]
+    rows = EvaluationRows(
+        labels=labels, scores=[0.9 if y else 0.2 for y in labels], groups={"zone": ["n", "n", "s", "s"] * 30}
+    )
+    place.registered("tips", {"MLmodel": MLMODEL, "requirements.txt": b"skops==0.11", "LICENSE": b"MIT License"})
+    place.registry.evaluate("tips", 1, "holdout", rows)
+    place.registry.sign("tips", 1)
+    text = place.registry.card("tips").text
+    for words in (
+        "MIT License",
+        "`skops==0.11`",
+        "Signed by",
+        "| auc | all (120) | 1.0000 |",
+        "zone=n (60)",
+        "by `zone`",
+    ):
+        assert words in text, words
+    assert b"".join(place.registry.card_document("tips")).decode() == text
+    place.registry.write_card("tips", "# kept")
+    assert b"".join(place.registry.card_document("tips", 1)) == b"# kept"
+
+
+def test_two_versions_are_compared_without_a_proposal(place: Workplace) -> None:
+    place.registered("tips", {"requirements.txt": b"skops==0.10"})
+    place.registered("tips", {"requirements.txt": b"skops==0.11"})
+    found = place.registry.compare("tips", 2, 1)
+    assert (found.number, found.candidate, found.champion) == (0, 2, 1)
+    assert [(c.before, c.after) for c in found.requirements] == [("==0.10", "==0.11")]
+    with pytest.raises(NotFound):
+        place.registry.compare("tips", 2, 9)
 
 
 def test_only_who_may_promote_may_lift_the_need_of_proposals() -> None:

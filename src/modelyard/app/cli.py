@@ -17,6 +17,7 @@ from modelyard.app import housekeeping, moving
 from modelyard.app.session import session
 from modelyard.edges.cli.derived import DerivedGroup
 from modelyard.edges.cli.folders import folder_commands
+from modelyard.edges.cli.gating import gate_group
 from modelyard.edges.cli.output import fail
 from modelyard.edges.cli.pulling import pull_command
 from modelyard.edges.cli.reproducing import run_commands
@@ -135,9 +136,12 @@ def main_group() -> None:
 main_group.params[:0] = everywhere(hidden=False)
 housekeeping.register(main_group)
 moving.register(main_group)
+_gate = gate_group(lambda: session().yard.registry)
+main_group.add_command(_gate)
 for _own in run_commands(lambda: session().yard.tracking, lambda: session().environment):
     main_group.add_command(_own)
-for _own in (*main_group.commands.values(), *moving.bring.commands.values(), *moving.take.commands.values()):
+_groups = (moving.bring, moving.take, _gate)
+for _own in (*main_group.commands.values(), *(c for group in _groups for c in group.commands.values())):
     _taken = {flag for param in _own.params for flag in param.opts}
     _own.params += [option for option in everywhere() if not _taken.intersection(option.opts)]
 

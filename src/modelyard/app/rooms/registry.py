@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
 from modelyard.governance.service import GovernanceService
+from modelyard.kernel.errors import YardError
 from modelyard.kernel.ids import ActorId
-from modelyard.kernel.refs import Ref
+from modelyard.kernel.refs import Ref, parts
+from modelyard.lake.api import Lake
 from modelyard.ports.wires import WireRoute
 from modelyard.protocols.mlflow.versions import registry_routes
 from modelyard.registry.api import Registry
@@ -33,11 +35,33 @@ class _LatePeople:
         return governance.roles_of(actor, about) if isinstance(governance, GovernanceService) else frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _LakeTimes:
+    """Asks the lake when a version of a table or file set was made; without one nobody can say."""
+
+    engines: Engines
+
+    def made_ms(self, data: Ref) -> int | None:
+        lake = self.engines.services.get("lake")
+        if not isinstance(lake, Lake):
+            return None
+        kind, name, version = parts(data)
+        try:
+            if kind == "table":
+                return lake.table(name, at=version).updated_ms
+            if kind == "fileset":
+                return lake.fileset(name, at=version).updated_ms
+        except YardError:  # it is gone, or was never here
+            return None
+        return None
+
+
 def _build(engines: Engines) -> RegistryService:
     return RegistryService(
         objects=engines.objects, tracking=engines.service(Tracking), people=_LatePeople(engines),
         secrets=engines.secrets,
         posts=Posts(engines.queue, lambda: engines.webhooks, engines.settings.webhook_hosts),
+        times=_LakeTimes(engines),
     )  # fmt: skip
 
 

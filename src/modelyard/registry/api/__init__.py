@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelyard.registry.api.adoption import AdoptionOperations
 from modelyard.registry.api.aliases import AliasOperations, Approval, StageStanding, Standing
+from modelyard.registry.api.attestations import Attestation, AttestationOperations
 from modelyard.registry.api.evaluations import (
     Evaluation,
     EvaluationOperations,
@@ -43,6 +44,7 @@ from modelyard.registry.api.news import (
     StageMoved,
     TagDropped,
     TagSet,
+    VersionAttested,
     VersionDeleted,
     VersionEvaluated,
     VersionRegistered,
@@ -50,6 +52,7 @@ from modelyard.registry.api.news import (
 )
 from modelyard.registry.api.proposals import (
     Change,
+    CodeChange,
     Comparison,
     Proposal,
     ProposalDiff,
@@ -84,7 +87,7 @@ from modelyard.registry.api.records import (
     VersionStatus,
 )
 from modelyard.registry.api.seals import PublicKey, Seal, SealCheck, SealOperations, Verification
-from modelyard.registry.api.seams import People, Strangers
+from modelyard.registry.api.seams import DataTimes, NoTimes, People, Strangers
 from modelyard.registry.api.versions import VersionOperations
 from modelyard.registry.api.webhooks import (
     Delivery,
@@ -102,6 +105,7 @@ class Registry(
     SealOperations,
     AliasOperations,
     EvaluationOperations,
+    AttestationOperations,
     GateOperations,
     ProposalOperations,
     AdoptionOperations,
@@ -115,9 +119,12 @@ __all__ = [
     "AliasMoved",
     "AliasName",
     "Approval",
+    "Attestation",
     "CardWritten",
     "Change",
+    "CodeChange",
     "Comparison",
+    "DataTimes",
     "Delivery",
     "Evaluation",
     "EvaluationRows",
@@ -147,6 +154,7 @@ __all__ = [
     "ModelRenamed",
     "ModelStage",
     "ModelVersion",
+    "NoTimes",
     "Outcome",
     "Parity",
     "People",
@@ -183,6 +191,7 @@ __all__ = [
     "Text",
     "Verdict",
     "Verification",
+    "VersionAttested",
     "VersionDeleted",
     "VersionEvaluated",
     "VersionFile",

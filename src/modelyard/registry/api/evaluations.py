@@ -26,7 +26,7 @@ class Task(StrEnum):
 
 
 class Metric(StrEnum):
-    """How good answers are; the first five for yes or no, the last three for numbers."""
+    """How good answers are: five for yes or no, three for numbers, and two of how long they took."""
 
     LOG_LOSS = "log_loss"
     AUC = "auc"
@@ -36,6 +36,8 @@ class Metric(StrEnum):
     MAE = "mae"
     RMSE = "rmse"
     R2 = "r2"
+    LATENCY_P50 = "latency_p50"
+    LATENCY_P99 = "latency_p99"
 
     @property
     def more_is_better(self) -> bool:
@@ -43,9 +45,13 @@ class Metric(StrEnum):
         return self in (Metric.AUC, Metric.ACCURACY, Metric.R2)
 
     @property
-    def task(self) -> Task:
-        """What it measures."""
-        return Task.REGRESSION if self in (Metric.MAE, Metric.RMSE, Metric.R2) else Task.BINARY
+    def is_time(self) -> bool:
+        """True if it says how long an answer took, in milliseconds."""
+        return self in (Metric.LATENCY_P50, Metric.LATENCY_P99)
+
+    def suits(self, task: Task) -> bool:
+        """True if it can be asked of that task's answers."""
+        return self.is_time or (self in (Metric.MAE, Metric.RMSE, Metric.R2)) == (task is Task.REGRESSION)
 
 
 class Parity(StrEnum):
@@ -63,12 +69,14 @@ class EvaluationRows(Struct, frozen=True, kw_only=True):
         scores: the answer: a probability of 1, or a number.
         groups: columns to look at parts by, e.g. `{"zone": ["7", "8", ...]}`.
         ids: what names each row; by them rows are paired.
+        latencies_ms: how long each answer took, as whoever asked has measured it.
     """
 
     labels: list[float]
     scores: list[float]
     groups: dict[str, list[str]] = {}
     ids: list[str] = []
+    latencies_ms: list[float] = []
 
 
 class Figure(Struct, frozen=True, kw_only=True):

@@ -27,6 +27,8 @@ class GateKind(StrEnum):
     SIGNATURE = "signature"
     SAFE = "safe"
     FRESHNESS = "freshness"
+    DATA_AGE = "data_age"
+    TESTS = "tests"
 
 
 class Gate(Struct, frozen=True, kw_only=True):
@@ -35,10 +37,14 @@ class Gate(Struct, frozen=True, kw_only=True):
     Attributes:
         kind: `threshold`: a metric within limits; `no_worse`: not worse than the champion on the same rows;
             `group_gap`: groups of `group` at most `at_most` apart in `parity`; `signature`: takes what the champion
-            took; `safe`: may be loaded; `freshness`: registered at most `max_age_days` ago.
+            took; `safe`: may be loaded; `freshness`: registered at most `max_age_days` ago; `data_age`: made from data
+            of which the oldest version is at most `max_age_days` old; `tests`: the newest attestation of the gate's
+            name about this content says that they passed (at most `max_age_days` ago, if given).
         dataset: on which rows; empty for the newest evaluation (for `no_worse`: the newest that both have).
         margin: for `no_worse`: by how much it may be worse.
         proven: for `no_worse`: True wants proof that it is not worse, False only refuses where it is proven worse.
+        data: for `data_age`: this table or file set alone, e.g. `table:trips`.
+        by_role: for `tests`: only what somebody in that role has told counts.
     """
 
     name: Name
@@ -53,14 +59,17 @@ class Gate(Struct, frozen=True, kw_only=True):
     group: str = ""
     parity: Parity = Parity.SELECTION_RATE
     max_age_days: float | None = None
+    data: str = ""
+    by_role: str = ""
 
 
 class GatePolicy(Struct, frozen=True, kw_only=True):
-    """What a model asks of a proposal: gates, and how many others must approve."""
+    """What a model asks of a proposal: gates, how many others must approve, and how many of them in which role."""
 
     name: str
     gates: tuple[Gate, ...] = ()
     approvals: int = 1
+    roles: dict[str, int] = {}
     declared_ms: int = 0
     declared_by: ActorId = ActorId("")
 
@@ -121,17 +130,20 @@ class GateOperations(ABC):
 
     @operation("PUT", "/models/{name}/gates", scope="registry:promote", about="model:{name}")
     @abstractmethod
-    def declare_gates(self, name: ModelName, gates: list[Gate], approvals: Approvals = 1) -> GatePolicy:
+    def declare_gates(
+        self, name: ModelName, gates: list[Gate], approvals: Approvals = 1, roles: dict[str, int] | None = None
+    ) -> GatePolicy:
         """Say what a model asks of proposals from now on; those under way are asked anew.
 
         Args:
             name: the model.
             gates: the conditions; none leaves it to the approvals.
             approvals: how many others than the author must approve.
+            roles: how many of them must stand in which role, e.g. `{"owner": 1}`.
 
         Raises:
             NotFound: there is no such model.
-            InvalidInput: a gate lacks what its kind needs, or two bear one name.
+            InvalidInput: a gate lacks what its kind needs, two bear one name, or a role is asked for fewer than once.
 
         Example:
             yard registry declare-gates tips '[{"name": "safe", "kind": "safe"}]' --approvals 1
@@ -145,16 +157,24 @@ class GateOperations(ABC):
         effect=Effect.SCAN,
     )
     @abstractmethod
-    def check_gates(self, name: ModelName, version: VersionNumber, alias: AliasName = "production") -> list[GateResult]:
+    def check_gates(
+        self,
+        name: ModelName,
+        version: VersionNumber,
+        alias: AliasName = "production",
+        gates: list[Gate] | None = None,
+    ) -> list[GateResult]:
         """Ask a model's gates about a version, without a proposal; for CI. Nothing is kept.
 
         Args:
             name: the model.
             version: its number.
             alias: whose holder it is compared with.
+            gates: ask these in place of those that the model declares.
 
         Raises:
             NotFound: there is no such model or version.
+            InvalidInput: a gate lacks what its kind needs, or two bear one name.
 
         Example:
             yard registry check-gates tips 3

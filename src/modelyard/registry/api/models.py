@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
-from modelyard.kernel.operations import Effect, operation
+from modelyard.kernel.operations import Effect, operation, stream
 from modelyard.kernel.pages import Limit, Page
 from modelyard.registry.api.records import (
     LongText,
@@ -192,7 +193,7 @@ class ModelOperations(ABC):
             yard registry latest-versions tips
         """
 
-    @operation("GET", "/models/{name}/card", scope="registry:read", about="model:{name}")
+    @operation("GET", "/models/{name}/card", scope="registry:read", about="model:{name}", command="card-record")
     @abstractmethod
     def card(self, name: ModelName, edition: int | None = None) -> ModelCard:
         """Show a model's card; a draft from what is known, if nobody has written one.
@@ -205,7 +206,30 @@ class ModelOperations(ABC):
             NotFound: there is no such model, or no such edition.
 
         Example:
-            yard registry card tips
+            yard registry card-record tips
+        """
+
+    @stream(
+        "GET",
+        "/models/{name}/card.md",
+        scope="registry:read",
+        about="model:{name}",
+        media="text/markdown; charset=utf-8",
+        command="card",
+    )
+    @abstractmethod
+    def card_document(self, name: ModelName, edition: int | None = None) -> Iterator[bytes]:
+        """Give a model's card as a Markdown document; a draft from what is known, if nobody has written one.
+
+        Args:
+            name: the model.
+            edition: an older one, counted from 1.
+
+        Raises:
+            NotFound: there is no such model, or no such edition.
+
+        Example:
+            yard registry card tips --output tips.md
         """
 
     @operation("POST", "/models/{name}/card", scope="registry:write", about="model:{name}", effect=Effect.WRITE)

@@ -118,6 +118,15 @@ class VersionEvaluated(News, frozen=True, kw_only=True):
     rows: int
 
 
+class VersionAttested(News, frozen=True, kw_only=True):
+    """Somebody told what their tests said about a version; reads the version."""
+
+    name: str
+    version: int
+    check: str
+    passed: bool
+
+
 class GatesDeclared(News, frozen=True, kw_only=True):
     """A model asks something else of proposals."""
 

@@ -49,12 +49,17 @@ class Vote(StrEnum):
 
 
 class Review(Struct, frozen=True, kw_only=True):
-    """Somebody's word on a proposal."""
+    """Somebody's word on a proposal.
+
+    Attributes:
+        roles: in which roles they stood when they said it; while the proposal is open, those that they still hold.
+    """
 
     actor: ActorId
     vote: Vote
     note: str
     at_ms: int
+    roles: tuple[str, ...] = ()
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -63,9 +68,12 @@ class Proposal(Struct, frozen=True, kw_only=True):
     Attributes:
         champion: the version that held the alias when the gates were last run (or the proposal opened).
         needed: how many others must approve.
+        roles: how many of the approvals must come from whom, by role.
         results: what each gate said; empty until they are run.
-        stale: True if the alias has moved since they were run.
+        stale: True if what they judged has changed since they were run, for the reason in `stale_because`.
+        waits_for: why it cannot be merged now; empty where it can, or is over.
         ready: True if it could be merged now.
+        basis: what the gates judged by, as one text; another one means that they are to be run again.
     """
 
     number: int
@@ -86,6 +94,10 @@ class Proposal(Struct, frozen=True, kw_only=True):
     gates_ms: int | None = None
     stale: bool = False
     ready: bool = False
+    roles: dict[str, int] = {}
+    stale_because: str = ""
+    waits_for: str = ""
+    basis: str = ""
     merged_ms: int | None = None
     merged_by: ActorId | None = None
 
@@ -98,7 +110,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
         advantage: how much better the candidate is, positive is better; None where either has no figure.
         low, high: the 95 % interval of the advantage; None where the rows are not the same.
         paired: True if both answered the same rows.
-        better: True or False where the interval leaves no doubt; None else.
+        better: True or False where the interval leaves no doubt, for a group also among all groups; None else.
+        chance: how likely a difference as large comes by chance (two-sided p-value); None where it is not paired.
     """
 
     metric: Metric
@@ -111,6 +124,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     high: float | None = None
     paired: bool = False
     better: bool | None = None
+    chance: float | None = None
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -121,6 +135,25 @@ class Change(Struct, frozen=True, kw_only=True):
     after: str | None
 
 
+class CodeChange(Struct, frozen=True, kw_only=True):
+    """The code of the two runs.
+
+    Attributes:
+        before, after: their commits; empty where a run did not say.
+        range: the commits between, as git takes it; empty where both ran the same or one is not known.
+        repository: where the candidate's code lives.
+        changed: True if the candidate's run had changes beyond its commit.
+        patch: those changes as its run kept them, at most 64 KiB.
+    """
+
+    before: str = ""
+    after: str = ""
+    range: str = ""
+    repository: str = ""
+    changed: bool = False
+    patch: str = ""
+
+
 class ProposalDiff(Struct, frozen=True, kw_only=True):
     """What would change if a proposal were merged.
 
@@ -128,8 +161,10 @@ class ProposalDiff(Struct, frozen=True, kw_only=True):
         metrics: comparisons over all rows, then by group, the candidate's worst losses first.
         run_metrics: last metrics of the two runs, as they logged them.
         data: refs that one was made from and the other was not.
+        code: the commits of the two runs, and what was changed beside them.
         signature: inputs and outputs that differ.
-        facts: size, flavours, code commit, safety.
+        requirements: packages that differ.
+        facts: size, files, flavours, Python, licence, safety.
     """
 
     number: int
@@ -139,7 +174,9 @@ class ProposalDiff(Struct, frozen=True, kw_only=True):
     params: tuple[Change, ...] = ()
     run_metrics: tuple[Change, ...] = ()
     data: tuple[Change, ...] = ()
+    code: CodeChange = CodeChange()
     signature: tuple[Change, ...] = ()
+    requirements: tuple[Change, ...] = ()
     facts: tuple[Change, ...] = ()
 
 
@@ -232,6 +269,26 @@ class ProposalOperations(ABC):
 
         Example:
             yard registry diff tips 12
+        """
+
+    @operation(
+        "GET", "/models/{name}/versions/{version}/compare", scope="registry:read", about="model:{name}@{version}",
+        effect=Effect.WORK, audited=False,
+    )  # fmt: skip
+    @abstractmethod
+    def compare(self, name: ModelName, version: VersionNumber, against: VersionNumber) -> ProposalDiff:
+        """Show how a version differs from another of the same model, as a proposal would; `number` is 0.
+
+        Args:
+            name: the model.
+            version: its number.
+            against: the version that it is held against.
+
+        Raises:
+            NotFound: there is no such model or version.
+
+        Example:
+            yard registry compare tips 7 6
         """
 
     @operation(

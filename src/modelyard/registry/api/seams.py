@@ -23,6 +23,23 @@ class People(Protocol):
         ...
 
 
+class DataTimes(Protocol):
+    """When data was made."""
+
+    def made_ms(self, data: Ref) -> int | None:
+        """When that version of a table or file set was made; None where nobody can say."""
+        ...
+
+
+class NoTimes:
+    """Nobody can say when data was made."""
+
+    def made_ms(self, data: Ref) -> int | None:
+        """Unknown."""
+        del data
+        return None
+
+
 class Strangers:
     """Nobody is known by more than an id."""
 

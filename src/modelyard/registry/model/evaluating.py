@@ -10,6 +10,7 @@ from math import isfinite
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from modelyard.kernel.errors import InvalidInput
@@ -31,9 +32,9 @@ _MOST_PARTS = 40
 _PART_METRICS = {Task.BINARY: (Metric.LOG_LOSS, Metric.AUC), Task.REGRESSION: (Metric.MAE,)}
 
 
-def metrics_of(task: Task) -> list[Metric]:
-    """The metrics of a task."""
-    return [m for m in Metric if m.task is task]
+def metrics_of(task: Task, *, timed: bool) -> list[Metric]:
+    """The metrics of a task; how long answers took only where that was measured."""
+    return [m for m in Metric if m.suits(task) and (timed or not m.is_time)]
 
 
 def check(rows: EvaluationRows, task: Task) -> None:
@@ -49,6 +50,8 @@ def check(rows: EvaluationRows, task: Task) -> None:
     lengths = {"scores": len(rows.scores), **{f"groups[{k}]": len(v) for k, v in rows.groups.items()}}
     if rows.ids:
         lengths["ids"] = len(rows.ids)
+    if rows.latencies_ms:
+        lengths["latencies_ms"] = len(rows.latencies_ms)
     for column, length in lengths.items():
         if length != count:
             raise InvalidInput(f"{column} has {length:,} rows and labels have {count:,}; give one for each")
@@ -58,6 +61,8 @@ def check(rows: EvaluationRows, task: Task) -> None:
         raise InvalidInput("ids name rows, so each may come once only")
     if not all(map(isfinite, rows.labels)) or not all(map(isfinite, rows.scores)):
         raise InvalidInput("labels and scores are numbers; leave rows out that have none")
+    if not all(isfinite(ms) and ms >= 0 for ms in rows.latencies_ms):
+        raise InvalidInput("latencies_ms are milliseconds from 0 on; leave the column out if they were not measured")
     if task is Task.BINARY and not set(rows.labels) <= {0.0, 1.0}:
         raise InvalidInput("labels of a yes or no are 0 and 1; for numbers say task=regression")
     if task is Task.BINARY and not all(0.0 <= s <= 1.0 for s in rows.scores):
@@ -74,6 +79,7 @@ def ordered(rows: EvaluationRows) -> EvaluationRows:
         scores=[rows.scores[i] for i in order],
         groups={k: [v[i] for i in order] for k, v in rows.groups.items()},
         ids=[rows.ids[i] for i in order],
+        latencies_ms=[rows.latencies_ms[i] for i in order] if rows.latencies_ms else [],
     )
 
 
@@ -85,7 +91,8 @@ def rows_key(rows: EvaluationRows) -> str:
 
 def answers_of(rows: EvaluationRows, threshold: float) -> Answers:
     """Rows ready to be measured."""
-    return Answers(np.asarray(rows.labels, np.float64), np.asarray(rows.scores, np.float64), threshold)
+    latencies = np.asarray(rows.latencies_ms, np.float64) if rows.latencies_ms else None
+    return Answers(np.asarray(rows.labels, np.float64), np.asarray(rows.scores, np.float64), threshold, latencies)
 
 
 def parts_of(rows: EvaluationRows) -> list[tuple[str, NDArray[np.bool_]]]:
@@ -106,7 +113,7 @@ def parts_of(rows: EvaluationRows) -> list[tuple[str, NDArray[np.bool_]]]:
 def figures(rows: EvaluationRows, task: Task, threshold: float) -> tuple[Figure, ...]:
     """Every metric over all rows with its interval, then a few over each large group."""
     answers = answers_of(rows, threshold)
-    wanted = metrics_of(task)
+    wanted = metrics_of(task, timed=bool(rows.latencies_ms))
     found = scoring.spread([partial(scoring.measure, m, answers) for m in wanted], len(answers))
     made: list[Figure] = []
     for metric, samples in zip(wanted, found, strict=True):
@@ -158,15 +165,19 @@ def compared(
 ) -> list[Comparison]:
     """Candidate and champion on the same rows (rows and threshold of each): overall, then by group, worst first.
 
-    Each group is resampled by itself.
+    Each group is resampled by itself. Of groups it is said that one is better only where that stands among all of them
+    with at most one false in twenty (Benjamini & Hochberg 1995); the interval is each group's own.
     """
     one, other = answers_of(*candidate), answers_of(*champion)
-    overall = _comparisons(dataset, metrics_of(task), "", one, other)
+    timed = one.latencies is not None and other.latencies is not None
+    overall = _comparisons(dataset, metrics_of(task, timed=timed), "", one, other)
     parts = [
         comparison
         for name, members in parts_of(candidate[0])
         for comparison in _comparisons(dataset, _PART_METRICS[task][:1], name, one.part(members), other.part(members))
     ]
+    stands = scoring.discoveries([c.chance for c in parts])
+    parts = [c if keeps else replace(c, better=None) for c, keeps in zip(parts, stands, strict=True)]
     return [*overall, *sorted(parts, key=lambda c: (c.advantage is None, c.advantage or 0.0))]
 
 
@@ -185,8 +196,9 @@ def _comparison(
     low, high = scoring.interval(samples)
     figure = partial(Figure, metric=metric, group=group, rows=len(one))
     better = None if low is None or high is None else True if low > 0 else False if high < 0 else None
+    value = scoring.finite(scoring.advantage(metric, one, other)[0])
     return Comparison(
         metric=metric, dataset=dataset, group=group, paired=True, low=low, high=high, better=better,
         candidate=figure(value=scoring.value_of(metric, one)), champion=figure(value=scoring.value_of(metric, other)),
-        advantage=scoring.finite(scoring.advantage(metric, one, other)[0]),
+        advantage=value, chance=None if value is None else scoring.chance(value, samples),
     )  # fmt: skip

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
+from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import InvalidInput
+from modelyard.kernel.refs import Ref
 from modelyard.registry.api import (
+    Attestation,
     Evaluation,
     EvaluationRows,
     Gate,
@@ -28,6 +31,8 @@ class Bid(Struct, frozen=True, kw_only=True):
     Attributes:
         tried, champion_tried: evaluations of candidate and champion, newest first.
         rows: gives the stored rows of an evaluation.
+        told: attestations about the candidate, newest first.
+        data_ms: data that the candidate was made from, and when each version of it was made, if anybody can say.
     """
 
     candidate: ModelVersion
@@ -36,6 +41,8 @@ class Bid(Struct, frozen=True, kw_only=True):
     champion_tried: Sequence[Evaluation]
     rows: Callable[[Evaluation], EvaluationRows]
     now_ms: int
+    told: Sequence[Attestation] = ()
+    data_ms: Mapping[Ref, int | None] = {}
 
 
 def check(gates: Sequence[Gate]) -> None:
@@ -63,8 +70,10 @@ def _fault_of(gate: Gate) -> str | None:
         return "margin says by how much it may be worse; it is not negative"
     if gate.kind is GateKind.GROUP_GAP and (not gate.group or gate.at_most is None):
         return "group_gap needs group, the column, and at_most, the widest gap"
-    if gate.kind is GateKind.FRESHNESS and (gate.max_age_days is None or gate.max_age_days <= 0):
-        return "freshness needs max_age_days, above 0"
+    if gate.max_age_days is not None and gate.max_age_days <= 0:
+        return "max_age_days is above 0"
+    if gate.kind in (GateKind.FRESHNESS, GateKind.DATA_AGE) and gate.max_age_days is None:
+        return f"{gate.kind.value} needs max_age_days, above 0"
     return None
 
 
@@ -73,6 +82,7 @@ def ask(gate: Gate, bid: Bid) -> GateResult:
     asked = {
         GateKind.THRESHOLD: _threshold, GateKind.NO_WORSE: _no_worse, GateKind.GROUP_GAP: _group_gap,
         GateKind.SIGNATURE: _signature, GateKind.SAFE: _safe, GateKind.FRESHNESS: _freshness,
+        GateKind.DATA_AGE: _data_age, GateKind.TESTS: _tests,
     }[gate.kind]  # fmt: skip
     return asked(gate, bid)
 
@@ -141,7 +151,7 @@ def _no_worse(gate: Gate, bid: Bid) -> GateResult:
 def _same_rows(gate: Gate, bid: Bid) -> tuple[Evaluation, Evaluation] | None:
     """The newest evaluations of both versions on the same rows; of the metric's task."""
     for one in bid.tried:
-        if gate.dataset not in ("", one.dataset) or (gate.metric is not None and one.task is not gate.metric.task):
+        if gate.dataset not in ("", one.dataset) or (gate.metric is not None and not gate.metric.suits(one.task)):
             continue
         for other in bid.champion_tried:
             if other.rows_key == one.rows_key and other.task is one.task:
@@ -192,3 +202,38 @@ def _freshness(gate: Gate, bid: Bid) -> GateResult:
     limit = gate.max_age_days or 0.0
     text = f"registered {days:.1f} days ago; wanted at most {limit:g}"
     return _said(gate, bid, Outcome.PASSED if days <= limit else Outcome.FAILED, text, value=days, limit=limit)
+
+
+def _data_age(gate: Gate, bid: Bid) -> GateResult:
+    wanted = {r: at for r, at in bid.data_ms.items() if gate.data in ("", r.partition("@")[0])}
+    known = {r: at for r, at in wanted.items() if at is not None}
+    limit = gate.max_age_days or 0.0
+    if not wanted:
+        text = f"version {bid.candidate.version} does not say that it was made from {gate.data or 'any data'}"
+        return _said(gate, bid, Outcome.UNKNOWN, text, limit=limit)
+    if len(known) < len(wanted):
+        text = f"nobody can say how old {next(r for r in wanted if r not in known)} is"
+        return _said(gate, bid, Outcome.UNKNOWN, text, limit=limit)
+    oldest = min(known, key=known.__getitem__)
+    days = (bid.now_ms - known[oldest]) / _DAY_MS
+    text = f"the oldest data, {oldest}, is {days:.1f} days old; wanted at most {limit:g}"
+    return _said(gate, bid, Outcome.PASSED if days <= limit else Outcome.FAILED, text, value=days, limit=limit)
+
+
+def _tests(gate: Gate, bid: Bid) -> GateResult:
+    told = [a for a in bid.told if a.check == gate.name and a.digest == bid.candidate.digest]
+    counted = [a for a in told if not gate.by_role or gate.by_role in a.roles]
+    if not counted:
+        who = f" by anybody in the role {gate.by_role}" if gate.by_role else ""
+        text = f"the tests {gate.name} were not run{who}; run them: yard gate check FILE"
+        return _said(gate, bid, Outcome.UNKNOWN, text)
+    last = counted[0]
+    days = (bid.now_ms - last.at_ms) / _DAY_MS
+    code = f" at {last.commit[:12]}" if last.commit else ""
+    text = f"run by {last.by}{code} at {from_ms(last.at_ms):%Y-%m-%d %H:%M} UTC" + (
+        f": {last.text}" if last.text else ""
+    )
+    if gate.max_age_days is not None and days > gate.max_age_days:
+        text = f"the tests were run {days:.1f} days ago; wanted at most {gate.max_age_days:g}"
+        return _said(gate, bid, Outcome.FAILED, text, value=days, limit=gate.max_age_days)
+    return _said(gate, bid, Outcome.PASSED if last.passed else Outcome.FAILED, text[:600])

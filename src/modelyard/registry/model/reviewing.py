@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from modelyard.kernel.errors import Conflict, Forbidden, GateClosed
+from modelyard.kernel.errors import Conflict, Forbidden, GateClosed, InvalidInput
 from modelyard.kernel.ids import ActorId
 from modelyard.registry.api import GateResult, Outcome, Proposal, ProposalState, Review, Vote
+
+_MOST_APPROVALS = 20
 
 
 def check_open(proposal: Proposal) -> None:
@@ -42,7 +44,27 @@ def state_of(proposal: Proposal) -> ProposalState:
         return proposal.state
     if any(r.vote is Vote.DECLINE for r in proposal.reviews):
         return ProposalState.DECLINED
-    return ProposalState.APPROVED if len(approvers(proposal)) >= proposal.needed else ProposalState.OPEN
+    enough = len(approvers(proposal)) >= proposal.needed and not missing_roles(proposal)
+    return ProposalState.APPROVED if enough else ProposalState.OPEN
+
+
+def missing_roles(proposal: Proposal) -> dict[str, int]:
+    """How many more approvals are wanted from whom, by role."""
+    yes = [r for r in proposal.reviews if r.vote is Vote.APPROVE and r.actor != proposal.author]
+    left = {role: wanted - sum(role in r.roles for r in yes) for role, wanted in proposal.roles.items()}
+    return {role: count for role, count in left.items() if count > 0}
+
+
+def checked_roles(roles: Mapping[str, int] | None) -> dict[str, int]:
+    """How many must approve in which role, if that can be asked.
+
+    Raises:
+        InvalidInput: a role is asked for fewer than one or more than twenty times, or has no name.
+    """
+    for role, count in (roles or {}).items():
+        if not role or " " in role or not 1 <= count <= _MOST_APPROVALS:
+            raise InvalidInput(f"the role {role[:40]!r} is asked for {count} times; ask for a role 1 to 20 times")
+    return dict(roles or {})
 
 
 def with_review(reviews: Sequence[Review], new: Review) -> tuple[Review, ...]:
@@ -60,13 +82,12 @@ def obstacle(proposal: Proposal, *, gates: int) -> str | None:
     missing = proposal.needed - len(approvers(proposal))
     if missing > 0:
         return f"{missing} more approval{'s' if missing > 1 else ''} by others than its author"
+    if lacking := missing_roles(proposal):
+        return "approval in the role " + " and ".join(f"{role} ({count})" for role, count in lacking.items())
     if gates and proposal.gates_ms is None:
         return f"its gates were not run; run them: yard registry run-gates {proposal.name} {proposal.number}"
     if proposal.stale and gates:
-        return (
-            "the alias moved since its gates were run; run them again: "
-            f"yard registry run-gates {proposal.name} {proposal.number}"
-        )
+        return f"{proposal.stale_because}; run them again: yard registry run-gates {proposal.name} {proposal.number}"
     if shut := closed(proposal.results):
         return "closed: " + "; ".join(f"{r.gate} ({r.text})" for r in shut[:5])
     return None

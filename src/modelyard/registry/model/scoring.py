@@ -8,8 +8,9 @@ the rows do not allow the metric.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from math import erfc, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,19 +36,24 @@ class Answers:
         labels: the truth, (rows,).
         scores: the answers, (rows,).
         threshold: score from which the answer counts as yes.
+        latencies: how long each answer took, ms, (rows,).
     """
 
-    def __init__(self, labels: Floats, scores: Floats, threshold: float = 0.5) -> None:
+    def __init__(
+        self, labels: Floats, scores: Floats, threshold: float = 0.5, latencies: Floats | None = None
+    ) -> None:  # fmt: skip
         self.labels = labels
         self.scores = scores
         self.threshold = threshold
+        self.latencies = latencies
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def part(self, keep: NDArray[np.bool_]) -> Answers:
         """The answers on some of the rows."""
-        return Answers(self.labels[keep], self.scores[keep], self.threshold)
+        latencies = None if self.latencies is None else self.latencies[keep]
+        return Answers(self.labels[keep], self.scores[keep], self.threshold, latencies)
 
     @cached_property
     def log_losses(self) -> Floats:
@@ -111,6 +117,20 @@ def _r2(answers: Answers, weights: Floats) -> Floats:
         return np.where(spread > 0, 1 - _mean(weights, answers.squares) / spread, np.nan)
 
 
+def _latency(share: float) -> Callable[[Answers, Floats], Floats]:
+    """The least time within which that share of answers came (inverse of the empirical distribution)."""
+
+    def measured(answers: Answers, weights: Floats) -> Floats:
+        if answers.latencies is None:
+            return np.full(len(weights), np.nan)
+        order = np.argsort(answers.latencies, kind="stable")
+        grown = np.cumsum(weights[:, order], axis=1)
+        places = (grown >= share * grown[:, -1:]).argmax(axis=1)
+        return np.asarray(answers.latencies[order][places], dtype=np.float64)
+
+    return measured
+
+
 _METRICS: dict[Metric, Callable[[Answers, Floats], Floats]] = {
     Metric.LOG_LOSS: lambda a, w: _mean(w, a.log_losses),
     Metric.AUC: _auc,
@@ -120,6 +140,8 @@ _METRICS: dict[Metric, Callable[[Answers, Floats], Floats]] = {
     Metric.MAE: lambda a, w: _mean(w, np.abs(a.scores - a.labels)),
     Metric.RMSE: lambda a, w: np.sqrt(_mean(w, a.squares)),
     Metric.R2: _r2,
+    Metric.LATENCY_P50: _latency(0.5),
+    Metric.LATENCY_P99: _latency(0.99),
 }
 
 
@@ -160,6 +182,24 @@ def interval(samples: Floats, confidence: float = 0.95) -> tuple[float | None, f
     tail = (1 - confidence) / 2 * 100
     low, high = np.percentile(kept, [tail, 100 - tail])
     return float(low), float(high)
+
+
+def chance(value: float, samples: Floats) -> float | None:
+    """Two-sided p-value of a difference, its standard error from the bootstrap (Efron & Tibshirani 1993, sec. 12.5)."""
+    kept = samples[np.isfinite(samples)]
+    if len(kept) < len(samples) / 2 or len(kept) < 2 or not np.isfinite(value):
+        return None
+    error = float(kept.std(ddof=1))
+    if error == 0.0:
+        return 1.0 if value == 0.0 else 0.0
+    return erfc(abs(value) / error / sqrt(2))
+
+
+def discoveries(chances: Sequence[float | None], share: float = 0.05) -> list[bool]:
+    """Which of many tests stand if at most `share` of those that do are false (Benjamini & Hochberg 1995)."""
+    known = sorted(p for p in chances if p is not None)
+    bound = max((p for k, p in enumerate(known, 1) if p <= share * k / len(known)), default=-1.0)
+    return [p is not None and p <= bound for p in chances]
 
 
 def spread(

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from modelyard.ports.objects import Objects
 from modelyard.ports.secrets import Secrets
-from modelyard.registry.api import People, Registry, Strangers
+from modelyard.registry.api import DataTimes, NoTimes, People, Registry, Strangers
 from modelyard.registry.service.adoption import Adoption
 from modelyard.registry.service.aliases import Aliases
+from modelyard.registry.service.attestations import Attestations
 from modelyard.registry.service.differences import Differences
 from modelyard.registry.service.evaluations import Evaluations
 from modelyard.registry.service.intake import Intake
@@ -22,7 +23,9 @@ from modelyard.registry.service.webhooks import Posts, Webhooks
 from modelyard.tracking.api import Tracking
 
 
-class RegistryService(Models, Versions, Seals, Aliases, Evaluations, Proposals, Adoption, Webhooks, Registry):
+class RegistryService(
+    Models, Versions, Seals, Aliases, Evaluations, Attestations, Proposals, Adoption, Webhooks, Registry
+):  # fmt: skip
     """The registry over a database, objects and the runs that made what is registered.
 
     Args:
@@ -31,6 +34,7 @@ class RegistryService(Models, Versions, Seals, Aliases, Evaluations, Proposals, 
         people: who knows names and roles.
         secrets: where the key for signing lies.
         posts: how webhooks are told; None: they are told nothing.
+        times: who knows when data was made.
     """
 
     def __init__(
@@ -41,11 +45,13 @@ class RegistryService(Models, Versions, Seals, Aliases, Evaluations, Proposals, 
         people: People | None = None,
         secrets: Secrets | None = None,
         posts: Posts | None = None,
+        times: DataTimes | None = None,
     ) -> None:
         self._objects = objects
         self._people = people or Strangers()
         self._secrets = secrets or NoSecrets()
         self._posts = posts
+        self._times = times or NoTimes()
         self._intake = Intake(tracking)
         self._looking = Looking(objects)
         self._differences = Differences(objects, tracking)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from msgspec.structs import replace
+
 from modelyard.kernel.errors import AlreadyExists, InvalidInput, NotFound
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
@@ -15,9 +17,10 @@ from modelyard.registry.service.found import checked_tags, model_of, model_ref, 
 from modelyard.registry.service.intake import Intake, Origin
 from modelyard.registry.service.looking import Looking
 from modelyard.registry.service.models import enter_model
+from modelyard.registry.service.versions import facts_from
 from modelyard.registry.store import adoption as store
 from modelyard.registry.store import models, versions
-from modelyard.registry.store.versions import Facts, NewVersion
+from modelyard.registry.store.versions import NewVersion
 
 _PLACE = re.compile(r"(?:.*/)?(?:(?P<run>[0-9a-f]{32})|models/(?P<model>m-[0-9a-f]{32}))/artifacts(?:/(?P<path>.*))?")
 
@@ -54,10 +57,10 @@ class Adoption(AdoptionOperations):
             return known
         named, origin = self._origin(call.tx, version)
         seen = self._looking.look(origin.files)
-        facts = Facts(
-            flavours=seen.flavours, signature=seen.signature, scan=seen.scan, reads=origin.inputs,
-            run_link=version.run_link, status_message=version.status_message,
-        )  # fmt: skip
+        facts = replace(
+            facts_from(seen, origin, tags=version.tags, run_link=version.run_link),
+            status_message=version.status_message,
+        )
         digest = content.digest_of(origin.files)
 
         def enter() -> ModelVersion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,13 +11,17 @@ from modelyard.kernel.units import format_bytes
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
 from modelyard.ports.objects import Objects
-from modelyard.registry.api import Change, Comparison, Evaluation, ModelVersion, Proposal, ProposalDiff
+from modelyard.registry.api import Change, CodeChange, Comparison, Evaluation, ModelVersion, ProposalDiff
 from modelyard.registry.model import signatures
 from modelyard.registry.service.evaluations import rows_of
 from modelyard.registry.store import evaluations, versions
 from modelyard.tracking.api import Run, Tracking
 
 _MOST_DATASETS = 3
+_PATCH = "reproduce/uncommitted.diff"
+"""Where a run keeps what was changed beside its commit."""
+_MOST_PATCH = 64 << 10
+_PACKAGE = re.compile(r"([A-Za-z0-9._-]+(?:\[[^\]]*\])?)(.*)")
 
 
 class _Fresh(NamedTuple):
@@ -45,22 +50,26 @@ class Differences:
         self._objects = objects
         self._tracking = tracking
 
-    def diff(self, tx: Transaction, model: int, proposal: Proposal) -> ProposalDiff:
+    def diff(
+        self, tx: Transaction, model: int, *, name: str, number: int, candidate: int, champion: int | None
+    ) -> ProposalDiff:
         """Candidate against champion; against nothing, where there is no champion."""
-        after = versions.ever(tx, model, proposal.version)
-        before = versions.ever(tx, model, proposal.champion) if proposal.champion else None
+        after = versions.ever(tx, model, candidate)
+        before = versions.ever(tx, model, champion) if champion else None
         if after is None:
-            raise NotFound(f"version {proposal.version} of {proposal.name} is gone")
+            raise NotFound(f"version {candidate} of {name} is gone")
         runs = self._run(before), self._run(after)
         params = [r.params if r else {} for r in runs]
         metrics = [{p.key: f"{p.number:.6g}" for p in r.metrics} if r else {} for r in runs]
         fresh: list[_Fresh] = []
         found = ProposalDiff(
-            number=proposal.number, candidate=after.version, champion=before.version if before else None,
+            number=number, candidate=after.version, champion=before.version if before else None,
             metrics=tuple(self._metrics(tx, model, before, after, fresh)), params=_changes(*params),
             run_metrics=_changes(*metrics),
             data=_changes(*({str(r).partition("@")[0]: str(r) for r in v.reads} if v else {} for v in (before, after))),
+            code=self._code(*runs),
             signature=signatures.differences(before.signature if before else None, after.signature),
+            requirements=_changes(*(_packages(v) for v in (before, after))),
             facts=_changes(*(_facts(v, r) for v, r in zip((before, after), runs, strict=True))),
         )  # fmt: skip
         if fresh:
@@ -102,6 +111,28 @@ class Differences:
         pair = [(rows_of(self._objects, e), e.threshold) for e in (one, other)]
         return tuple(evaluating.compared(one.dataset, one.task, pair[0], pair[1]))
 
+    def _code(self, before: Run | None, after: Run | None) -> CodeChange:
+        """The commits of the two runs, and what the candidate's run had changed beside its own."""
+        old, new = (before and before.commit) or "", (after and after.commit) or ""
+        patch = b"" if after is None else self._patch(after.id)
+        return CodeChange(
+            before=old, after=new, range=f"{old[:12]}..{new[:12]}" if old and new and old != new else "",
+            repository=after.tags.get("mlflow.source.git.repoURL", "") if after else "",
+            changed=bool(patch) or (after is not None and after.tags.get("modelyard.code", "").startswith("changed")),
+            patch=patch.decode("utf-8", "replace"),
+        )  # fmt: skip
+
+    def _patch(self, run: str) -> bytes:
+        try:
+            kept = b""
+            for chunk in self._tracking.download(run, _PATCH):
+                kept += chunk
+                if len(kept) >= _MOST_PATCH:
+                    break
+        except NotFound:
+            return b""
+        return kept[:_MOST_PATCH]
+
     def _run(self, version: ModelVersion | None) -> Run | None:
         if version is None or version.run is None:
             return None
@@ -133,12 +164,20 @@ def _facts(version: ModelVersion | None, run: Run | None) -> dict[str, str]:
         "size": format_bytes(version.size_bytes),
         "files": str(version.files),
         "flavours": ", ".join(version.flavours),
+        "python": version.python,
+        "licence": version.licence,
         "safety": version.scan.verdict.value,
+        "signed by": ", ".join(version.signers),
         "content": version.digest[:12],
-        "code": (run.commit if run and run.commit else ""),
         "logged by": run.user if run else "",
     }
     return {k: v for k, v in facts.items() if v}
+
+
+def _packages(version: ModelVersion | None) -> dict[str, str]:
+    """What is asked of each package, by its name."""
+    parted = (_PACKAGE.match(line) for line in (version.requirements if version else ()))
+    return {found[1].lower(): found[2].strip() or "any" for found in parted if found}
 
 
 def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from modelyard.kernel.errors import AlreadyExists, Conflict, NotFound
 from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.ports import calls
@@ -29,8 +31,8 @@ from modelyard.registry.service.found import (
     offset_of,
     version_of,
 )
+from modelyard.registry.store import evaluations, proposals, search, versions
 from modelyard.registry.store import models as store
-from modelyard.registry.store import proposals, search, versions
 
 _FIRST = 2**62
 
@@ -155,7 +157,13 @@ class Models(ModelOperations):
         chosen = head.aliases.get("production") or head.last_version
         one = versions.one(tx, number, chosen)
         about = one[1] if one else None
-        return ModelCard(name=name, edition=0, text=cards.draft(head, about), version=about.version if about else None)
+        tried = evaluations.of_version(tx, one[0], name=name, number=one[1].version) if one else []
+        text = cards.draft(head, about, tried)
+        return ModelCard(name=name, edition=0, text=text, version=about.version if about else None)
+
+    def card_document(self, name: str, edition: int | None = None) -> Iterator[bytes]:
+        """Give a model's card as a document."""
+        yield self.card(name, edition).text.encode()
 
     def write_card(self, name: str, text: str, version: int | None = None) -> ModelCard:
         """Keep a new edition of a model's card."""

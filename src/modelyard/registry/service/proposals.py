@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from modelyard.kernel.errors import Conflict, Forbidden, NotFound
-from modelyard.kernel.events import News
+from modelyard.kernel.errors import Conflict, Forbidden
 from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.kernel.refs import Ref
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
 from modelyard.ports.objects import Objects
 from modelyard.registry.api import (
+    DataTimes,
     Gate,
+    GateKind,
     GatePolicy,
     GateResult,
     GatesDeclared,
@@ -26,7 +27,6 @@ from modelyard.registry.api import (
     ProposalOpened,
     ProposalState,
     ProposalWithdrawn,
-    Review,
     Vote,
 )
 from modelyard.registry.api.gates import GateOperations
@@ -36,44 +36,57 @@ from modelyard.registry.service import moves
 from modelyard.registry.service.differences import Differences
 from modelyard.registry.service.evaluations import rows_of
 from modelyard.registry.service.found import model_of, model_ref, version_of
-from modelyard.registry.store import aliases, models, versions
+from modelyard.registry.service.reviewed import Reviewed, emit
+from modelyard.registry.store import aliases, attestations, models, versions
 from modelyard.registry.store import proposals as store
 
 _FIRST = 2**62
 
 
-class Proposals(GateOperations, ProposalOperations):
+class Proposals(Reviewed, GateOperations, ProposalOperations):
     """The operations on proposals and gates."""
 
     _objects: Objects
     _differences: Differences
+    _times: DataTimes
 
     def gates(self, name: str) -> GatePolicy:
         """Show what a model asks of proposals."""
         tx = calls.current().tx
         return store.policy(tx, model_of(tx, name)[0], name)
 
-    def declare_gates(self, name: str, gates: list[Gate], approvals: int = 1) -> GatePolicy:
+    def declare_gates(
+        self, name: str, gates: list[Gate], approvals: int = 1, roles: dict[str, int] | None = None
+    ) -> GatePolicy:
         """Say what a model asks of proposals from now on."""
         from modelyard.registry.model.gates import check
 
         call = calls.current()
         model, _ = model_of(call.tx, name)
         check(gates)
-        store.declare(call.tx, model, gates, approvals=approvals, actor=call.actor.id, now_ms=call.now_ms)
+        wanted = reviewing.checked_roles(roles)
+        store.declare(call.tx, model, gates, approvals=approvals, roles=wanted, actor=call.actor.id, now_ms=call.now_ms)
         for each in store.under_way(call.tx, model):  # they answer to what is asked now
-            asked = replace(each, needed=approvals)
+            asked = replace(each, needed=approvals, roles=wanted)
             store.unask(call.tx, replace(asked, state=reviewing.state_of(asked)), call.now_ms)
         call.emit(
             GatesDeclared(name=name, gates=tuple(g.name for g in gates), approvals=approvals), writes=[model_ref(name)]
         )
         return store.policy(call.tx, model, name)
 
-    def check_gates(self, name: str, version: int, alias: str = "production") -> list[GateResult]:
+    def check_gates(
+        self, name: str, version: int, alias: str = "production", gates: list[Gate] | None = None
+    ) -> list[GateResult]:
         """Ask a model's gates about a version, without a proposal."""
+        from modelyard.registry.model.gates import check
+
         call = calls.current()
         model, _, _ = version_of(call.tx, name, version)
-        return self._ask(call.tx, model, name, version=version, champion=aliases.one(call.tx, model, alias))
+        check(gates or [])
+        asked = store.policy(call.tx, model, name).gates if gates is None else tuple(gates)
+        return self._ask(
+            call.tx, model, name, version=version, champion=aliases.one(call.tx, model, alias), gates=asked
+        )  # fmt: skip
 
     def propose(
         self, name: str, version: int, alias: str = "production", title: str = "", note: str = ""
@@ -90,11 +103,12 @@ class Proposals(GateOperations, ProposalOperations):
         opened = Proposal(
             number=0, ref=Ref("proposal:0"), name=name, version=version, alias=alias, champion=champion,
             title=title or f"Make version {version} {alias}", note=note, author=call.actor.id,
-            state=ProposalState.OPEN, needed=policy.approvals, created_ms=call.now_ms, updated_ms=call.now_ms,
+            state=ProposalState.OPEN, needed=policy.approvals, roles=policy.roles,
+            created_ms=call.now_ms, updated_ms=call.now_ms,
         )  # fmt: skip
         number = store.add(call.tx, model, replace(opened, state=reviewing.state_of(opened)))
-        found = _proposal(call.tx, name, number)[1]
-        _emit(
+        found = self._proposal(call.tx, name, number)[1]
+        emit(
             found,
             ProposalOpened(proposal=number, name=name, version=version, alias=alias, title=found.title),
         )
@@ -109,49 +123,69 @@ class Proposals(GateOperations, ProposalOperations):
         before = place_of(cursor, _FIRST)
         rows = store.find(tx, model=model, state=state, before=before, limit=limit + 1)
         page = page_of(rows, limit, lambda p: (p.number,))
-        return Page([_judged(tx, model_of(tx, p.name)[0], p) for p in page.items], page.next)
+        return Page([self._judged(tx, model_of(tx, p.name)[0], p) for p in page.items], page.next)
 
     def proposal(self, name: str, number: int) -> Proposal:
         """Show one proposal."""
-        return _proposal(calls.current().tx, name, number)[1]
+        return self._proposal(calls.current().tx, name, number)[1]
 
     def diff(self, name: str, number: int) -> ProposalDiff:
         """Show what would change."""
         tx = calls.current().tx
-        model, proposal = _proposal(tx, name, number)
+        model, proposal = self._proposal(tx, name, number)
         champion = proposal.champion if proposal.state.is_over else aliases.one(tx, model, proposal.alias)
-        return self._differences.diff(tx, model, replace(proposal, champion=champion))
+        return self._differences.diff(
+            tx, model, name=name, number=number, candidate=proposal.version, champion=champion
+        )  # fmt: skip
+
+    def compare(self, name: str, version: int, against: int) -> ProposalDiff:
+        """Show how a version differs from another."""
+        call = calls.current()
+        model, _, _ = version_of(call.tx, name, version)
+        version_of(call.tx, name, against)
+        return self._differences.diff(call.tx, model, name=name, number=0, candidate=version, champion=against)
+
+    def compare_ahead(self, name: str) -> None:
+        """Compare what a model's proposals under way propose, and keep it, so that whoever looks does not wait."""
+        tx = calls.current().tx
+        known = models.one(tx, name)
+        if known is None:
+            return
+        for each in store.under_way(tx, known[0]):
+            if versions.one(tx, known[0], each.version) is not None:
+                self.diff(name, each.number)
 
     def run_gates(self, name: str, number: int) -> Proposal:
         """Ask the gates, and keep what they said."""
         call = calls.current()
-        model, before = _proposal(call.tx, name, number)
+        model, before = self._proposal(call.tx, name, number)
         reviewing.check_open(before)
         version_of(call.tx, name, before.version)
         champion = aliases.one(call.tx, model, before.alias)
         policy = store.policy(call.tx, model, name)
-        results = self._ask(call.tx, model, name, version=before.version, champion=champion)
+        rests_on = store.basis(call.tx, model, before.version, champion)
+        results = self._ask(call.tx, model, name, version=before.version, champion=champion, gates=policy.gates)
 
         def keep() -> Proposal:
             tx = calls.current().tx
-            now = _proposal(tx, name, number)[1]
+            now = self._proposal(tx, name, number)[1]
             reviewing.check_open(now)
             if aliases.one(tx, model, before.alias) != champion or store.policy(tx, model, name) != policy:
                 raise Conflict(f"{before.ref}: the alias or the gates changed while they were run; run them again")
             store.set_gates(
-                tx, number, results, champion=champion, needed=policy.approvals, now_ms=call.now_ms
+                tx, number, results, champion=champion, needed=policy.approvals, basis=rests_on, now_ms=call.now_ms
             )  # fmt: skip
-            _settle(tx, _proposal(tx, name, number)[1])
+            self._settle(tx, self._proposal(tx, name, number)[1])
             outcomes = {r.gate: r.outcome.value for r in results}
-            _emit(now, GatesRun(proposal=number, name=name, version=before.version, outcomes=outcomes))
-            return _proposal(tx, name, number)[1]
+            emit(now, GatesRun(proposal=number, name=name, version=before.version, outcomes=outcomes))
+            return self._proposal(tx, name, number)[1]
 
         return call.unit(keep)
 
     def waive(self, name: str, number: int, gate: str, reason: str) -> Proposal:
         """Let a proposal pass a closed gate, for a reason."""
         call = calls.current()
-        _, before = _proposal(call.tx, name, number)
+        _, before = self._proposal(call.tx, name, number)
         reviewing.check_open(before)
         reviewing.check_other(before, call.actor.id, "waiving a gate of")
         results = reviewing.waived(before.results, gate, actor=call.actor.id, reason=reason)
@@ -159,39 +193,39 @@ class Proposals(GateOperations, ProposalOperations):
             known = ", ".join(r.gate for r in reviewing.closed(before.results)) or "none"
             raise Conflict(f"{before.ref} has no closed gate {gate}; closed now: {known}")
         store.set_results(call.tx, number, results, call.now_ms)
-        _emit(before, GateWaived(proposal=number, name=name, gate=gate, reason=reason))
-        return _proposal(call.tx, name, number)[1]
+        emit(before, GateWaived(proposal=number, name=name, gate=gate, reason=reason))
+        return self._proposal(call.tx, name, number)[1]
 
     def approve(self, name: str, number: int, note: str = "") -> Proposal:
         """Approve a proposal of somebody else."""
-        before = _vote(name, number, Vote.APPROVE, note)
+        before = self._vote(name, number, Vote.APPROVE, note)
         body = ProposalApproved(proposal=number, name=name, version=before.version, alias=before.alias, note=note)
-        _emit(before, body)
-        return _proposal(calls.current().tx, name, number)[1]
+        emit(before, body)
+        return self._proposal(calls.current().tx, name, number)[1]
 
     def decline(self, name: str, number: int, note: str = "") -> Proposal:
         """Decline a proposal."""
-        before = _vote(name, number, Vote.DECLINE, note)
+        before = self._vote(name, number, Vote.DECLINE, note)
         body = ProposalDeclined(proposal=number, name=name, version=before.version, alias=before.alias, note=note)
-        _emit(before, body)
-        return _proposal(calls.current().tx, name, number)[1]
+        emit(before, body)
+        return self._proposal(calls.current().tx, name, number)[1]
 
     def withdraw(self, name: str, number: int) -> Proposal:
         """Take your own proposal back."""
         call = calls.current()
-        _, before = _proposal(call.tx, name, number)
+        _, before = self._proposal(call.tx, name, number)
         reviewing.check_open(before)
         if call.actor.id != before.author:
             raise Forbidden(f"{before.ref} is not yours to withdraw; decline it: yard registry decline {name} {number}")
         store.set_state(call.tx, number, ProposalState.WITHDRAWN, call.now_ms)
         body = ProposalWithdrawn(proposal=number, name=name, version=before.version, alias=before.alias)
-        _emit(before, body)
-        return _proposal(call.tx, name, number)[1]
+        emit(before, body)
+        return self._proposal(call.tx, name, number)[1]
 
     def merge(self, name: str, number: int) -> Proposal:
         """Merge an approved proposal."""
         call = calls.current()
-        model, before = _proposal(call.tx, name, number)
+        model, before = self._proposal(call.tx, name, number)
         reviewing.check_open(before)
         version_of(call.tx, name, before.version)
         reviewing.check_mergeable(before, gates=len(store.policy(call.tx, model, name).gates))
@@ -202,73 +236,30 @@ class Proposals(GateOperations, ProposalOperations):
         )
         store.set_merged(call.tx, number, call.actor.id, call.now_ms)
         models.touch(call.tx, model, call.now_ms)
-        _emit(
+        emit(
             before,
             ProposalMerged(
                 proposal=number, name=name, version=before.version, alias=before.alias, before=moved.before,
                 approvers=approvers,
             ),
         )  # fmt: skip
-        return _proposal(call.tx, name, number)[1]
+        return self._proposal(call.tx, name, number)[1]
 
     def _ask(
-        self, tx: Transaction, model: int, name: str, *, version: int, champion: int | None
+        self, tx: Transaction, model: int, name: str, *, version: int, champion: int | None, gates: tuple[Gate, ...]
     ) -> list[GateResult]:  # fmt: skip
         from modelyard.registry.model.gates import Bid, ask
 
-        policy = store.policy(tx, model, name)
+        _, inside, one = version_of(tx, name, version)
+        aged = any(g.kind is GateKind.DATA_AGE for g in gates)
         bid = Bid(
-            candidate=version_of(tx, name, version)[2],
+            candidate=one,
+            told=attestations.of_version(tx, inside, name=name, number=version),
+            data_ms={r: self._times.made_ms(r) for r in one.reads} if aged else {},
             champion=versions.ever(tx, model, champion) if champion is not None else None,
             tried=self._differences.tried(tx, model, version),
             champion_tried=self._differences.tried(tx, model, champion) if champion is not None else [],
             rows=lambda one: rows_of(self._objects, one),
             now_ms=calls.current().now_ms,
         )
-        return [ask(gate, bid) for gate in policy.gates]
-
-
-def _proposal(tx: Transaction, name: str, number: int) -> tuple[int, Proposal]:
-    """A proposal and the number of its model.
-
-    Raises:
-        NotFound: the model has no such proposal.
-    """
-    model, _ = model_of(tx, name)
-    one = store.one(tx, model, number)
-    if one is None:
-        raise NotFound(f"{name} has no proposal {number}; list them: yard registry proposals --name {name}")
-    return model, _judged(tx, model, one)
-
-
-def _judged(tx: Transaction, model: int, one: Proposal) -> Proposal:
-    """With what follows from how things stand now."""
-    if one.state.is_over:
-        return one
-    policy = store.policy(tx, model, one.name)
-    moved = aliases.one(tx, model, one.alias) != one.champion
-    one = replace(one, stale=one.gates_ms is not None and moved)
-    return replace(one, ready=reviewing.obstacle(one, gates=len(policy.gates)) is None)
-
-
-def _vote(name: str, number: int, vote: Vote, note: str) -> Proposal:
-    """Keep somebody's word and what follows from it; the proposal as it was."""
-    call = calls.current()
-    _, before = _proposal(call.tx, name, number)
-    reviewing.check_open(before)
-    reviewing.check_other(before, call.actor.id, "judging")
-    store.put_review(call.tx, number, Review(actor=call.actor.id, vote=vote, note=note, at_ms=call.now_ms))
-    _settle(call.tx, _proposal(call.tx, name, number)[1])
-    return before
-
-
-def _settle(tx: Transaction, proposal: Proposal) -> None:
-    """Bring a proposal to the state that its reviews make."""
-    store.set_state(tx, proposal.number, reviewing.state_of(proposal), calls.current().now_ms)
-
-
-def _emit(proposal: Proposal, body: News) -> None:
-    """Tell what happened to a proposal: it reads the version and writes the proposal."""
-    call = calls.current()
-    call.touch(proposal.ref)
-    call.emit(body, reads=[model_ref(proposal.name, proposal.version)], writes=[proposal.ref])
+        return [ask(gate, bid) for gate in gates]

@@ -70,7 +70,7 @@ class Versions(VersionOperations):
         checked = checked_tags(tags)
         model_of(call.tx, name)
         origin = self._intake.find(call.tx, source, run=run, logged_model=logged_model)
-        facts = _facts(self._looking.look(origin.files), origin, tags=checked, run_link=run_link)
+        facts = facts_from(self._looking.look(origin.files), origin, tags=checked, run_link=run_link)
 
         def enter() -> ModelVersion:
             return _enter(name, source, origin, facts, description=description, tags=checked)
@@ -209,7 +209,7 @@ class Versions(VersionOperations):
         return found
 
 
-def _facts(seen: Seen, origin: Origin, *, tags: dict[str, str], run_link: str) -> Facts:
+def facts_from(seen: Seen, origin: Origin, *, tags: dict[str, str], run_link: str) -> Facts:
     """What is kept of a version that was looked through."""
     return Facts(
         flavours=seen.flavours, signature=seen.signature, signature_by=seen.signature_by, scan=seen.scan,

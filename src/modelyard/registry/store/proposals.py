@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ from modelyard.registry.api import Gate, GatePolicy, GateResult, Proposal, Propo
 
 _COLUMNS = (
     "p.id, m.name, p.number, p.alias, p.state, p.author, p.title, p.note, p.needed, p.champion, p.results, p.gates_ms, "
-    "p.created_ms, p.updated_ms, p.merged_ms, p.merged_by"
+    "p.created_ms, p.updated_ms, p.merged_ms, p.merged_by, p.basis"
 )
 _FROM = "registry_proposal p JOIN registry_model m ON m.id = p.model"
 _ADD = sql(
@@ -35,17 +35,19 @@ _MERGED = sql(
 _RESULTS = sql("UPDATE registry_proposal SET results = :results, updated_ms = :now WHERE id = :proposal")
 _GATES = sql(
     "UPDATE registry_proposal SET results = :results, champion = :champion, gates_ms = :now, updated_ms = :now, "
-    "needed = :needed WHERE id = :proposal"
+    "needed = :needed, basis = :basis WHERE id = :proposal"
 )
 _REVIEW = sql(
-    "INSERT INTO registry_review (proposal, actor, vote, note, at_ms) VALUES (:proposal, :actor, :vote, :note, :now) "
-    "ON CONFLICT (proposal, actor) DO UPDATE SET vote = excluded.vote, note = excluded.note, at_ms = excluded.at_ms"
+    "INSERT INTO registry_review (proposal, actor, vote, note, at_ms, roles) "
+    "VALUES (:proposal, :actor, :vote, :note, :now, :roles) ON CONFLICT (proposal, actor) DO UPDATE SET "
+    "vote = excluded.vote, note = excluded.note, at_ms = excluded.at_ms, roles = excluded.roles"
 )
-_POLICY = sql("SELECT gates, approvals, declared_ms, declared_by FROM registry_policy WHERE model = :model")
+_POLICY = sql("SELECT gates, approvals, declared_ms, declared_by, roles FROM registry_policy WHERE model = :model")
 _DECLARE = sql(
-    "INSERT INTO registry_policy (model, gates, approvals, declared_ms, declared_by) "
-    "VALUES (:model, :gates, :approvals, :now, :actor) ON CONFLICT (model) DO UPDATE SET gates = excluded.gates, "
-    "approvals = excluded.approvals, declared_ms = excluded.declared_ms, declared_by = excluded.declared_by"
+    "INSERT INTO registry_policy (model, gates, approvals, declared_ms, declared_by, roles) "
+    "VALUES (:model, :gates, :approvals, :now, :actor, :roles) ON CONFLICT (model) DO UPDATE SET "
+    "gates = excluded.gates, approvals = excluded.approvals, roles = excluded.roles, "
+    "declared_ms = excluded.declared_ms, declared_by = excluded.declared_by"
 )
 _END_ALL = sql(
     "UPDATE registry_proposal SET state = 'withdrawn', updated_ms = :now "
@@ -59,7 +61,15 @@ _UNASK = sql(
 _UNDER_WAY = sql(
     f"SELECT {_COLUMNS} FROM {_FROM} WHERE p.model = :model AND p.state IN ('open', 'approved') ORDER BY p.id"
 )
+_BASIS = sql(
+    "SELECT (SELECT max(e.id) FROM registry_evaluation e JOIN registry_version v ON v.id = e.version "
+    "WHERE v.model = :model AND v.number IN (:number, :champion)), "
+    "(SELECT max(t.id) FROM registry_attestation t JOIN registry_version v ON v.id = t.version "
+    "WHERE v.model = :model AND v.number = :number), "
+    "(SELECT verdict FROM registry_version WHERE model = :model AND number = :number)"
+)
 _gates = msgspec.json.Decoder(tuple[Gate, ...])
+_roles = msgspec.json.Decoder(dict[str, int])
 _results = msgspec.json.Decoder(tuple[GateResult, ...])
 
 
@@ -120,11 +130,18 @@ def set_results(tx: Transaction, proposal: int, results: Sequence[GateResult], n
 
 
 def set_gates(
-    tx: Transaction, proposal: int, results: Sequence[GateResult], *, champion: int | None, needed: int, now_ms: int
-) -> None:
-    """Keep what the gates said, against which champion."""
+    tx: Transaction, proposal: int, results: Sequence[GateResult], *, champion: int | None, needed: int, basis: str,
+    now_ms: int,
+) -> None:  # fmt: skip
+    """Keep what the gates said, against which champion, and what they judged by."""
     params = {"proposal": proposal, "results": msgspec.json.encode(results), "now": now_ms}
-    tx.run(_GATES, {**params, "champion": champion, "needed": needed})
+    tx.run(_GATES, {**params, "champion": champion, "needed": needed, "basis": basis})
+
+
+def basis(tx: Transaction, model: int, number: int, champion: int | None) -> str:
+    """What a judgement rests on: newest evaluation of both versions, newest attestation and scan of the candidate."""
+    row = tx.one(_BASIS, {"model": model, "number": number, "champion": champion or 0})
+    return " ".join(str(part) for part in row or ())
 
 
 def under_way(tx: Transaction, model: int) -> list[Proposal]:
@@ -150,7 +167,7 @@ def put_review(tx: Transaction, proposal: int, review: Review) -> None:
         _REVIEW,
         {
             "proposal": proposal, "actor": review.actor, "vote": review.vote.value, "note": review.note,
-            "now": review.at_ms,
+            "now": review.at_ms, "roles": " ".join(review.roles),
         },
     )  # fmt: skip
 
@@ -161,15 +178,22 @@ def policy(tx: Transaction, model: int, name: str) -> GatePolicy:
     if row is None:
         return GatePolicy(name=name)
     return GatePolicy(
-        name=name, gates=_gates.decode(row[0]), approvals=row[1], declared_ms=row[2], declared_by=ActorId(row[3])
-    )
+        name=name, gates=_gates.decode(row[0]), approvals=row[1], declared_ms=row[2], declared_by=ActorId(row[3]),
+        roles=_roles.decode(row[4]) if row[4] else {},
+    )  # fmt: skip
 
 
 def declare(
-    tx: Transaction, model: int, gates: Sequence[Gate], *, approvals: int, actor: ActorId, now_ms: int
+    tx: Transaction, model: int, gates: Sequence[Gate], *, approvals: int, roles: Mapping[str, int], actor: ActorId,
+    now_ms: int,
 ) -> None:  # fmt: skip
     """Keep what a model asks from now on."""
-    params = {"model": model, "gates": msgspec.json.encode(gates), "approvals": approvals}
+    params = {
+        "model": model,
+        "gates": msgspec.json.encode(gates),
+        "approvals": approvals,
+        "roles": msgspec.json.encode(roles).decode(),
+    }
     tx.run(_DECLARE, {**params, "now": now_ms, "actor": actor})
 
 
@@ -179,11 +203,12 @@ def hydrate(tx: Transaction, rows: Sequence[Row]) -> list[Proposal]:
     for some in batches([int(row[0]) for row in rows]):
         inside, params = in_params("p", some)
         text = (
-            f"SELECT proposal, actor, vote, note, at_ms FROM registry_review WHERE proposal IN ({inside}) "
+            f"SELECT proposal, actor, vote, note, at_ms, roles FROM registry_review WHERE proposal IN ({inside}) "
             "ORDER BY at_ms, actor"
         )
-        for proposal, actor, vote, note, at_ms in tx.all(cached(text), params):
-            said = Review(actor=ActorId(actor), vote=Vote(vote), note=note, at_ms=at_ms)
+        for proposal, actor, vote, note, at_ms, roles in tx.all(cached(text), params):
+            held = tuple(str(roles).split())
+            said = Review(actor=ActorId(actor), vote=Vote(vote), note=note, at_ms=at_ms, roles=held)
             reviews.setdefault(proposal, []).append(said)
     return [_proposal(row, tuple(reviews.get(row[0], ()))) for row in rows]
 
@@ -191,11 +216,11 @@ def hydrate(tx: Transaction, rows: Sequence[Row]) -> list[Proposal]:
 def _proposal(row: Row, reviews: tuple[Review, ...]) -> Proposal:
     (
         id_, name, version, alias, state, author, title, note, needed, champion, results, gates_ms, created, updated,
-        merged, merged_by,
+        merged, merged_by, basis,
     ) = row  # fmt: skip
     return Proposal(
         number=id_, ref=ref("proposal", str(id_)), name=name, version=version, alias=alias, champion=champion,
         title=title, note=note, author=ActorId(author), state=ProposalState(state), needed=needed, created_ms=created,
         updated_ms=updated, reviews=reviews, results=_results.decode(results), gates_ms=gates_ms, merged_ms=merged,
-        merged_by=ActorId(merged_by) if merged_by else None,
+        merged_by=ActorId(merged_by) if merged_by else None, basis=basis,
     )  # fmt: skip

@@ -127,6 +127,20 @@ _SEALS = (
     ),
 )
 
+_JUDGED = (
+    (
+        "CREATE TABLE registry_attestation (id {serial}, version {int} NOT NULL REFERENCES registry_version (id), "
+        '"check" {text} NOT NULL, passed {int} NOT NULL, body {bytes} NOT NULL, at_ms {int} NOT NULL, '
+        "actor {text} NOT NULL)"
+    ),
+    "CREATE INDEX registry_attestation_by_version ON registry_attestation (version, id)",
+    "ALTER TABLE registry_policy ADD COLUMN roles {text} NOT NULL DEFAULT ''",
+    "ALTER TABLE registry_review ADD COLUMN roles {text} NOT NULL DEFAULT ''",
+    "ALTER TABLE registry_proposal ADD COLUMN basis {text} NOT NULL DEFAULT ''",
+    "DELETE FROM registry_comparison",
+)
+"""Comparisons are made anew where they are asked for: they say a little more now."""
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(slice="registry", number=1, name="models", ddl=(*_MODELS, *_VERSIONS, *_ALIASES)),
     Migration(slice="registry", number=2, name="reviews", ddl=_REVIEWS),
@@ -135,4 +149,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(slice="registry", number=5, name="signatures of versions", ddl=_SEALS),
     Migration(slice="registry", number=6, name="adoption", ddl=_ADOPTION),
     WEBHOOKS,
+    Migration(slice="registry", number=8, name="attestations and roles", ddl=_JUDGED),
 )
