@@ -125,3 +125,63 @@ def test_somebody_else_waives_a_closed_gate_with_a_reason_and_approves(house: Ho
     other = proposed(house, "day", 0.9)
     declined = mei.post(f"/proposals/day/{other}/decline", data={"csrf": "", "reason": "worse at night"}).text
     assert "worse at night" in declined and "nothing was moved" in declined
+
+
+def test_what_was_said_stands_beside_a_proposal_and_calls_whom_it_names(house: House, client: TestClient) -> None:
+    number = proposed(house, "talked", 0.9)
+    governance = house.yard().governance
+    kim = governance.create_actor("kim")
+    governance.grant(kim.id, Role.EDITOR)
+    theirs = browser(house, governance.create_token(kim.id, "kim", days=1).secret)
+    here = f"/proposals/talked/{number}"
+    text = "Worse at **night**, @kim? <script>alert(1)</script> ![x](http://elsewhere/x.png) [go](javascript:alert(1))"
+    page = client.post(f"{here}/comment", data={"csrf": "", "text": text}).text
+    assert "<strong>night</strong>" in page
+    assert "<script>alert" not in page and "<img" not in page and 'href="javascript' not in page
+    assert "mentions you" in theirs.get("/inbox").text
+    theirs.post(f"{here}/comment", data={"csrf": "", "text": "Looked: noise."})
+    assert "mentions you" not in theirs.get("/inbox").text
+    twin = client.get(f"{here}.json").json()
+    assert [t["author"] for t in twin["talk"]] == ["owner", "kim"]
+
+
+def test_the_page_of_a_proposal_shows_packages_code_slices_and_what_it_waits_for(
+    house: House, client: TestClient
+) -> None:
+    yard = house.yard()
+    yard.registry.create_model("deep")
+    for commit, noise in (("aa" * 20, 0.0), ("bb" * 20, 0.05)):
+        run = yard.tracking.start_run("0").id
+        yard.tracking.upload(run, "model/requirements.txt", [f"skops=={noise}".encode()])
+        yard.tracking.upload(run, "reproduce/uncommitted.diff", [b"+<b>depth</b> = 5"])
+        yard.tracking.log(run, tags={"mlflow.source.git.commit": commit})
+        version = yard.registry.register("deep", f"runs:/{run}/model").version
+        scores = [0.2 - noise if t == 0 else 0.8 + noise for t in TRUTH]
+        rows = EvaluationRows(labels=TRUTH, scores=scores, groups={"zone": ["n", "s"] * 60})
+        yard.registry.evaluate("deep", version, "holdout", rows)
+    yard.registry.set_alias("deep", "production", 1)
+    yard.registry.declare_gates("deep", [], approvals=1, roles={"owner": 1})
+    number = yard.registry.propose("deep", 2, note="see *this*").number
+    page = client.get(f"/proposals/deep/{number}").text
+    for words in (
+        f"git log -p {'a' * 12}..{'b' * 12}", "+&lt;b&gt;depth", "==0.05", "By slice", "zone=", "1 in the role owner",
+        "1 more approval", "<em>this</em>",
+    ):  # fmt: skip
+        assert words in page, words
+
+
+def test_a_model_is_signed_proposed_and_its_card_kept_from_its_page(house: House, client: TestClient) -> None:
+    proposed(house, "shown", 0.9)
+    page = client.get("/models/shown?version=1").text
+    assert "is not signed" in page and "a draft from what is known" in page and "log loss" in page
+    signed = client.post("/models/shown/sign", data={"csrf": "", "version": "1"}).text
+    assert "signed by key" in signed
+    kept = client.post("/models/shown/card", data={"csrf": "", "text": "## Use\r\n<b>Not</b> for pay"}).text
+    assert "<h4>Use</h4>" in kept and "&lt;b&gt;Not&lt;/b&gt;" in kept and "edition 1" in kept
+    client.post("/models/shown/card", data={"csrf": "", "text": "# Second\n\n| a | b |\n| --- | ---: |\n| x | 1 |\n"})
+    page = client.get("/models/shown").text
+    assert '<td class="num">1</td>' in page and "style=" not in page
+    assert "edition 1" in client.get("/models/shown?card=1").text
+    form = {"csrf": "", "version": "1", "alias": "canary", "title": "try it", "note": ""}
+    assert "try it" in client.post("/models/shown/propose", data=form).text
+    assert client.post("/models/shown/propose", data={**form, "version": "x"}).status_code == 422

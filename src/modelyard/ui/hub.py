@@ -13,6 +13,7 @@ from modelyard.pipelines.api import Pipelines
 from modelyard.quality.api import Quality
 from modelyard.registry.api import Registry
 from modelyard.serving.api import Serving
+from modelyard.teamwork.api import Teamwork
 from modelyard.tracking.api import Tracking
 from modelyard.ui.kit.calls import PageCalls
 
@@ -68,6 +69,11 @@ class Slices(Protocol):
     @property
     def cost(self) -> Cost:
         """The cost slice."""
+        ...
+
+    @property
+    def teamwork(self) -> Teamwork:
+        """The teamwork slice."""
         ...
 
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from itertools import pairwise
 from pathlib import Path
 
-from markdown_it import MarkdownIt
 from msgspec import Struct
 
 from modelyard.cost.api import Cost
@@ -29,6 +27,7 @@ from modelyard.tracking.api import Tracking
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import plural
 from modelyard.ui.kit.pages import Ask, Crumb, Foot, Found, Page, Screens
+from modelyard.ui.kit.prose import anchor, document
 from modelyard.ui.reference import errors_text, settings_text, slice_text
 
 _PACKED, _CHECKOUT = Path(__file__).parent / "docs", Path(__file__).parents[3] / "docs"
@@ -102,7 +101,7 @@ def _doc(calls: PageCalls, ask: Ask) -> Page:  # noqa: ARG001 - every page is ca
 def _rendered(name: str) -> str:
     """A document as HTML; it stays as it is while this version runs."""
     made = _reference().get(name)
-    html = _html(made() if made else (folder() / f"{name}.md").read_text(encoding="utf-8"))
+    html = document(made() if made else (folder() / f"{name}.md").read_text(encoding="utf-8"))
     return re.sub(r"<tr>\s*<td><code>([\w.-]+)</code>", r'<tr id="\1"><td><code>\1</code>', html) if made else html
 
 
@@ -131,23 +130,6 @@ def _operations() -> str:
     for api in _APIS:
         group = group_of(api)
         lines += [f"## {group.capitalize()}", ""]
-        lines += [f"- [{op.name}](/docs/reference/{group}#{_anchor(op.name)}): {op.summary}" for op in operations(api)]
+        lines += [f"- [{op.name}](/docs/reference/{group}#{anchor(op.name)}): {op.summary}" for op in operations(api)]
         lines.append("")
     return "\n".join(lines)
-
-
-def _anchor(text: str) -> str:
-    return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-")
-
-
-def _html(text: str) -> str:
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = markdown.parse(text)
-    for token, inner in pairwise(tokens):
-        if token.type == "heading_open":
-            token.attrSet("id", _anchor(inner.content))
-    for token in tokens:
-        if token.type == "table_open":
-            token.attrSet("class", "table")
-    html = str(markdown.renderer.render(tokens, markdown.options, {}))
-    return html.replace("<pre>", '<pre class="well" tabindex="0">')

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from urllib.parse import quote
 
 from msgspec import Struct
 
+from modelyard.kernel.actors import allows
 from modelyard.kernel.clock import from_ms
-from modelyard.registry.api import AliasMove, Model, ModelVersion, Proposal, Scan, Standing, Verdict
+from modelyard.kernel.errors import InvalidInput
+from modelyard.kernel.pages import Page as Rows
+from modelyard.registry.api import (
+    AliasMove,
+    Evaluation,
+    Metric,
+    Model,
+    ModelCard,
+    ModelVersion,
+    Proposal,
+    Registry,
+    Scan,
+    Standing,
+    Verdict,
+    Verification,
+)
 from modelyard.ui.hub import slices
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.drawings import Lane, Span
 from modelyard.ui.kit.figures import plural
-from modelyard.ui.kit.pages import Ask, Crumb, Foot, Found, Page, Screens
+from modelyard.ui.kit.pages import Ask, Crumb, Done, Foot, Found, Page, Screens
+from modelyard.ui.kit.prose import prose
 from modelyard.ui.kit.tables import (
     NONE,
     ActorCell,
     AliasCell,
+    Cell,
     Column,
     Kind,
     LinkCell,
@@ -29,33 +48,41 @@ from modelyard.ui.kit.tables import (
 )
 from modelyard.ui.people import names
 
+Versions = Rows[ModelVersion]
+_FIRST = (
+    Metric.LOG_LOSS, Metric.AUC, Metric.BRIER, Metric.ACCURACY, Metric.MAE, Metric.RMSE, Metric.R2, Metric.LATENCY_P99,
+)  # fmt: skip
 SCANS = {
     Verdict.SAFE: "ok", Verdict.NO_PICKLE: "ok", Verdict.UNSAFE: "bad", Verdict.NO_FILES: "off",
     Verdict.UNSCANNED: "wait",
 }  # fmt: skip
 
 
-class Block(Struct, frozen=True):
-    """A piece of a card: `kind` is head, item, text or code."""
-
-    kind: str
-    text: str
-
-
 class ModelData(Struct, frozen=True):
-    """One model; `shown` is the version looked at, `standing` what an alias stood for at `at`."""
+    """One model.
+
+    Attributes:
+        shown: the version looked at; `seal` what the check of its signatures found.
+        standing: what an alias stood for at `at`; `moment` the same as a line across the lanes.
+        card: the edition looked at as Markdown, and as HTML that may hold no raw HTML.
+    """
 
     model: Model
     state: str
     versions: Table
     shown: ModelVersion | None
+    seal: Verification | None
     lanes: tuple[Lane, ...]
+    moment: tuple[tuple[datetime, str, str], ...]
     moves: Table
     proposals: Table
-    card: tuple[Block, ...]
-    edition: int
+    card: ModelCard
+    html: str
+    editions: tuple[ModelCard, ...]
     alias: str
     at: str
+    url: str
+    may_write: bool
     standing: Standing | None = None
 
 
@@ -63,6 +90,8 @@ def screens() -> Screens:
     """The page of a model."""
     mine = Screens("models")
     mine.page("/models/{name}", template="pages/model.html", nav="models")(_one)
+    for step, do in (("propose", _propose), ("card", _write), ("sign", _sign)):
+        mine.form(f"/models/{{name}}/{step}")(do)
 
     @mine.finds
     def finds(calls: PageCalls, words: str) -> list[Found]:
@@ -92,17 +121,48 @@ def _one(calls: PageCalls, ask: Ask) -> Page:
     versions = registry.versions(name=name, limit=60, cursor=ask.text("after") or None)
     moves = registry.alias_history(name, limit=200).items
     open_ones = tuple(p for p in registry.proposals(name=name, limit=60).items if not p.state.is_over)
-    card = registry.card(name)
+    card = registry.card(name, _edition(ask.text("card")))
     number = _looked_at(model, ask.text("version"))
     alias, at = ask.text("alias") or "production", ask.text("at")
+    stood = registry.alias_at(name, alias, at) if at else None
     data = ModelData(
-        model, _state(model, len(open_ones)), _versions(versions.items, versions.next or "", number),
-        registry.version(name, number) if number else None, _lanes(moves), _moves(moves, names(calls)),
-        _proposals(open_ones), _blocks(card.text), card.edition, alias, at,
-        registry.alias_at(name, alias, at) if at else None,
+        model, _state(model, len(open_ones)), _versions(registry, versions, number),
+        registry.version(name, number) if number else None, registry.verify(name, number) if number else None,
+        _lanes(moves), () if stood is None else ((from_ms(stood.at_ms), "", stood.says),), _moves(moves, names(calls)),
+        _proposals(open_ones), card, prose(card.text), tuple(registry.cards(name, limit=20).items), alias, at,
+        model_url(name), allows(frozenset(slices(calls).governance.whoami().scopes), "registry:write"), stood,
     )  # fmt: skip
     foot = Foot(f"GET /v1/models/{quote(name)}", f"yard registry model {name}", f"yard.registry.model({name!r})")
     return Page(name, data, (Crumb("Models", "/models"), Crumb(name)), foot)
+
+
+def _edition(asked: str) -> int | None:
+    return int(asked) if asked.isascii() and asked.isdigit() and 0 < len(asked) < 7 and int(asked) else None
+
+
+def _propose(calls: PageCalls, ask: Ask) -> Done:
+    version = ask.form.get("version", "")
+    if not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise InvalidInput(f"a version is a whole number, not {version[:40]!r}")
+    made = slices(calls).registry.propose(
+        ask.params["name"], int(version), ask.form.get("alias") or "production", ask.form.get("title", ""),
+        ask.form.get("note", ""),
+    )  # fmt: skip
+    return Done(proposal_url(made), "Proposed", "Run its gates, then somebody else approves.")
+
+
+def _write(calls: PageCalls, ask: Ask) -> Done:
+    name = ask.params["name"]
+    made = slices(calls).registry.write_card(name, ask.form.get("text", "").replace("\r\n", "\n"))
+    return Done(f"{model_url(name)}#card", f"Kept edition {made.edition} of the card")
+
+
+def _sign(calls: PageCalls, ask: Ask) -> Done:
+    name, version = ask.params["name"], ask.form.get("version", "")
+    if not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise InvalidInput(f"a version is a whole number, not {version[:40]!r}")
+    made = slices(calls).registry.sign(name, int(version))
+    return Done(f"{model_url(name)}?version={version}", f"Signed version {version}", f"With key {made.key}.")
 
 
 def _looked_at(model: Model, asked: str) -> int:
@@ -124,27 +184,43 @@ def _scan(scan: Scan) -> MarkCell:
     return MarkCell(SCANS[scan.verdict], f"{words}, {plural(len(scan.findings), 'reason')}" if scan.findings else words)
 
 
-def _versions(found: list[ModelVersion], after: str, shown: int) -> Table:
+def _versions(registry: Registry, page: Versions, shown: int) -> Table:
+    tried = {v.version: next(iter(registry.evaluations(v.name, v.version, limit=1).items), None) for v in page.items}
+    wanted = _metrics([e for e in tried.values() if e is not None])
     columns = (
-        Column("version", "Version"), Column("aliases", "Aliases"), Column("scan", "Scan"),
-        Column("size", "Size", Kind.SIZE), Column("flavours", "Flavours"), Column("run", "Run"),
-        Column("served", "Serving form"), Column("says", "Description"), Column("at", "Registered", Kind.TIME),
+        Column("version", "Version"), Column("aliases", "Aliases"), Column("at", "Registered", Kind.TIME),
+        Column("run", "Run"), *(Column(m.value, m.value.replace("_", " "), Kind.NUMBER, digits=4) for m in wanted),
+        Column("data", "Made from"), Column("scan", "Scan"), Column("signed", "Signed"),
+        Column("size", "Size", Kind.SIZE), Column("flavours", "Format"), Column("served", "Serving form"),
     )  # fmt: skip
     rows = tuple(
         Row(
             (
                 LinkCell(f"@{v.version}", f"{model_url(v.name)}?version={v.version}"),
-                AliasCell(v.aliases) if v.aliases else NONE, _scan(v.scan), v.size_bytes,
-                ", ".join(v.flavours) or NONE, RefCell(f"run:{v.run}", v.run[-8:], bare=True) if v.run else NONE,
-                MarkCell("ok", "attached") if v.served else NONE, v.description[:120] or NONE,
-                TimeCell(from_ms(v.created_ms)),
+                AliasCell(v.aliases) if v.aliases else NONE, TimeCell(from_ms(v.created_ms)),
+                RefCell(f"run:{v.run}", v.run[-8:], bare=True) if v.run else NONE,
+                *_figures(tried[v.version], wanted), RefCell(str(v.reads[0]), bare=True) if v.reads else NONE,
+                _scan(v.scan), MarkCell("ok", f"{len(v.signers)}") if v.signers else NONE, v.size_bytes,
+                ", ".join(f for f in v.flavours if f != "python_function") or NONE,
+                MarkCell("ok", "attached") if v.served else NONE,
             ),
             key=str(v.version), ref=f"model:{v.name}@{v.version}", pinned=v.version == shown,
             href=f"{model_url(v.name)}?version={v.version}",
         )
-        for v in found
+        for v in page.items
     )  # fmt: skip
-    return Table("versions", "Versions", columns, rows, next=after)
+    return Table("versions", "Versions", columns, rows, next=page.next or "")
+
+
+def _metrics(tried: list[Evaluation]) -> list[Metric]:
+    """The three metrics by which the newest evaluated version is looked at."""
+    known = [f.metric for e in tried[:1] for f in e.figures if not f.group and f.value is not None]
+    return [m for m in _FIRST if m in known][:3]
+
+
+def _figures(one: Evaluation | None, wanted: list[Metric]) -> list[float | Cell]:
+    values = {f.metric: f.value for f in one.figures if not f.group} if one is not None else {}
+    return [NONE if (value := values.get(m)) is None else value for m in wanted]
 
 
 def _lanes(moves: list[AliasMove]) -> tuple[Lane, ...]:
@@ -197,19 +273,3 @@ def _proposals(found: tuple[Proposal, ...]) -> Table:
         for p in found
     )  # fmt: skip
     return Table("proposals", "Open proposals", columns, rows)
-
-
-def _blocks(text: str) -> tuple[Block, ...]:
-    """A card's Markdown in pieces, of which only heads and items are told apart from text."""
-    made: list[Block] = []
-    for line in text[:40_000].splitlines():
-        words = line.strip().replace("`", "")
-        if not words:
-            continue
-        kind = "head" if words.startswith("#") else "code" if words.startswith("|") else "text"
-        kind = "item" if words.startswith(("- ", "* ")) else kind
-        if kind == "code" and made and made[-1].kind == "code":
-            made[-1] = Block("code", f"{made[-1].text}\n{words}")
-        else:
-            made.append(Block(kind, words.lstrip("#-* ") if kind in ("head", "item") else words))
-    return tuple(made)

@@ -17,8 +17,10 @@ from modelyard.kernel.errors import Forbidden
 from modelyard.monitoring.api import AlertState, Severity
 from modelyard.pipelines.api import FlowRun, RunStatus
 from modelyard.serving.api import Stand
+from modelyard.teamwork.api import Comment
 from modelyard.ui.hub import Slices
 from modelyard.ui.kit.figures import plural, share
+from modelyard.ui.kit.refs import shown
 from modelyard.ui.models import proposal_url
 
 T = TypeVar("T")
@@ -47,7 +49,15 @@ def allowed(ask: Callable[[], T]) -> T | None:
 
 def needs(hub: Slices) -> tuple[Need, ...]:
     """All that waits for somebody, the most urgent first."""
-    found = [*_alerts(hub), *_flows(hub), *_endpoints(hub), *_proposals(hub), *_held(hub), *_budgets(hub)]
+    found = [
+        *_alerts(hub),
+        *_flows(hub),
+        *_endpoints(hub),
+        *_proposals(hub),
+        *_mentions(hub),
+        *_held(hub),
+        *_budgets(hub),
+    ]
     return tuple(sorted(found, key=lambda need: (_ORDER.index(need.state), -need.since.timestamp())))
 
 
@@ -113,6 +123,27 @@ def _proposals(hub: Slices) -> list[Need]:
             )
         )  # fmt: skip
     return needed
+
+
+def _mentions(hub: Slices) -> list[Need]:
+    """What somebody said to the looking actor, until that one has said something about the same thing."""
+    said = allowed(lambda: hub.teamwork.mentions(limit=20).items) or []
+    newest: dict[str, Comment] = {}
+    for comment in said:
+        newest.setdefault(str(comment.about), comment)
+    me = hub.governance.whoami().id if newest else ""
+    waiting = []
+    for about, comment in newest.items():
+        answers = hub.teamwork.comments(comment.about, limit=20).items
+        if not any(a.author == me and a.at_ms >= comment.at_ms for a in answers):
+            words = comment.text if len(comment.text) < 100 else f"{comment.text[:99]}…"
+            waiting.append(
+                Need(
+                    "wait", f"{comment.author_name} mentions you", shown(about).href, from_ms(comment.at_ms), about,
+                    words, "Answer",
+                )
+            )  # fmt: skip
+    return waiting
 
 
 def _held(hub: Slices) -> list[Need]:

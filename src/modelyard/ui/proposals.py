@@ -6,17 +6,21 @@ Every form calls the registry as the looking actor; the registry decides who may
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from urllib.parse import quote
 
 from msgspec import Struct
 
+from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import InvalidInput, NotFound
-from modelyard.registry.api import Change, Comparison, Outcome, Proposal, ProposalDiff, ProposalState
+from modelyard.registry.api import Change, CodeChange, Comparison, Outcome, Proposal, ProposalDiff, ProposalState
 from modelyard.ui.hub import slices
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import plural
 from modelyard.ui.kit.pages import Ask, Count, Crumb, Done, Foot, Page, Screens
+from modelyard.ui.kit.prose import prose
 from modelyard.ui.models import model_url, proposal_url
+from modelyard.ui.needs import allowed
 from modelyard.ui.people import names
 
 MARKS = {Outcome.PASSED: "ok", Outcome.FAILED: "bad", Outcome.UNKNOWN: "wait", Outcome.WAIVED: "warn"}
@@ -30,18 +34,39 @@ class Compared(Struct, frozen=True):
     reach: float
 
 
+class Remark(Struct, frozen=True):
+    """What somebody said about it; `html` was made from Markdown that may hold no HTML."""
+
+    author: str
+    html: str
+    at: datetime
+
+
 class ProposalData(Struct, frozen=True):
-    """One proposal; `mine` is True for its author, `plan` what a merge would do, `closed` the gates to waive."""
+    """One proposal; `mine` is True for its author, `plan` what a merge would do, `closed` the gates to waive.
+
+    Attributes:
+        overall, slices: the candidate against the champion, over all rows and by group.
+        dataset: the rows that the first comparison is about.
+        data: the versions of data that differ, in a sentence.
+        talk: what was said, oldest first; None for whoever may not read comments.
+    """
 
     proposal: Proposal
     state: str
     mine: bool
     people: Mapping[str, str]
     marks: Mapping[str, str]
-    compared: tuple[Compared, ...]
+    overall: tuple[Compared, ...]
+    slices: tuple[Compared, ...]
+    dataset: str
+    data: str
+    code: CodeChange
     changes: tuple[tuple[str, tuple[Change, ...]], ...]
     plan: tuple[tuple[str, str, str], ...]
     closed: tuple[str, ...]
+    talk: tuple[Remark, ...] | None
+    note: str
     url: str
 
 
@@ -52,7 +77,7 @@ def screens() -> Screens:
     mine.page("/proposals/{number}", template="pages/proposal.html", nav="proposals")(_by_number)
     for step, do in (
         ("gates", _gates), ("approve", _approve), ("decline", _decline), ("waive", _waive), ("merge", _merge),
-        ("withdraw", _withdraw),
+        ("withdraw", _withdraw), ("comment", _comment),
     ):  # fmt: skip
         mine.form(f"/proposals/{{name}}/{{number}}/{step}")(do)
 
@@ -89,7 +114,9 @@ def _one(calls: PageCalls, ask: Ask) -> Page:
     data = ProposalData(
         found, _state(found), slices(calls).governance.whoami().id == found.author,
         {str(a): people.get(str(a), str(a)) for a in about if a}, {str(k): v for k, v in MARKS.items()},
-        _compared(diff), _changes(diff), _plan(found), tuple(r.gate for r in found.results if not r.outcome.opens),
+        *_compared(diff), diff.metrics[0].dataset if diff.metrics else "", _data(diff), diff.code, _changes(diff),
+        _plan(found),
+        tuple(r.gate for r in found.results if not r.outcome.opens), _talk(calls, found), prose(found.note),
         proposal_url(found),
     )  # fmt: skip
     twin = f"registry {{}} {name} {number}"
@@ -114,7 +141,7 @@ def _state(p: Proposal) -> str:
     if p.gates_ms is None:
         waits.append("its gates to be run")
     elif p.stale:
-        waits.append(f"its gates to be run again, for {p.alias} has moved since")
+        waits.append(f"its gates to be run again, for {p.stale_because}")
     elif closed:
         waits.append(plural(closed, "closed gate"))
     if p.ready:
@@ -122,20 +149,32 @@ def _state(p: Proposal) -> str:
     return f"{p.state.value.capitalize()}; waits for {' and '.join(waits) or 'its gates'}."
 
 
-def _compared(diff: ProposalDiff) -> tuple[Compared, ...]:
-    """Comparisons worth a row: by group only where both have a figure, or where there is no champion."""
+def _talk(calls: PageCalls, p: Proposal) -> tuple[Remark, ...] | None:
+    found = allowed(lambda: slices(calls).teamwork.comments(p.ref, limit=200).items)
+    if found is None:
+        return None
+    return tuple(Remark(c.author_name, prose(c.text), from_ms(c.at_ms)) for c in reversed(found))
+
+
+def _data(diff: ProposalDiff) -> str:
+    return "; ".join(f"{c.before or 'not used'} → {c.after or 'not used'}" for c in diff.data)
+
+
+def _compared(diff: ProposalDiff) -> tuple[tuple[Compared, ...], tuple[Compared, ...]]:
+    """Comparisons worth a row, over all rows and by group; those only where both have a figure."""
     kept = [one for one in diff.metrics if one.advantage is not None or not one.group or diff.champion is None]
     reach: dict[str, float] = {}
     for one in kept:
         ends = [abs(v) for v in (one.advantage, one.low, one.high) if v is not None]
         reach[one.metric] = max([reach.get(one.metric, 0.0), *ends])
-    return tuple(Compared(one, reach[one.metric] or 1.0) for one in kept)
+    made = [Compared(one, reach[one.metric] or 1.0) for one in kept]
+    return tuple(c for c in made if not c.figures.group), tuple(c for c in made if c.figures.group)
 
 
 def _changes(diff: ProposalDiff) -> tuple[tuple[str, tuple[Change, ...]], ...]:
     parts = (
-        ("Parameters", diff.params), ("Data", diff.data), ("Signature", diff.signature), ("Facts", diff.facts),
-        ("Logged metrics", diff.run_metrics),
+        ("Data", diff.data), ("Signature", diff.signature), ("Packages", diff.requirements), ("Facts", diff.facts),
+        ("Parameters", diff.params), ("Logged metrics", diff.run_metrics),
     )  # fmt: skip
     return tuple((title, changes) for title, changes in parts if changes)
 
@@ -186,3 +225,10 @@ def _merge(calls: PageCalls, ask: Ask) -> Done:
 def _withdraw(calls: PageCalls, ask: Ask) -> Done:
     done = slices(calls).registry.withdraw(*_which(ask))
     return Done(proposal_url(done), "Withdrawn", "Nothing was moved.")
+
+
+def _comment(calls: PageCalls, ask: Ask) -> Done:
+    name, number = _which(ask)
+    found = slices(calls).registry.proposal(name, number)
+    slices(calls).teamwork.comment(found.ref, ask.form.get("text", ""))
+    return Done(f"{proposal_url(found)}#talk", "Said")
