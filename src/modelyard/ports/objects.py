@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import NewType, Protocol
+from typing import NewType, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from modelyard.kernel.contents import BYTES, Content
-from modelyard.kernel.errors import InvalidInput
+from modelyard.kernel.errors import InvalidInput, Unavailable
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -101,6 +101,25 @@ class Objects(Protocol):
     def sweep(self) -> int:
         """Remove what writers that died left behind; the number of leftovers removed."""
         ...
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A slice whose rows name objects by their digest; an object that no keeper holds may be removed."""
+
+    def objects_held(self, digests: Collection[str]) -> set[str]:
+        """Those of the digests that a row of the slice names, as the current call's transaction sees it."""
+        ...
+
+
+def check_stand(objects: Objects, digests: Collection[str]) -> None:
+    """Make sure, in the unit that names objects put before, that none was removed as nobody's in between.
+
+    Raises:
+        Unavailable: one is gone; whoever has its bytes sends them again.
+    """
+    if digests and (gone := objects.missing([Digest(digest) for digest in digests])):
+        raise Unavailable(f"{len(gone)} contents were removed while they were being noted; send them again")
 
 
 def content_of(

@@ -1,9 +1,11 @@
-"""What tracking does unasked: it folds metric points into chunks."""
+"""What tracking does unasked: it folds metric points into chunks, and removes what is deleted for long enough."""
 
 from __future__ import annotations
 
 from modelyard.ports.duties import Duty, Reaction
 from modelyard.tracking.service import TrackingService
+
+_HOUR_S = 3600.0
 
 
 def reactions(service: TrackingService) -> tuple[Reaction, ...]:
@@ -13,9 +15,12 @@ def reactions(service: TrackingService) -> tuple[Reaction, ...]:
 
 
 def duties(service: TrackingService) -> tuple[Duty, ...]:
-    """Folding, every second."""
+    """Folding, every second; what retention lets go, every hour."""
 
     def fold() -> None:
         service.folding.round()
 
-    return (Duty(name="tracking.fold", every_s=1.0, run=fold),)
+    return (
+        Duty(name="tracking.fold", every_s=1.0, run=fold),
+        Duty(name="tracking.collect", every_s=_HOUR_S, run=service.collect_due),
+    )

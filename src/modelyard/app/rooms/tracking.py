@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
+from modelyard.ports.objects import Keeper
 from modelyard.ports.wires import WireRoute
 from modelyard.protocols.mlflow.routes import routes
 from modelyard.protocols.mlflow.version_files import VersionFiles
@@ -15,7 +18,10 @@ from modelyard.tracking.store import MIGRATIONS
 
 
 def _build(engines: Engines) -> TrackingService:
-    return TrackingService(objects=engines.objects)
+    def keepers() -> Sequence[Keeper]:
+        return [service for service in engines.services.values() if isinstance(service, Keeper)]
+
+    return TrackingService(objects=engines.objects, keepers=keepers)
 
 
 def _wires(engines: Engines) -> tuple[WireRoute, ...]:

@@ -4,7 +4,7 @@ yard holds no Arrow, no Delta and no query engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +107,10 @@ class LakeService(
         self._push_folder = folder / "pushes"
         self._push_terms = pushes or PushTerms()
         self._adds = Adds()
+
+    def objects_held(self, digests: Collection[str]) -> set[str]:
+        """Those of the digests that are the source of a load."""
+        return loads.objects_held(calls.current().tx, list(digests))
 
     def under(self, seals: Seals) -> LakeService:
         """The same service, whose quarantine is written and read by these seals."""

@@ -25,7 +25,7 @@ from modelyard.lake.service.sources import Source
 from modelyard.lake.service.spooling import Spooled, drained, spooling
 from modelyard.lake.store import catalogue, evolution, loads, sources
 from modelyard.ports import calls
-from modelyard.ports.objects import Digest
+from modelyard.ports.objects import Digest, check_stand
 
 _CHUNK = 1 << 20
 
@@ -177,6 +177,7 @@ def _publish(
 
     def beside(version: int) -> None:
         call = calls.current()
+        check_stand(desk.objects, [spooled.digest] if order.keeps_source else ())
         loads.add(call.tx, _at(record, version))
         order.beside(record.id)
         _note_position(order, version)

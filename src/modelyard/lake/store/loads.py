@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from modelyard.kernel.ids import ActorId
 from modelyard.kernel.refs import ref
 from modelyard.lake.api import Format, Load, LoadId, LoadState, Mode, RowState
 from modelyard.ports.database import Migration, Row, Statement, Transaction
+from modelyard.ports.statements import cached, in_params
 
 LOADS = Migration(
     slice="lake",
@@ -56,6 +57,7 @@ _FIELDS = (
 loads = sa.table("lake_load", *map(sa.column, _FIELDS))
 resolutions = sa.table("lake_resolution", *map(sa.column, ("load_id", "row_no", "state", "note", "at_ms", "author")))
 
+_AT_ONCE = 200
 _ADD = Statement(sa.insert(loads).values(**{name: sa.bindparam(name) for name in _FIELDS}))
 _GET = Statement(sa.select(*loads.c).where(loads.c.id == sa.bindparam("id")))
 _ALL = Statement(
@@ -210,6 +212,16 @@ def hold_less(tx: Transaction, load: LoadId, rows: int) -> None:
 def set_notes(tx: Transaction, load: LoadId, notes: Iterable[str]) -> None:
     """Replace a load's notes."""
     tx.run(_SET_NOTES, {"load": load, "fresh": msgspec.json.encode(tuple(notes))})
+
+
+def objects_held(tx: Transaction, digests: Sequence[str]) -> set[str]:
+    """Those of the digests that are the source of a load."""
+    found: set[str] = set()
+    for start in range(0, len(digests), _AT_ONCE):
+        inside, params = in_params("d", digests[start : start + _AT_ONCE])
+        rows = tx.all(cached(f"SELECT DISTINCT digest FROM lake_load WHERE digest IN ({inside})"), params)
+        found |= {digest for (digest,) in rows}
+    return found
 
 
 def forget_source(tx: Transaction, digest: str) -> None:

@@ -15,7 +15,7 @@ from modelyard.pipelines.service import bundles
 from modelyard.pipelines.store import flows as rows
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
-from modelyard.ports.objects import Objects, parse_digest
+from modelyard.ports.objects import Objects, check_stand, parse_digest
 from modelyard.ports.queue import Queue
 
 DEFAULT_SLOTS = 2
@@ -57,6 +57,7 @@ class FlowOperations(Flows):
             same = newest is not None and newest.bundle == stored.digest and encode(newest.spec) == encode(spec)
             if newest is not None and same:
                 return newest
+            check_stand(self._objects, [stored.digest])
             made = Flow(
                 name=name, version=1 if newest is None else newest.version + 1, spec=spec, bundle=stored.digest,
                 size_bytes=stored.size_bytes, created_ms=call.now_ms, by=call.actor.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 
 from modelyard.kernel.clock import Clock
@@ -14,6 +15,7 @@ from modelyard.pipelines.service.flows import FlowOperations, known_flow
 from modelyard.pipelines.service.reports import Reports
 from modelyard.pipelines.service.runs import RunOperations
 from modelyard.pipelines.store import flows as rows
+from modelyard.pipelines.store import holdings
 from modelyard.ports import calls
 from modelyard.ports.objects import Objects
 from modelyard.ports.queue import Queue
@@ -30,6 +32,10 @@ class PipelinesService(FlowOperations, RunOperations, Reports, Pipelines):
         Reports.__init__(self, objects=objects)
         self.expiry = Expiry(workshop.logs, workshop.keep_days)
         self.dispatcher = Dispatcher(queue=queue, workshop=workshop, clock=clock)
+
+    def objects_held(self, digests: Collection[str]) -> set[str]:
+        """Those of the digests that a flow or a step names."""
+        return holdings.held(calls.current().tx, list(digests))
 
     def start_due(self) -> None:
         """Queue what schedules say; a start that is refused is noted on its schedule."""

@@ -30,7 +30,7 @@ from modelyard.pipelines.service.endings import end_run, known_run
 from modelyard.pipelines.service.flows import known_flow
 from modelyard.pipelines.store import runs, steps
 from modelyard.ports import calls
-from modelyard.ports.objects import Objects, parse_digest
+from modelyard.ports.objects import Objects, check_stand, parse_digest
 
 _RESULT_BYTES = 1_000_000
 _DONE = (StepStatus.FINISHED, StepStatus.CACHED)
@@ -115,6 +115,7 @@ class Reports(Work):
 
         def note() -> StepFile:
             found = _present(run, attempt)
+            check_stand(self._files, [stored.digest])
             steps.keep_file(call.tx, kept, found.id, call.now_ms)
             return kept
 

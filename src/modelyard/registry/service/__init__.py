@@ -5,6 +5,9 @@ service = RegistryService(objects=objects, tracking=tracking)
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from modelyard.ports import calls
 from modelyard.ports.objects import Objects
 from modelyard.ports.secrets import Secrets
 from modelyard.registry.api import DataTimes, NoTimes, People, Registry, Strangers
@@ -20,6 +23,7 @@ from modelyard.registry.service.proposals import Proposals
 from modelyard.registry.service.seals import NoSecrets, Seals
 from modelyard.registry.service.versions import Versions
 from modelyard.registry.service.webhooks import Posts, Webhooks
+from modelyard.registry.store import holdings
 from modelyard.tracking.api import Tracking
 
 
@@ -55,6 +59,10 @@ class RegistryService(
         self._intake = Intake(tracking)
         self._looking = Looking(objects)
         self._differences = Differences(objects, tracking)
+
+    def objects_held(self, digests: Collection[str]) -> set[str]:
+        """Those of the digests that a version, its served form or an evaluation needs."""
+        return holdings.held(calls.current().tx, list(digests))
 
 
 __all__ = ["Posts", "RegistryService"]

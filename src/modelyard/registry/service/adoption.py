@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from modelyard.kernel.errors import AlreadyExists, InvalidInput, NotFound
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
+from modelyard.ports.objects import Objects, check_stand
 from modelyard.registry.api import Model, ModelVersion, VersionRegistered
 from modelyard.registry.api.adoption import AdoptionOperations
 from modelyard.registry.model import content
@@ -30,6 +31,7 @@ class Adoption(AdoptionOperations):
 
     _intake: Intake
     _looking: Looking
+    _objects: Objects
 
     def adopt_model(self, source: str, model: Model, *, complete: bool = False) -> Model:
         """Take a registered model in."""
@@ -65,6 +67,7 @@ class Adoption(AdoptionOperations):
 
         def enter() -> ModelVersion:
             tx = calls.current().tx
+            check_stand(self._objects, [file.digest for file in origin.files])
             inside = versions.add(
                 tx,
                 NewVersion(

@@ -7,7 +7,7 @@ import msgspec
 from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.kernel.refs import Ref
 from modelyard.ports import calls
-from modelyard.ports.objects import Objects, parse_digest
+from modelyard.ports.objects import Objects, check_stand, parse_digest
 from modelyard.registry.api import Evaluation, EvaluationRows, Task, VersionEvaluated
 from modelyard.registry.api.evaluations import EvaluationOperations
 from modelyard.registry.service.found import model_ref, version_of
@@ -42,6 +42,7 @@ class Evaluations(EvaluationOperations):
         def enter() -> Evaluation:
             tx = calls.current().tx
             _, inside, _ = version_of(tx, name, version)
+            check_stand(self._objects, [stored.digest])
             store.add(
                 tx, inside, measured, dataset=dataset, rows_key=key, digest=stored.digest, actor=call.actor.id,
                 now_ms=call.now_ms,

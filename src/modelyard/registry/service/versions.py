@@ -6,7 +6,7 @@ from modelyard.kernel.contents import Content
 from modelyard.kernel.errors import Conflict, GateClosed, InvalidInput, NotFound
 from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.ports import calls
-from modelyard.ports.objects import Objects, Stored, content_of, parse_digest
+from modelyard.ports.objects import Objects, Stored, check_stand, content_of, parse_digest
 from modelyard.registry.api import (
     ModelStage,
     ModelVersion,
@@ -73,6 +73,7 @@ class Versions(VersionOperations):
         facts = facts_from(self._looking.look(origin.files), origin, tags=checked, run_link=run_link)
 
         def enter() -> ModelVersion:
+            check_stand(self._objects, [file.digest for file in origin.files])
             return _enter(name, source, origin, facts, description=description, tags=checked)
 
         return call.unit(enter)

@@ -227,6 +227,11 @@ def put_form(tx: Transaction, version: int, form: Sequence[VersionFile], *, acto
     tx.run(_PUT_FORM, {"version": version, "files": msgspec.json.encode(form), "now": now_ms, "actor": actor})
 
 
+def form_digests(files: bytes) -> list[str]:
+    """Digests of the files of a compiled form, as its row holds them."""
+    return [file.digest for file in _form_files.decode(files)]
+
+
 def form(tx: Transaction, version: int, *, name: str, number: int) -> ServingForm | None:
     """Its compiled form, if it has one."""
     row = tx.one(_FORM, {"version": version})

@@ -23,7 +23,7 @@ from modelyard.kernel.refs import parts
 from modelyard.lake.api import Lake
 from modelyard.ports import calls
 from modelyard.ports.compute import Compute, Limits, Order
-from modelyard.ports.objects import Digest, Objects
+from modelyard.ports.objects import Digest, Objects, check_stand
 from modelyard.registry.api import ModelVersion, Registry, VersionFile
 from modelyard.serving.api import Revision
 from modelyard.serving.hot.bundle import ONNX_FILE, SIGNATURE_FILE, SKOPS_FILE, Bundle, read_bundle
@@ -108,7 +108,12 @@ class Bundles:
             (target / NOTE_FILE).write_bytes(msgspec.json.encode(report))
             files = [self._stored(path, path.name) for path in sorted(target.iterdir())]
         call = calls.current()
-        call.unit(lambda: self._registry.attach_serving_form(version.name, version.version, files))
+
+        def attach() -> None:
+            check_stand(self._objects, [file.digest for file in files])
+            self._registry.attach_serving_form(version.name, version.version, files)
+
+        call.unit(attach)
         return tuple(files)
 
     def _run(self, order: CompileOrder, work: Path) -> CompileReport:

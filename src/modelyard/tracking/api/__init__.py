@@ -17,6 +17,13 @@ from modelyard.tracking.api.boards import (
     SavedView,
     Spread,
 )
+from modelyard.tracking.api.collection import (
+    Collection,
+    CollectionOperations,
+    DeletedRetention,
+    KeptBack,
+    RunsCollected,
+)
 from modelyard.tracking.api.experiments import ExperimentOperations
 from modelyard.tracking.api.metrics import Axis, MetricOperations, Summary
 from modelyard.tracking.api.models import ModelOperations
@@ -97,6 +104,7 @@ class Tracking(
     AdoptionOperations,
     TraceOperations,
     AssessmentOperations,
+    CollectionOperations,
 ):
     """Experiments, runs, metric series, logged models, artifacts and traces."""
 
@@ -114,10 +122,12 @@ __all__ = [
     "Batch",
     "Board",
     "BoardRow",
+    "Collection",
     "Dataset",
     "DatasetFilter",
     "DatasetInput",
     "DatasetSummary",
+    "DeletedRetention",
     "Experiment",
     "ExperimentCreated",
     "ExperimentDeleted",
@@ -127,6 +137,7 @@ __all__ = [
     "FieldKind",
     "FieldValue",
     "InputsLogged",
+    "KeptBack",
     "KeyClash",
     "Latest",
     "Likeness",
@@ -153,6 +164,7 @@ __all__ = [
     "RunRestored",
     "RunStarted",
     "RunStatus",
+    "RunsCollected",
     "SavedView",
     "Span",
     "SpanEvent",

@@ -6,13 +6,16 @@ service.hot_log  # the short way in for the wires
 
 from __future__ import annotations
 
-from modelyard.ports.objects import Objects
+from collections.abc import Callable, Sequence
+
+from modelyard.ports.objects import Keeper, Objects
 from modelyard.tracking.api import Log, Tracking
 from modelyard.tracking.hot import HotLog
 from modelyard.tracking.service.adoption import Adoption
 from modelyard.tracking.service.artifacts import Artifacts
 from modelyard.tracking.service.assessments import Assessments
 from modelyard.tracking.service.boards import Boards
+from modelyard.tracking.service.collection import CollectionService
 from modelyard.tracking.service.experiments import Experiments
 from modelyard.tracking.service.folding import Folding
 from modelyard.tracking.service.metrics import Metrics
@@ -35,17 +38,20 @@ class TrackingService(
     Adoption,
     Traces,
     Assessments,
+    CollectionService,
     Tracking,
 ):
     """Tracking over a database and objects.
 
     Args:
         objects: where the bytes of artifacts lie.
+        keepers: all others whose rows name objects there, asked before one is removed.
     """
 
-    def __init__(self, *, objects: Objects) -> None:
+    def __init__(self, *, objects: Objects, keepers: Callable[[], Sequence[Keeper]] = lambda: ()) -> None:
         self._log = HotLog()
         self._objects = objects
+        self._keepers = keepers
         self.folding = Folding(self._log)
 
     @property

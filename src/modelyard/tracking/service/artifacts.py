@@ -10,13 +10,13 @@ from modelyard.kernel.pages import Page, encode_cursor, place_of
 from modelyard.kernel.refs import Ref, ref
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
-from modelyard.ports.objects import Digest, Objects, Stored, content_of
+from modelyard.ports.objects import Digest, Objects, Stored, check_stand, content_of
 from modelyard.tracking.api import Artifact, ArtifactsDeleted
 from modelyard.tracking.api.artifacts import ArtifactOperations
 from modelyard.tracking.api.limits import safe_path
 from modelyard.tracking.model import names
 from modelyard.tracking.store import artifacts as store
-from modelyard.tracking.store import models, runs, traces
+from modelyard.tracking.store import collection, models, runs, traces
 
 
 class Artifacts(ArtifactOperations):
@@ -54,6 +54,10 @@ class Artifacts(ArtifactOperations):
             tx = calls.current().tx
             _about(tx, owner)
             _check_place(tx, owner, place)
+            self._check_stands(tx, stored.digest)
+            before = store.one(tx, owner, place)
+            if before is not None and before.digest and before.digest != stored.digest:
+                collection.doom(tx, [(before.digest, before.size_bytes or 0)], call.now_ms)
             store.put(tx, owner, place, digest=stored.digest, size_bytes=stored.size_bytes, now_ms=call.now_ms)
             return _file(tx, owner, place)
 
@@ -70,12 +74,23 @@ class Artifacts(ArtifactOperations):
         call = calls.current()
         place = safe_path(path)
         about = _about(call.tx, owner)
+        collection.doom(call.tx, store.contents(call.tx, owner, place), call.now_ms)
         files = store.drop(call.tx, owner, place)
         if not files:
             raise NotFound(f"{owner} has nothing at {place[:200]!r}")
         call.touch(about)
         call.emit(ArtifactsDeleted(owner=owner, path=place, files=files), writes=[about])
         return files
+
+    def _check_stands(self, tx: Transaction, digest: Digest) -> None:
+        """Make sure that nobody removed the content as nobody's since it was put.
+
+        Raises:
+            Unavailable: somebody did; it is to be sent again.
+        """
+        if collection.may_be_gone(tx, digest):
+            check_stand(self._objects, [digest])
+            collection.pardon(tx, digest)
 
 
 def _about(tx: Transaction, owner: str) -> Ref:

@@ -51,19 +51,21 @@ class Folding:
         call = calls.current()
         self._log.waiting.pop(run, None)
         folds = store.folds_of(call.tx, run)
+        identity = store.identity_of(call.tx, run)
         rows = store.tail_of(call.tx, run)
-        if not rows or folds is None:
+        if not rows or folds is None or identity is None:
             return False
         parts: dict[int, Series] = {}
         for row in rows:
             for key, part in unpack(row.body).items():
                 parts.setdefault(key, Series()).extend(part)
         chunks = [chunk for key, part in parts.items() for chunk in _chunks(call.tx, run, key, part)]
-        return call.unit(partial(_swap, run, folds, rows, chunks))
+        return call.unit(partial(_swap, (run, identity), folds, rows, chunks))
 
 
-def _swap(run: int, folds: int, rows: list[store.TailRow], chunks: list[store.Chunk]) -> bool:
-    return store.put_folded(calls.current().tx, run, folds=folds, rows=rows, chunks=chunks)
+def _swap(run: tuple[int, str], folds: int, rows: list[store.TailRow], chunks: list[store.Chunk]) -> bool:
+    number, identity = run
+    return store.put_folded(calls.current().tx, number, identity=identity, folds=folds, rows=rows, chunks=chunks)
 
 
 def _is_due(waiting: Waiting, now_ms: int) -> bool:

@@ -32,7 +32,7 @@ from modelyard.tracking.model.pages import offset_of, page_from
 from modelyard.tracking.service import experiments as homes
 from modelyard.tracking.service.assessments import entered
 from modelyard.tracking.store import assessments as said
-from modelyard.tracking.store import runs, trace_search
+from modelyard.tracking.store import collection, runs, trace_search
 from modelyard.tracking.store import traces as store
 
 MAX_SPANS = 10_000
@@ -146,8 +146,9 @@ class Traces(TraceOperations):
             doomed = [(h.id, trace) for h, trace in heads if h is not None and str(h.experiment) == home.id]
         else:
             doomed = store.oldest(call.tx, int(home.id), before_ms=before_ms or 0, limit=limit)
-        for number, trace in doomed:
-            store.drop(call.tx, number, trace)
+        collection.drop_files(call.tx, [trace for _, trace in doomed], call.now_ms)
+        for number, _ in doomed:
+            store.drop(call.tx, number)
         about = ref("experiment", home.id)
         call.touch(about)
         if doomed:

@@ -19,6 +19,10 @@ _BELOW = sql(
 _DROP = sql(
     "DELETE FROM tracking_artifact WHERE owner = :owner AND (path = :path OR (path >= :first AND path < :after))"
 )
+_CONTENTS = sql(
+    "SELECT DISTINCT digest, size_bytes FROM tracking_artifact "
+    "WHERE owner = :owner AND (path = :path OR (path >= :first AND path < :after))"
+)
 _AFTER_SLASH = "0"  # the character after "/": paths below a folder lie between "folder/" and "folder0"
 _LAST = "\U0010ffff"
 
@@ -65,6 +69,12 @@ def entries(tx: Transaction, owner: str, folder: str, *, beyond: str, limit: int
                 break
             found.append(Artifact(path=path, digest=digest, size_bytes=size, stored_ms=stored))
     return found
+
+
+def contents(tx: Transaction, owner: str, path: str) -> list[tuple[str, int]]:
+    """Digest and size of what a file, or a folder with all below it, stands for."""
+    where = {"owner": owner, "path": path, "first": path + "/", "after": path + _AFTER_SLASH}
+    return [(digest, int(size)) for digest, size in tx.all(_CONTENTS, where)]
 
 
 def drop(tx: Transaction, owner: str, path: str) -> int:

@@ -11,6 +11,8 @@ _ADD = sql(
     "INSERT INTO tracking_experiment (name, stage, location, created_ms, updated_ms) "
     "VALUES (:name, 'active', :location, :now, :now) ON CONFLICT (id) DO NOTHING RETURNING id"
 )
+_SPENT = sql("SELECT s.experiment, (SELECT max(id) FROM tracking_experiment) FROM tracking_spent s WHERE s.one = 1")
+_RENUMBER = sql("UPDATE tracking_experiment SET id = :wanted WHERE id = :id")
 _BY_ID = sql(f"SELECT {_COLUMNS} FROM tracking_experiment WHERE id = :id")
 _BY_NAME = sql(f"SELECT {_COLUMNS} FROM tracking_experiment WHERE name = :name")
 _RENAME = sql("UPDATE tracking_experiment SET name = :name, updated_ms = :now WHERE id = :id")
@@ -28,7 +30,17 @@ def add(tx: Transaction, *, name: str, location: str, now_ms: int) -> int:
     while True:
         row = tx.one(_ADD, {"name": name, "location": location, "now": now_ms})
         if row is not None:
-            return int(row[0])
+            return _unspent(tx, int(row[0]))
+
+
+def _unspent(tx: Transaction, number: int) -> int:
+    """The number, or a higher one where an experiment that is gone for good may have had it."""
+    row = tx.one(_SPENT)
+    if row is None or number > row[0]:
+        return number
+    fresh = int(max(row)) + 1
+    tx.run(_RENUMBER, {"id": number, "wanted": fresh})
+    return fresh
 
 
 def by_id(tx: Transaction, number: int) -> Experiment | None:

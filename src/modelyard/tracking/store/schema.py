@@ -7,6 +7,7 @@ key-value tables are what filters and sorts read. A not-a-number is a NULL value
 from __future__ import annotations
 
 from modelyard.ports.database import Migration
+from modelyard.tracking.store.collection import COLLECTION
 from modelyard.tracking.store.traces import TRACES
 
 _EXPERIMENTS = (
@@ -147,4 +148,5 @@ MIGRATIONS = (
     Migration("tracking", 6, "orders_of_runs", _ORDERS),
     Migration("tracking", 7, "adoption", _ADOPTION),
     TRACES,
+    COLLECTION,
 )

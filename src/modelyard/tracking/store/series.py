@@ -33,7 +33,8 @@ _TAIL_BOUNDS = sql(
 _PULSE = sql("SELECT MAX(id) FROM tracking_tail")
 _TAIL_SIZES = sql("SELECT run, COUNT(*), SUM(points) FROM tracking_tail GROUP BY run")
 _FOLDS = sql("SELECT folds FROM tracking_run WHERE id = :run")
-_COUNT_FOLD = sql("UPDATE tracking_run SET folds = folds + 1 WHERE id = :run AND folds = :folds")
+_IDENTITY = sql("SELECT run FROM tracking_run WHERE id = :run")
+_COUNT_FOLD = sql("UPDATE tracking_run SET folds = folds + 1 WHERE id = :run AND folds = :folds AND run = :identity")
 _DROP_TAIL = sql("DELETE FROM tracking_tail WHERE id = :id")
 _CHUNKS = sql("SELECT body FROM tracking_chunk WHERE run = :run AND key = :key ORDER BY seq")
 _CHUNKS_BETWEEN = sql(
@@ -178,6 +179,12 @@ def folds_of(tx: Transaction, run: int) -> int | None:
     return int(row[0]) if row else None
 
 
+def identity_of(tx: Transaction, run: int) -> str | None:
+    """The id of the run of that number; the number of one that is gone for good may be given again."""
+    row = tx.one(_IDENTITY, {"run": run})
+    return str(row[0]) if row else None
+
+
 def spans_of(tx: Transaction, run: int, key: int) -> list[tuple[int, Span]]:
     """What each chunk of a key holds, by its place."""
     return [(row[0], Span(*row[1:])) for row in tx.all(_SPANS, {"run": run, "key": key})]
@@ -194,9 +201,11 @@ def chunk(tx: Transaction, run: int, key: int, seq: int) -> Series:
     return decode(row[0]) if row else Series()
 
 
-def put_folded(tx: Transaction, run: int, *, folds: int, rows: Sequence[TailRow], chunks: Sequence[Chunk]) -> bool:
-    """Replace tail rows by chunks; False, and nothing changed, if somebody folded this run meanwhile."""
-    if tx.run(_COUNT_FOLD, {"run": run, "folds": folds}) == 0:
+def put_folded(
+    tx: Transaction, run: int, *, identity: str, folds: int, rows: Sequence[TailRow], chunks: Sequence[Chunk]
+) -> bool:
+    """Replace tail rows by chunks; False, and nothing changed, if somebody folded this run or removed it meanwhile."""
+    if tx.run(_COUNT_FOLD, {"run": run, "folds": folds, "identity": identity}) == 0:
         return False
     tx.many(_PUT_CHUNK, [{"run": run, "key": c.key, "seq": c.seq, "body": c.body, **c.span._asdict()} for c in chunks])
     tx.many(_DROP_TAIL, [{"id": row.id} for row in rows])

@@ -97,7 +97,6 @@ _DROPS = [
     )
 ]  # fmt: skip
 _DROP = sql("DELETE FROM tracking_trace WHERE id = :trace")
-_DROP_FILES = sql("DELETE FROM tracking_artifact WHERE owner = :owner")
 _TYPE = "mlflow.spanType"
 _STATUSES = {0: "UNSET", 1: "OK", 2: "ERROR"}
 _encode = msgspec.json.Encoder().encode
@@ -199,11 +198,10 @@ def oldest(tx: Transaction, experiment: int, *, before_ms: int, limit: int) -> l
     return [(int(number), trace) for number, trace in found]
 
 
-def drop(tx: Transaction, number: int, trace: str) -> None:
-    """Remove a trace with all that belongs to it."""
+def drop(tx: Transaction, number: int) -> None:
+    """Remove a trace with all that belongs to it but its files."""
     for statement in _DROPS:
         tx.run(statement, {"trace": number})
-    tx.run(_DROP_FILES, {"owner": trace})
     tx.run(_DROP, {"trace": number})
 
 
