@@ -10,7 +10,9 @@ import msgspec
 import pytest
 
 from modelyard.app.house import House
-from modelyard.kernel.errors import InvalidInput, NotFound
+from modelyard.governance.api import Role
+from modelyard.kernel.actors import Actor
+from modelyard.kernel.errors import Forbidden, InvalidInput, NotFound
 from modelyard.tracking.api import Point
 from modelyard.ui import follows
 from modelyard.ui.kit.calls import POINTS, Hub, PageNews
@@ -25,8 +27,8 @@ class Calls:
 
     actor_name, roles, csrf_token = "owner", ("owner",), ""
 
-    def __init__(self, house: House) -> None:
-        self.hub: Hub = house.yard()
+    def __init__(self, house: House, actor: Actor | None = None) -> None:
+        self.hub: Hub = house.yard(actor)
 
 
 async def beats(many: int) -> AsyncIterator[PageNews | None]:
@@ -43,6 +45,11 @@ def told(house: House, ask: Ask, *, many: int = 1) -> list[Told]:
         return [one async for one in FOLLOW(Calls(house), ask, beats(many)) if one is not None]
 
     return asyncio.run(collect())
+
+
+async def _next(stream: AsyncIterator[Told | None]) -> AsyncIterator[Told]:
+    if (one := await anext(stream)) is not None:
+        yield one
 
 
 def points(one: Told) -> dict[str, list[list[float]]]:
@@ -73,6 +80,27 @@ def test_what_came_meanwhile_is_told_at_the_next_beat(house: House) -> None:
         return [points(one) for one in heard if one is not None]
 
     assert asyncio.run(follow()) == [{}, {"loss": [[2, 3, 0.25]]}]
+
+
+def test_a_reader_whose_right_is_taken_away_hears_no_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follows, "ASK_EVERY_S", 0.0)
+    owner = house.yard()
+    run = owner.tracking.start_run().id
+    member = owner.governance.create_actor("ada")
+    granted = owner.governance.grant(member.id, Role.VIEWER)
+    ada = Actor(id=member.id, name="ada", scopes=frozenset({"*"}))
+
+    async def follow() -> None:
+        stream = FOLLOW(Calls(house, ada), asked(run), beats(50))
+        assert [points(one) async for one in _next(stream)] == [{}]
+        owner.tracking.log(run, [Point(key="loss", value=0.5, at_ms=1, step=0)])
+        assert [points(one) async for one in _next(stream)] == [{"loss": [[0, 1, 0.5]]}]
+        owner.governance.revoke_grant(granted.id)
+        owner.tracking.log(run, [Point(key="loss", value=0.1, at_ms=2, step=1)])
+        with pytest.raises(Forbidden):
+            await anext(stream)
+
+    asyncio.run(follow())
 
 
 def test_a_stream_of_nothing_or_of_too_many_is_refused(house: House) -> None:

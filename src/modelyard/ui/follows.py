@@ -1,7 +1,7 @@
 """The stream of runs that go on: what each has logged since the reader's marks, as it comes.
 
-However many readers follow a run, what came after one mark is read once; each reader's right to it is asked again with
-every sign of life.
+However many readers follow a run, what came after one mark is read once; each reader's right to it is asked again every
+ten seconds, and with every sign of life.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from modelyard.ui.kit.calls import PageCalls, PageNews
 from modelyard.ui.kit.pages import Ask, Screens, Told
 
 MOST, _KEPT = 50, 512
+ASK_EVERY_S = 10.0
 
 
 class Follow(Struct, frozen=True):
@@ -58,9 +59,13 @@ def screens() -> Screens:
         first = await asyncio.to_thread(_first, tracking, runs, known)
         marks = [tail.mark for tail in first]
         yield _told(first, marks, every="" in known)
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
         async for one in news:
-            if one is None:
+            if one is None or loop.time() - asked >= ASK_EVERY_S:  # as the reader himself: his rights may be gone
                 await asyncio.to_thread(_first, tracking, runs, marks)
+                asked = loop.time()
+            if one is None:
                 yield None
                 continue
             beat = int(one.at.timestamp() * 2)
