@@ -289,7 +289,7 @@ class TraceOperations(ABC):
             yard tracking delete-traces 1 --before-ms 1764000000000
         """
 
-    @operation("POST", "/runs/{run}/traces", scope="tracking:write", about="run:{run}")
+    @operation("POST", "/runs/{run}/trace-links", scope="tracking:write", about="run:{run}")
     @abstractmethod
     def link_traces(self, run: str, traces: list[str]) -> None:
         """Say that traces belong to a run; at most 100 in one call.
