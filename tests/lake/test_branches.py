@@ -193,6 +193,9 @@ def test_a_sweep_leaves_branches_alone(lake: Lake, bench: Bench) -> None:
     lost.mkdir(parents=True)
     stray = bench.home / "lake" / "tables" / "t" / "load_lost-000.parquet"
     stray.write_bytes(b"x")
+    torn = stray.with_name("_delta_log") / f".{3:020d}.json.0f0f.tmp"  # an entry of the log that was never linked
+    torn.write_bytes(b"")
     swept = lake.sweep()
-    assert (swept.staged, swept.files, swept.tables, swept.undone) == (1, 1, (), ())
+    assert (swept.staged, swept.files, swept.tables, swept.undone) == (1, 2, (), ())
+    assert not torn.exists() and not stray.exists()
     assert (ids(lake, "born", "dev"), ids(lake, "t", "dev"), ids(lake, "t")) == ([1], [2], [1])

@@ -234,9 +234,9 @@ class DeltaTables:
         return sum(self._place.remove(location, path) for path in paths)
 
     def listing(self, location: str) -> list[str]:
-        """Every data file below the location, and what a killed writer left beside them."""
+        """Every data file below the location, and what a killed writer left beside them and in the log."""
         found = self._place.listing(location, before=self._settled())
-        return [path for path in found if not path.startswith(f"{_LOG}/")]
+        return [path for path in found if not path.startswith(f"{_LOG}/") or path.endswith(".tmp")]
 
     def checkpoint(self, location: str) -> None:
         """Fold the log into a checkpoint."""
