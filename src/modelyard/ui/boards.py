@@ -199,8 +199,8 @@ def _usual(hub: Slices, look: Look) -> tuple[str, ...]:
 
 
 def _differs(runs: Sequence[Run], key: str) -> bool:
-    """True if a parameter tells runs apart; of one run, all do."""
-    return len(runs) < 2 or len({run.params.get(key) for run in runs}) > 1
+    """True if a parameter tells apart the runs that have it; of one run, all do."""
+    return len(runs) < 2 or len({run.params[key] for run in runs if key in run.params}) > 1
 
 
 def _field(head: str, key: str) -> str:
