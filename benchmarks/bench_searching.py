@@ -9,16 +9,15 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-import statistics
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from benchmarks.row import Row
+from benchmarks.row import Row, median_ms
 from benchmarks.servers import NO_PEER, Server, mlflow, ours
 
 RUNS = int(os.environ.get("YARD_BENCH_RUNS", "10000"))
@@ -93,17 +92,6 @@ def fill_theirs(server: Server) -> None:
             db.executemany("INSERT INTO tags (key, value, run_uuid) VALUES (?,?,?)", [(*t, run) for t in named.items()])
 
 
-def timed(action: Callable[[], object], times: int = TIMES) -> float:
-    """The median milliseconds, after one that is not counted."""
-    action()
-    taken = []
-    for _ in range(times):
-        began = time.perf_counter()
-        action()
-        taken.append((time.perf_counter() - began) * 1e3)
-    return statistics.median(taken)
-
-
 def names(answer: dict) -> list[str]:
     return [run["info"]["run_name"] for run in answer["runs"]]
 
@@ -115,7 +103,13 @@ def searched(servers: list[Server]) -> Iterator[tuple[str, list[float]]]:
         found = [names(server.ask("/runs/search", body)) for server in servers]
         if any(each != found[0] for each in found) or len(found[0]) < 20:
             raise AssertionError(f"{what}: the servers give other rows: {[each[:5] for each in found]}")
-        yield what, [timed(partial(server.http.post, "/api/2.0/mlflow/runs/search", json=body)) for server in servers]
+        yield (
+            what,
+            [
+                median_ms(partial(server.http.post, "/api/2.0/mlflow/runs/search", json=body), times=TIMES)
+                for server in servers
+            ],
+        )
 
 
 def history(server: Server) -> tuple[float, float]:
@@ -144,7 +138,7 @@ def history(server: Server) -> tuple[float, float]:
         answer = server.http.get("/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval", params=asked)
         assert len(answer.json()["metrics"]) >= 300
 
-    return timed(whole, 3), timed(sampled)
+    return median_ms(whole, times=3), median_ms(sampled, times=TIMES)
 
 
 def registry(server: Server) -> float:
@@ -170,7 +164,7 @@ def registry(server: Server) -> float:
         ):
             server.http.get("/api/2.0/mlflow" + path, params=asked).raise_for_status()
 
-    return timed(one)
+    return median_ms(one, times=TIMES)
 
 
 def artifact(server: Server) -> tuple[float, float]:
@@ -186,7 +180,7 @@ def artifact(server: Server) -> tuple[float, float]:
     def get() -> None:
         assert len(server.http.get(f"/api/2.0/mlflow-artifacts/artifacts/{place}/big.bin").content) == FILE_BYTES
 
-    return timed(put, 3), timed(get, 3)
+    return median_ms(put, times=3), median_ms(get, times=3)
 
 
 def measure() -> Iterator[Row]:

@@ -73,3 +73,9 @@ def page_of(rows: Sequence[T], limit: int, key: Callable[[T], tuple[Key, ...]]) 
         return Page(list(rows))
     kept = list(rows[:limit])
     return Page(kept, encode_cursor(*key(kept[-1])))
+
+
+def placed_page(rows: Sequence[tuple[int, T]], limit: int) -> Page[T]:
+    """The same where a store gives each row with its place, which callers do not see."""
+    found = page_of(rows, limit, lambda row: (row[0],))
+    return Page([row for _, row in found.items], found.next)

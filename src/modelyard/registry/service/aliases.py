@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelyard.kernel.errors import GateClosed, InvalidInput, NotFound
-from modelyard.kernel.pages import Page, encode_cursor, place_of
+from modelyard.kernel.pages import Page, place_of, placed_page
 from modelyard.ports import calls
 from modelyard.registry.api import (
     AliasMove,
@@ -70,9 +70,7 @@ class Aliases(AliasOperations):
         tx = calls.current().tx
         number, _ = model_of(tx, name)
         before = place_of(cursor, _FIRST)
-        rows = store.moves(tx, number, name, alias=alias, before=before, limit=limit + 1)
-        following = encode_cursor(rows[limit - 1][0]) if len(rows) > limit else None
-        return Page([done for _, done in rows[:limit]], following)
+        return placed_page(store.moves(tx, number, name, alias=alias, before=before, limit=limit + 1), limit)
 
     def alias_at(self, name: str, alias: str, at: str) -> Standing:
         """Say what an alias stood for at a moment, who had set it and on whose approval."""
@@ -106,9 +104,7 @@ class Aliases(AliasOperations):
         tx = calls.current().tx
         number, _ = model_of(tx, name)
         before = place_of(cursor, _FIRST)
-        rows = stages.moves(tx, number, name, version=version, before=before, limit=limit + 1)
-        following = encode_cursor(rows[limit - 1][0]) if len(rows) > limit else None
-        return Page([done for _, done in rows[:limit]], following)
+        return placed_page(stages.moves(tx, number, name, version=version, before=before, limit=limit + 1), limit)
 
     def stage_at(self, name: str, stage: ModelStage, at: str) -> StageStanding:
         """Say which versions were in a stage at a moment."""

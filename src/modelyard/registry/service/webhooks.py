@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from modelyard.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound, YardError
 from modelyard.kernel.events import Event
-from modelyard.kernel.pages import Page, encode_cursor, place_of
+from modelyard.kernel.pages import Page, place_of, placed_page
 from modelyard.ports import calls
 from modelyard.ports.queue import Job, NewJob, Queue
 from modelyard.ports.secrets import Secret, Secrets
@@ -102,9 +102,7 @@ class Webhooks(WebhookOperations):
 
     def registry_webhooks(self, limit: int = 100, cursor: str | None = None) -> Page[RegistryWebhook]:
         """List the webhooks."""
-        rows = store.some(calls.current().tx, after=place_of(cursor, 0), limit=limit + 1)
-        following = encode_cursor(rows[limit - 1][0]) if len(rows) > limit else None
-        return Page([one for _, one in rows[:limit]], following)
+        return placed_page(store.some(calls.current().tx, after=place_of(cursor, 0), limit=limit + 1), limit)
 
     def update_webhook(
         self, webhook: str, *, name: str | None = None, url: str | None = None, events: list[HookEvent] | None = None,
