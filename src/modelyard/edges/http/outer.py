@@ -31,7 +31,7 @@ from modelyard.edges.http.messages import (
     reply,
     whole,
 )
-from modelyard.edges.http.router import Router
+from modelyard.edges.http.router import Match, Router
 from modelyard.edges.metrics import Meter
 from modelyard.kernel.actors import Actor
 from modelyard.kernel.errors import (
@@ -47,6 +47,7 @@ from modelyard.kernel.operations import Effect
 _log = logging.getLogger("modelyard.http")
 SESSION_COOKIE = "yard_session"
 MAX_DIRECT_BYTES = 4 * 1024 * 1024
+_MATCH = "modelyard.match"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LONG_WAY = frozenset({b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"})
 
@@ -175,8 +176,11 @@ class Outer:
         return endpoint.name if endpoint is not None else "unmatched"
 
     def _route(self, request: Request) -> Endpoint | None:
-        raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-        match = self._endpoints.match(request.scope["method"], raw.partition(b"?")[0].decode("latin-1"))
+        scope = request.scope
+        if _MATCH not in scope:  # looked for already, where the short way was not open
+            raw: bytes = scope.get("raw_path") or scope["path"].encode()
+            scope[_MATCH] = self._endpoints.match(scope["method"], raw.partition(b"?")[0].decode("latin-1"))
+        match: Match[Endpoint] | None = scope[_MATCH]
         if match is None:
             return None
         request.values = match.values
