@@ -13,8 +13,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pytest
 from rich.console import Console
@@ -35,6 +36,7 @@ from modelyard.sdk.remote import HttpTransport
 from tests.journeys.killing import assert_clean, assert_quick, kill_everything, start
 
 pytest.importorskip("mlflow", reason="needs the demo extra: pip install 'modelyard[demo]'")
+Item = TypeVar("Item")
 DAYS = int(os.environ.get("KILL_DAYS", "1"))
 AFTER_S = float(os.environ.get("KILL_AFTER", "12"))
 
@@ -126,14 +128,18 @@ class Living:
 
     def end(self) -> None:
         self.thread.join(60)
-        assert not self.thread.is_alive()
+        assert not self.thread.is_alive(), f"the day hangs in {self.step!r}"
         self.day.close()
 
 
-def pages(ask: Any, **how: Any) -> Iterator[Any]:
-    cursor = None
+class Asked(Protocol[Item]):
+    def __call__(self, *, cursor: str | None) -> Page[Item]: ...
+
+
+def pages(ask: Asked[Item]) -> Iterator[Item]:
+    cursor: str | None = None
     while True:
-        page: Page[Any] = ask(**how, limit=100, cursor=cursor)
+        page = ask(cursor=cursor)
         yield from page.items
         if (cursor := page.next) is None:
             return
@@ -141,14 +147,14 @@ def pages(ask: Any, **how: Any) -> Iterator[Any]:
 
 def assert_kept(yard: Yard, lived: Living) -> None:
     """Every change that was acknowledged is in the audit as done, every prediction in the log."""
-    done = Counter(row.operation for row in pages(yard.governance.audit, outcome="ok"))
+    done = Counter(row.operation for row in pages(partial(yard.governance.audit, outcome="ok")))
     missing = {name: n for name, n in lived.acknowledged.items() if done[name] < n}
     assert not missing, (missing, lived.step)
     assert yard.governance.verify_audit().intact
     wanted, ends = set(lived.predictions), time.monotonic() + 20
     while wanted and time.monotonic() < ends:
         for endpoint in pages(yard.serving.endpoints):
-            wanted -= {p.id for p in pages(yard.serving.predictions, name=endpoint.name)}
+            wanted -= {p.id for p in pages(partial(yard.serving.predictions, endpoint.name))}
         time.sleep(0.2)
     assert not wanted, f"{len(wanted)} predictions of {len(lived.predictions)} are lost"
 
@@ -156,16 +162,16 @@ def assert_kept(yard: Yard, lived: Living) -> None:
 def assert_only_whole(yard: Yard) -> None:
     """Every version of every table, every file of every run and model is read back as it is told."""
     for table in pages(yard.lake.tables):
-        for version in pages(yard.lake.history, name=table.name):
+        for version in pages(partial(yard.lake.history, table.name)):
             assert yard.lake.preview(table.name, at=str(version.version), limit=1).total == version.rows
     experiments = [e.id for e in pages(yard.tracking.experiments)]
     for run in yard.tracking.runs(experiments).items:
-        for artifact in pages(yard.tracking.artifacts, owner=run.id, path=""):
+        for artifact in pages(partial(yard.tracking.artifacts, run.id)):
             if not artifact.is_folder:
                 got = b"".join(yard.tracking.download(run.id, artifact.path))
                 assert len(got) == artifact.size_bytes, artifact.path
     for model in yard.registry.versions().items:
-        for file in pages(yard.registry.files, name=model.name, version=model.version):
+        for file in pages(partial(yard.registry.files, model.name, model.version)):
             assert len(b"".join(yard.registry.download(model.name, model.version, file.path))) == file.size_bytes
 
 
