@@ -91,6 +91,11 @@ class KilledDay(Day):
     def caller(self, caller: Caller) -> None:
         self._caller = HeardCaller(caller, self._predictions)
 
+    def give_up(self) -> None:
+        """Stop waiting for the webhook that a killed yard no longer calls."""
+        if self._hook is not None:
+            self._hook.arrived.set()
+
     def reviewer_yard(self) -> Yard:
         transport = Heard(self.address, self.reviewer, self._acknowledged)
         self._open.append(Yard(transport, close=transport.close))
@@ -127,6 +132,7 @@ class Living:
             self.step += f" ({type(err).__name__})"
 
     def end(self) -> None:
+        self.day.give_up()
         self.thread.join(60)
         assert not self.thread.is_alive(), f"the day hangs in {self.step!r}"
         self.day.close()
