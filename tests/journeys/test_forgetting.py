@@ -1,4 +1,4 @@
-"""Somebody is forgotten wherever a lake may know them, and no byte of the whole home says that they were there."""
+"""Somebody is forgotten wherever a lake or a trace may know them, and no byte of the whole home tells of them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from modelyard.app.house import House
 from modelyard.lake.api import Column, Declared, FileEntry, Lake, Mode
 from modelyard.quality.api import ColumnRule, Contract, Severity
 from modelyard.settings import Settings
+from modelyard.tracking.api import Assessment, AssessmentKind, NewTrace, Span, Tracking
 from tests.lake.filesets.pictures import add, digest_of
 from tests.lake.stand import read
 
@@ -82,6 +83,23 @@ def fill(lake: Lake) -> None:
     lake.label_files("scans", where="true", add=("seen",))
 
 
+def trace(tracking: Tracking) -> str:
+    """The subject in spans, tags, metadata and a file of traces, and in what is said of one that stays; its id."""
+    asked = {"mlflow.spanInputs": '{"q": "where is taxi-7f3a91c2?"}'}
+    spans = [
+        Span(trace=digit * 32, id="a" * 16, name="ask", start_ns=1, end_ns=9, attributes=asked if digit == "1" else {})
+        for digit in "1234"
+    ]
+    first, second, third, kept = tracking.note_spans("0", spans)
+    tracking.tag_trace(second, {"about": SUBJECT})
+    tracking.note_trace(NewTrace(id=third, metadata={"mlflow.trace.user": SUBJECT}))
+    tracking.upload(first, "traces.json", [b"taxi-7f3a91c2"])
+    feedback = Assessment(id="", trace="", name="good", kind=AssessmentKind.FEEDBACK, source_id=SUBJECT)
+    said = tracking.assess(kept, feedback)
+    tracking.revise_assessment(kept, said.id, rationale=SUBJECT)
+    return kept
+
+
 @pytest.mark.slow
 def test_whoever_is_forgotten_is_nowhere_in_the_home_and_tagged_versions_stay(tmp_path: Path) -> None:
     home = tmp_path / "home"
@@ -95,10 +113,13 @@ def test_whoever_is_forgotten_is_nowhere_in_the_home_and_tagged_versions_stay(tm
         )
         fill(lake)
         yard.quality.check("trips")
+        kept = trace(yard.tracking)
         assert len(naming(home)) > 8
         receipt = yard.governance.forget("taxi", SUBJECT)
         assert receipt.scan.found == (), receipt
         assert receipt.clean, receipt
+        assert [(h.what, h.count) for h in receipt.done if h.by == "traces"] == [("traces", 3), ("assessments", 1)]
+        assert [each.id for each in yard.tracking.traces(["0"]).items] == [kept]
         tagged = read(lake, "trips", at="paper")
         assert [(row["id"], row["taxi"]) for row in tagged] == [(1, "b"), (2, "c")]
         assert read(lake, "trips", at="everything") == tagged

@@ -10,7 +10,7 @@ from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
 from modelyard.app.sealing import opened
 from modelyard.features.api import Features
-from modelyard.governance.api import Governance, Reached
+from modelyard.governance.api import Governance, Reached, Subject
 from modelyard.governance.reactions import duties
 from modelyard.governance.service import (
     Erasing,
@@ -26,12 +26,14 @@ from modelyard.governance.service import (
     PseudonymsEraser,
     Recognition,
     ServingPredictions,
+    TracesEraser,
 )
 from modelyard.governance.store import MIGRATIONS
 from modelyard.kernel.errors import NotFound
 from modelyard.kernel.refs import Ref
 from modelyard.lake.api import Lake
 from modelyard.serving.api import Prediction, Serving
+from modelyard.tracking.api import Tracking
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,18 @@ def _build(engines: Engines) -> GovernanceService:
     keys, late = FeatureKeys(features), _LateServing(engines)
     tables = LakeEraser(lake, keys)
     pseudonyms = PseudonymsEraser(lake, tables)
+    traces = TracesEraser(engines.service(Tracking), keys)
+
+    def namesakes(subject: Subject) -> Sequence[str]:
+        return (*tables.namesakes(subject), *traces.namesakes(subject))
+
     erasing = Erasing(
         home=engines.home, secrets=engines.secrets, scrubs=(engines.database.scrub,),
         participants=(
             FeaturesEraser(features), PredictionsEraser(lake, keys, late.fold), tables, FilesEraser(lake, keys),
-            pseudonyms,
+            traces, pseudonyms,
         ),
-        namesakes=tables.namesakes, aliases=pseudonyms.aliases,
+        namesakes=namesakes, aliases=pseudonyms.aliases,
         elsewhere=_elsewhere(engines), opened=partial(opened, engines.keyring),
     )  # fmt: skip
     return GovernanceService(

@@ -15,6 +15,7 @@ from modelyard.governance.service.pseudonyms import PseudonymsEraser
 from modelyard.governance.service.recognition import Recognition
 from modelyard.governance.service.signing import OwnerToken, SignedIn
 from modelyard.governance.service.tables import LakeEraser, LakeRows, NamedKeys
+from modelyard.governance.service.traces import TracesEraser
 
 __all__ = [
     "Erasing",
@@ -34,4 +35,5 @@ __all__ = [
     "ServingCredentials",
     "ServingPredictions",
     "SignedIn",
+    "TracesEraser",
 ]

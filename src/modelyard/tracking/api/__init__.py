@@ -24,6 +24,7 @@ from modelyard.tracking.api.collection import (
     KeptBack,
     RunsCollected,
 )
+from modelyard.tracking.api.erasures import ErasedTraces, TraceErasure, TraceErasureOperations
 from modelyard.tracking.api.experiments import ExperimentOperations
 from modelyard.tracking.api.metrics import Axis, MetricOperations, Summary
 from modelyard.tracking.api.models import ModelOperations
@@ -105,6 +106,7 @@ class Tracking(
     TraceOperations,
     AssessmentOperations,
     CollectionOperations,
+    TraceErasureOperations,
 ):
     """Experiments, runs, metric series, logged models, artifacts and traces."""
 
@@ -128,6 +130,7 @@ __all__ = [
     "DatasetInput",
     "DatasetSummary",
     "DeletedRetention",
+    "ErasedTraces",
     "Experiment",
     "ExperimentCreated",
     "ExperimentDeleted",
@@ -177,6 +180,7 @@ __all__ = [
     "Summary",
     "Tail",
     "Trace",
+    "TraceErasure",
     "TraceId",
     "TraceState",
     "TracesDeleted",

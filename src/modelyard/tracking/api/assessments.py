@@ -11,7 +11,10 @@ from modelyard.tracking.api.traces import Assessment, AssessmentKind, JsonText
 class AssessmentOperations(ABC):
     """What can be done with assessments."""
 
-    @operation("POST", "/traces/{trace}/assessments", scope="tracking:write", about="trace:{trace}")
+    @operation(
+        "POST", "/traces/{trace}/assessments", scope="tracking:write", about="trace:{trace}",
+        private=("assessment", "return"),
+    )  # fmt: skip
     @abstractmethod
     def assess(self, trace: str, assessment: Assessment) -> Assessment:
         """Say something of a trace; its id is drawn where it is empty.
@@ -34,7 +37,10 @@ class AssessmentOperations(ABC):
             NotFound: there is no such trace or assessment.
         """
 
-    @operation("PATCH", "/traces/{trace}/assessments/{assessment}", scope="tracking:write", about="trace:{trace}")
+    @operation(
+        "PATCH", "/traces/{trace}/assessments/{assessment}", scope="tracking:write", about="trace:{trace}",
+        private=("value", "rationale", "metadata", "return"),
+    )  # fmt: skip
     @abstractmethod
     def revise_assessment(
         self,

@@ -165,7 +165,7 @@ class PromptVersion(Struct, frozen=True, kw_only=True):
 class TraceOperations(ABC):
     """What can be done with traces."""
 
-    @operation("POST", "/trace-records", scope="tracking:write")
+    @operation("POST", "/trace-records", scope="tracking:write", private=("trace", "return"))
     @abstractmethod
     def note_trace(self, trace: NewTrace) -> Trace:
         """Note what is known of a trace as a whole; it may come before its spans or after them.
@@ -178,7 +178,7 @@ class TraceOperations(ABC):
             InvalidInput: the experiment is deleted, or a name breaks a rule.
         """
 
-    @operation("POST", "/trace-spans", scope="tracking:write")
+    @operation("POST", "/trace-spans", scope="tracking:write", private=("spans",))
     @abstractmethod
     def note_spans(self, experiment: str, spans: list[Span], run: str | None = None) -> list[TraceId]:
         """Note spans, of one trace or several; a span that is there already is replaced.
@@ -244,7 +244,7 @@ class TraceOperations(ABC):
             yard tracking traces --experiments 1 --where "feedback.correct = 'false'"
         """
 
-    @operation("PUT", "/traces/{trace}/tags", scope="tracking:write", about="trace:{trace}")
+    @operation("PUT", "/traces/{trace}/tags", scope="tracking:write", about="trace:{trace}", private=("tags", "return"))
     @abstractmethod
     def tag_trace(self, trace: str, tags: dict[str, str]) -> Trace:
         """Set tags of a trace.

@@ -15,7 +15,7 @@ from modelyard.tracking.service.adoption import Adoption
 from modelyard.tracking.service.artifacts import Artifacts
 from modelyard.tracking.service.assessments import Assessments
 from modelyard.tracking.service.boards import Boards
-from modelyard.tracking.service.collection import CollectionService
+from modelyard.tracking.service.erasures import TraceErasures
 from modelyard.tracking.service.experiments import Experiments
 from modelyard.tracking.service.folding import Folding
 from modelyard.tracking.service.metrics import Metrics
@@ -38,7 +38,7 @@ class TrackingService(
     Adoption,
     Traces,
     Assessments,
-    CollectionService,
+    TraceErasures,
     Tracking,
 ):
     """Tracking over a database and objects.

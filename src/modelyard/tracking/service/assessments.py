@@ -71,10 +71,7 @@ class Assessments(AssessmentOperations):
         """Take back what was said."""
         call = calls.current()
         number = _number(call.tx, trace)
-        old = _found(call.tx, number, assessment)
-        store.drop(call.tx, number, assessment)
-        if old.overrides and (before := store.one(call.tx, number, old.overrides)) is not None:
-            store.put(call.tx, number, replace(before, valid=True))
+        withdraw(call.tx, number, _found(call.tx, number, assessment))
         call.touch(ref("trace", trace))
 
 
@@ -93,6 +90,13 @@ def entered(tx: Transaction, number: int, trace: str, given: Assessment, *, now_
         updated_ms=given.updated_ms or now_ms, valid=True,
     )  # fmt: skip
     return _checked(made)
+
+
+def withdraw(tx: Transaction, number: int, one: Assessment) -> None:
+    """Remove an assessment; the one that it stood in place of is valid again."""
+    store.drop(tx, number, one.id)
+    if one.overrides and (before := store.one(tx, number, one.overrides)) is not None:
+        store.put(tx, number, replace(before, valid=True))
 
 
 def _checked(one: Assessment) -> Assessment:
