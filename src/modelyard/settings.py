@@ -31,6 +31,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     serving_port: Annotated[int, Meta(ge=0, le=65535, description="port of the model server; 0: any free one")] = 0
     database: Annotated[str, Meta(description="postgresql://... ; empty: SQLite in the home")] = ""
     objects: Annotated[str, Meta(description="s3://bucket/prefix ; empty: a folder in the home")] = ""
+    bucket_links: Annotated[
+        bool, Meta(description="let clients send and fetch files of runs at the bucket, by links that expire")
+    ] = True
     tables: Annotated[str, Meta(description="s3://bucket/prefix of the lake's tables; empty: the home")] = ""
     seal: Annotated[
         bool, Meta(description="seal objects, contents of file sets and the quarantine with a key from the secrets")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NewType, Protocol, runtime_checkable
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from modelyard.kernel.contents import BYTES, Content
 from modelyard.kernel.errors import InvalidInput, Unavailable
@@ -41,6 +42,64 @@ class Stored(Struct, frozen=True):
 
     digest: Digest
     size_bytes: int
+
+
+class Link(Struct, frozen=True):
+    """Where whoever holds it may read or write one thing past the yard, for a while.
+
+    Attributes:
+        headers: what a request there must carry.
+    """
+
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Part(Struct, frozen=True):
+    """A part of an upload as it lies in the store; `tag` is the store's own mark of these very bytes, or empty."""
+
+    number: int
+    size_bytes: int
+    tag: str = ""
+
+
+class Doors(Protocol):
+    """A store's own doors, through which callers send and fetch bytes that do not pass the yard.
+
+    Parts lie apart from the objects under the name of their upload, until somebody puts their bytes as an object.
+    """
+
+    def are_open(self) -> bool:
+        """True if links can be had now; they are never given to a store that seals."""
+        ...
+
+    def link(self, digest: Digest, *, lasts: timedelta) -> Link | None:
+        """Where an object can be read; None if it lies here sealed, or not at all."""
+        ...
+
+    def part_links(self, upload: str, parts: int, *, lasts: timedelta) -> list[Link]:
+        """Where the parts 1 to `parts` of an upload can be put, in order."""
+        ...
+
+    def parts(self, upload: str) -> list[Part]:
+        """The parts that lie here, by number."""
+        ...
+
+    def part(self, upload: str, part: Part) -> Iterator[bytes]:
+        """The bytes of a part, in chunks.
+
+        Raises:
+            Conflict: it is not there any more, or was put again since it was looked at.
+        """
+        ...
+
+    def clear(self, upload: str) -> int:
+        """Remove the parts of an upload; how many there were."""
+        ...
+
+    def sweep(self, before: datetime) -> int:
+        """Remove all parts that were put before a moment; how many."""
+        ...
 
 
 class Objects(Protocol):
@@ -92,6 +151,10 @@ class Objects(Protocol):
 
     def local(self, digest: Digest) -> Path | None:
         """The object's path where it is a plain file of its own on this machine; else None. Never write to it."""
+        ...
+
+    def doors(self) -> Doors | None:
+        """The store's own doors; None where it has none, as a folder."""
         ...
 
     def reseal(self) -> int:

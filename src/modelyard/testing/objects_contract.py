@@ -5,22 +5,28 @@
         def objects(self) -> Objects:
             return MyStore(...)
 
-Each test needs a store that nothing was put into before.
+Each test needs a store that nothing was put into before. Set `gives_links` to True for a store that callers reach by
+signed links.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 
+import httpx2
 import pytest
 
-from modelyard.kernel.errors import Damaged, InvalidInput, NotFound
-from modelyard.ports.objects import Digest, Objects, Stored
+from modelyard.kernel.errors import Conflict, Damaged, InvalidInput, NotFound
+from modelyard.ports.objects import Digest, Doors, Link, Objects, Stored
 
 MIB = 1 << 20
 NOWHERE = Digest("0" * 64)
+UPLOAD = "upl_01M85YFRS22QW0NTCPZ562W6YB"
+MINUTES = timedelta(minutes=5)
 
 
 def digest_of(content: bytes) -> Digest:
@@ -46,8 +52,29 @@ def stored_bytes(objects: Objects, digest: Digest, *, start: int = 0, stop: int 
     return b"".join(objects.read(digest, start=start, stop=stop))
 
 
+def through(link: Link, content: bytes | None = None, **headers: str) -> bytes:
+    """Send bytes to where a link leads, or fetch what is there."""
+    with httpx2.Client(trust_env=False, timeout=20) as http:
+        verb = "GET" if content is None else "PUT"
+        answer = http.request(verb, link.url, content=content, headers={**link.headers, **headers})
+    answer.raise_for_status()
+    return answer.content
+
+
 class ObjectsContract:
-    """The suite."""
+    """The suite.
+
+    Attributes:
+        gives_links: whether the store under test has doors, and they are open.
+    """
+
+    gives_links = False
+
+    def doors(self, objects: Objects) -> Doors | None:
+        """The store's doors, if the suite is told that it has some."""
+        doors = objects.doors()
+        assert (doors is not None and doors.are_open()) is self.gives_links
+        return doors if self.gives_links else None
 
     def test_what_was_put_is_read_back_under_its_hash(self, objects: Objects) -> None:
         content = blob(3000)
@@ -201,6 +228,62 @@ class ObjectsContract:
         path = objects.local(digest)
         assert path is None or path.read_bytes() == b"local"
         assert objects.local(NOWHERE) is None
+
+    def test_an_object_is_fetched_by_its_link_whole_and_in_part(self, objects: Objects) -> None:
+        if (doors := self.doors(objects)) is None:
+            return
+        stored = objects.put([blob(3000)])
+        link = doors.link(stored.digest, lasts=MINUTES)
+        assert link is not None
+        assert through(link) == blob(3000)
+        assert through(link, Range="bytes=10-19") == blob(3000)[10:20]
+        assert doors.link(NOWHERE, lasts=MINUTES) is None
+
+    def test_parts_come_by_links_and_are_no_objects(self, objects: Objects) -> None:
+        if (doors := self.doors(objects)) is None:
+            return
+        sizes = (5, 0, 2 * MIB + 1)
+        links = doors.part_links(UPLOAD, len(sizes), lasts=MINUTES)
+        assert len({link.url for link in links}) == 3
+        assert doors.parts(UPLOAD) == []
+        for link, size in reversed(list(zip(links, sizes, strict=True))):
+            through(link, blob(size))
+        parts = doors.parts(UPLOAD)
+        assert [(part.number, part.size_bytes) for part in parts] == [(1, 5), (2, 0), (3, 2 * MIB + 1)]
+        assert [b"".join(doors.part(UPLOAD, part)) for part in parts] == [blob(size) for size in sizes]
+        assert (list(objects.digests()), objects.sweep()) == ([], 0)
+        assert (doors.clear(UPLOAD), doors.parts(UPLOAD), doors.clear(UPLOAD)) == (3, [], 0)
+
+    def test_a_part_that_was_sent_again_or_is_gone_is_not_taken_for_the_one_seen(self, objects: Objects) -> None:
+        if (doors := self.doors(objects)) is None:
+            return
+        (link,) = doors.part_links(UPLOAD, 1, lasts=MINUTES)
+        through(link, b"first")
+        (seen,) = doors.parts(UPLOAD)
+        through(link, b"other")
+        with pytest.raises(Conflict, match="part 1"):
+            b"".join(doors.part(UPLOAD, seen))
+        doors.clear(UPLOAD)
+        with pytest.raises(Conflict, match="part 1"):
+            b"".join(doors.part(UPLOAD, seen))
+
+    def test_parts_are_swept_by_age_and_objects_are_not(self, objects: Objects) -> None:
+        if (doors := self.doors(objects)) is None:
+            return
+        kept = objects.put([b"an object"])
+        for link in doors.part_links(UPLOAD, 2, lasts=MINUTES):
+            through(link, b"a part")
+        assert doors.sweep(datetime(2000, 1, 1, tzinfo=UTC)) == 0
+        assert doors.sweep(datetime(2999, 1, 1, tzinfo=UTC)) == 2
+        assert (doors.parts(UPLOAD), list(objects.digests())) == ([], [kept])
+
+    def test_a_name_that_is_no_upload_is_refused(self, objects: Objects) -> None:
+        if (doors := self.doors(objects)) is None:
+            return
+        for name in ("", "../ab", "upl_", UPLOAD + "/..", UPLOAD.lower(), UPLOAD + "\n"):
+            for ask in (doors.parts, doors.clear, partial(doors.part_links, parts=1, lasts=MINUTES)):
+                with pytest.raises(InvalidInput):
+                    ask(name)
 
     def test_a_sweep_leaves_running_writers_alone(self, objects: Objects) -> None:
         swept = list[int]()

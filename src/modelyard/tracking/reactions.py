@@ -1,4 +1,4 @@
-"""What tracking does unasked: it folds metric points into chunks, and removes what is deleted for long enough."""
+"""What tracking does unasked: it folds metric points, and removes what is deleted or unfinished for long enough."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ def reactions(service: TrackingService) -> tuple[Reaction, ...]:
 
 
 def duties(service: TrackingService) -> tuple[Duty, ...]:
-    """Folding, every second; what retention lets go, every hour."""
+    """Folding, every second; what retention lets go, and parts of uploads that ended, every hour."""
 
     def fold() -> None:
         service.folding.round()
 
+    def sweep() -> None:
+        service.sweep_uploads()
+
     return (
         Duty(name="tracking.fold", every_s=1.0, run=fold),
         Duty(name="tracking.collect", every_s=_HOUR_S, run=service.collect_due),
+        Duty(name="tracking.sweep_uploads", every_s=_HOUR_S, run=sweep),
     )

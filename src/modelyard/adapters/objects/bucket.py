@@ -2,8 +2,9 @@
 
 An object's key is its hash, known only once the last byte has passed, so content is spooled first: in memory up to
 8 MiB, beyond that in a nameless local file that dies with its process. Small content goes up in one conditional put,
-large content in a multipart upload, which becomes visible whole or not at all. It never writes a temporary key. Where
-the yard seals, the key is `prefix/ab/<digest>.sealed`, and what is spooled is sealed already.
+large content in a multipart upload, which becomes visible whole or not at all. It never writes a temporary key itself
+(callers may, through its `doors`). Where the yard seals, the key is `prefix/ab/<digest>.sealed`, and what is spooled is
+sealed already.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +23,8 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, UnknownConfigurationKeyError
 from obstore.store import from_url
 
+from modelyard.adapters.objects.doors import CHUNK_BYTES, BucketDoors, key_of
+from modelyard.adapters.objects.refusals import asking, missing
 from modelyard.adapters.objects.sealing import name_of, named, stored_as
 from modelyard.adapters.seals.frames import HEAD_BYTES, TAIL_BYTES, Sealer, Stream, key_id
 from modelyard.adapters.seals.keys import Key, Keyring
@@ -31,7 +34,6 @@ from modelyard.ports.objects import Digest, Stored, parse_digest
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-CHUNK_BYTES = 1 << 20
 SPOOL_BYTES = 8 << 20
 PART_BYTES = 8 << 20
 MOST_PARTS = 9_000  # S3 takes 10,000 parts
@@ -84,6 +86,7 @@ class BucketObjects:
         self._address = address.rstrip("/")
         self._store = open_bucket(self._address, options)
         self._spool = None if spool is None else str(spool)
+        self._doors = BucketDoors(self._store, self._address, self._keys)
 
     def put(self, content: Iterable[bytes], *, expect: Digest | None = None) -> Stored:
         """Store bytes as they stream by; the bucket has acknowledged them when this returns."""
@@ -121,7 +124,7 @@ class BucketObjects:
 
     def read(self, digest: Digest, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The bytes from `start` up to `stop`; a part costs one request more than the whole, a sealed object three."""
-        key = _key(digest)
+        key = key_of(digest)
         if start <= 0 and stop is None:
             with self._asking(digest):
                 try:
@@ -129,7 +132,7 @@ class BucketObjects:
                 except FileNotFoundError:
                     return self._unsealed(digest, 0, None)
         if (found := self._head(digest)) is None:
-            raise _missing(digest)
+            raise missing(digest)
         size, sealed = found
         if sealed:
             return self._unsealed(digest, max(start, 0), stop)
@@ -143,9 +146,9 @@ class BucketObjects:
 
     def _unsealed(self, digest: Digest, start: int, stop: int | None) -> Iterator[bytes]:
         """The same of a sealed object; a whole is checked here too."""
-        key, size = named(_key(digest), sealed=True), self._size(named(_key(digest), sealed=True))
+        key, size = named(key_of(digest), sealed=True), self._size(named(key_of(digest), sealed=True))
         if size is None:
-            raise _missing(digest)
+            raise missing(digest)
         ends = [0, max(size - TAIL_BYTES, 0)]
         with self._asking(digest):
             head, tail = obstore.get_ranges(self._store, key, starts=ends, lengths=[HEAD_BYTES, TAIL_BYTES])
@@ -168,7 +171,7 @@ class BucketObjects:
 
     def _head(self, digest: Digest) -> tuple[int, bool] | None:
         """Size of an object, and whether it is sealed; looked for first as new ones are kept."""
-        key = _key(digest)
+        key = key_of(digest)
         for sealed in (self._keys.seals, not self._keys.seals):
             if (size := self._size(named(key, sealed=sealed))) is not None:
                 return stored_as(size, sealed=sealed), sealed
@@ -186,7 +189,7 @@ class BucketObjects:
         if self._head(digest) is None:
             return False
         with self._asking(digest):
-            obstore.delete(self._store, [_key(digest), named(_key(digest), sealed=True)])
+            obstore.delete(self._store, [key_of(digest), named(key_of(digest), sealed=True)])
         return True
 
     def discard(self, digests: Collection[Digest]) -> int:
@@ -211,6 +214,10 @@ class BucketObjects:
                     if name_of(name)[0] and folder == name[:2]:
                         yield name, found["size"]
 
+    def doors(self) -> BucketDoors:
+        """Links that the bucket's owner signs, for plain objects and parts."""
+        return self._doors
+
     def reseal(self) -> int:
         """Bring every object under the seal that new ones get; how many were changed."""
         key, done = self._keys.newest(), 0
@@ -221,7 +228,7 @@ class BucketObjects:
     def _reseal(self, name: str, key: Key | None) -> bool:
         digest, sealed = name_of(name)
         known, wanted = Digest(digest), b"" if key is None else key.id
-        old, new = named(_key(known), sealed=sealed), named(_key(known), sealed=bool(wanted))
+        old, new = named(key_of(known), sealed=sealed), named(key_of(known), sealed=bool(wanted))
         try:
             with self._asking(known):
                 head = bytes(obstore.get_range(self._store, old, start=0, length=HEAD_BYTES)) if sealed else b""
@@ -252,7 +259,7 @@ class BucketObjects:
         return 0
 
     def _keep(self, file: IO[bytes], stored: Stored, *, sealed: bool) -> None:
-        key = named(_key(stored.digest), sealed=sealed)
+        key = named(key_of(stored.digest), sealed=sealed)
         with self._asking():
             if stored.size_bytes <= SPOOL_BYTES:
                 try:
@@ -267,23 +274,8 @@ class BucketObjects:
         with self._asking(digest):
             yield from (bytes(chunk) for chunk in answer.stream(min_chunk_size=CHUNK_BYTES))
 
-    @contextmanager
-    def _asking(self, digest: Digest | None = None) -> Iterator[None]:
-        """Turn the library's refusals into ours; its text may show addresses and goes to the log with the cause."""
-        try:
-            yield
-        except (BaseError, OSError) as err:
-            if digest is not None and isinstance(err, FileNotFoundError):
-                raise _missing(digest) from err
-            raise Unavailable(
-                f"the bucket {self._address} refused or did not answer; check that it exists, its endpoint and the "
-                "yard's keys for it, then repeat. The log holds its answer"
-            ) from err
-
-
-def _key(digest: Digest) -> str:
-    known = parse_digest(digest)
-    return f"{known[:2]}/{known}"
+    def _asking(self, digest: Digest | None = None) -> AbstractContextManager[None]:
+        return asking(self._address, digest)
 
 
 def _spool(file: IO[bytes], chunk: bytes) -> None:
@@ -294,10 +286,6 @@ def _spool(file: IO[bytes], chunk: bytes) -> None:
             "the local disk has no room to spool an object on its way to the bucket; nothing was stored. "
             "Free space on it, then repeat"
         ) from err
-
-
-def _missing(digest: Digest) -> NotFound:
-    return NotFound(f"there is no object {digest}; it was deleted or never stored here")
 
 
 def _checked(digest: Digest, chunks: Iterable[bytes]) -> Iterator[bytes]:

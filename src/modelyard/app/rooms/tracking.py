@@ -21,7 +21,7 @@ def _build(engines: Engines) -> TrackingService:
     def keepers() -> Sequence[Keeper]:
         return [service for service in engines.services.values() if isinstance(service, Keeper)]
 
-    return TrackingService(objects=engines.objects, keepers=keepers)
+    return TrackingService(objects=engines.objects, keepers=keepers, gives_links=engines.settings.bucket_links)
 
 
 def _wires(engines: Engines) -> tuple[WireRoute, ...]:

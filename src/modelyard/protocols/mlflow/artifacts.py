@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from modelyard.kernel.errors import NotFound
@@ -32,8 +31,6 @@ _PLACE = re.compile(
 )
 _RUN = re.compile(r"[0-9a-f]{32}")
 _MOST_FILES = 10_000
-_WHOLE = "Multipart upload is not supported for the current artifact repository"
-"""The words by which MLflow's clients know that they are to send the file whole."""
 
 
 class Place(Struct, kw_only=True):
@@ -117,27 +114,20 @@ class Artifacts:
             found += [
                 WireRoute(
                     "mlflow.list_proxied_artifacts", "GET", at, wire.READ, Effect.SCAN, _decode_folder,
-                    self.list_proxied, error=errors.answer, about=_about, scope_of=_scope,
+                    self.list_proxied, error=errors.answer, about=about_place, scope_of=_scope,
                 ),
                 WireRoute(
                     "mlflow.download_artifact", "GET", at + "/{path*}", wire.READ, Effect.SCAN, decode_place,
-                    self.download, error=errors.answer, about=_about,
+                    self.download, error=errors.answer, about=about_place,
                 ),
                 WireRoute(
                     "mlflow.upload_artifact", "PUT", at + "/{path*}", wire.WRITE, Effect.WORK, decode_place,
-                    self.upload, error=errors.answer, about=_about, streams=True,
+                    self.upload, error=errors.answer, about=about_place, streams=True,
                 ),
                 WireRoute(
                     "mlflow.delete_artifact", "DELETE", at + "/{path*}", wire.WRITE, Effect.WRITE, decode_place,
-                    self.delete, error=errors.answer, about=_about,
+                    self.delete, error=errors.answer, about=about_place,
                 ),
-            ]  # fmt: skip
-            found += [
-                WireRoute(
-                    f"mlflow.{what}_parts", "POST", f"{prefix}/mpu/{what}/{{path*}}", wire.WRITE, Effect.READ,
-                    decode_place, _in_one_piece, error=errors.answer, about=_about, audited=False,
-                )
-                for what in ("create", "complete", "abort")
             ]  # fmt: skip
         found.append(
             WireRoute(
@@ -211,11 +201,6 @@ class Artifacts:
         return found
 
 
-def _in_one_piece(_: Place) -> WireResponse:
-    """What makes clients send a file whole: every byte passes this yard, which checks and deduplicates it."""
-    return WireResponse(501, msgspec.json.encode({"error_code": "NOT_IMPLEMENTED", "message": _WHOLE}))
-
-
 def _decode_folder(request: WireRequest) -> Place | VersionPlace | None:
     path = next((v for k, v in fields_of(request) if k == "path"), "")
     if (version := version_at(path.rstrip("/"))) is not None:
@@ -230,7 +215,8 @@ def _scope(place: Place | VersionPlace | None) -> str:
     return version_files.READ if isinstance(place, VersionPlace) else wire.READ
 
 
-def _about(place: Place | VersionPlace | None) -> Ref | None:
+def about_place(place: Place | VersionPlace | None) -> Ref | None:
+    """The owner of what lies there."""
     if place is None:
         return None
     if isinstance(place, VersionPlace):

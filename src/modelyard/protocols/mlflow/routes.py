@@ -9,6 +9,7 @@ from modelyard.kernel.operations import Effect
 from modelyard.ports.wires import WireRequest, WireResponse, WireRoute
 from modelyard.protocols.mlflow import errors, wire
 from modelyard.protocols.mlflow.artifacts import Artifacts
+from modelyard.protocols.mlflow.direct import Direct
 from modelyard.protocols.mlflow.experiments import Experiments
 from modelyard.protocols.mlflow.metrics import Metrics
 from modelyard.protocols.mlflow.models import Models
@@ -36,14 +37,20 @@ class ServerInfo(Struct, kw_only=True):
 
 def routes(tracking: Tracking, log: Log, versions: VersionFiles | None = None) -> tuple[WireRoute, ...]:
     """Every address of the wire that tracking answers; lists of artifacts those of `versions` too."""
+
+    def server_info(_: None) -> WireResponse:
+        direct = tracking.direct_access().is_open
+        return wire.answer(ServerInfo(multipart_uploads_enabled=direct, multipart_downloads_enabled=direct))
+
     return (
         *Experiments(tracking).routes(),
         *Runs(tracking, log).routes(),
         *Metrics(tracking).routes(),
         *Models(tracking).routes(),
         *Artifacts(tracking, versions).routes(),
+        *Direct(tracking).routes(),
         *Traces(tracking).routes(),
-        *wire.route("server_info", "GET /server-info", _nothing, _server_info, effect=Effect.READ),
+        *wire.route("server_info", "GET /server-info", _nothing, server_info, effect=Effect.SCAN),
         _text("mlflow.health", "/health", b"OK", scope=None),
         _text("mlflow.version", "/version", WIRE_VERSION.encode(), scope=wire.READ),
         *_unknown(),
@@ -52,10 +59,6 @@ def routes(tracking: Tracking, log: Log, versions: VersionFiles | None = None) -
 
 def _nothing(_: WireRequest) -> None:
     return None
-
-
-def _server_info(_: None) -> WireResponse:
-    return wire.answer(ServerInfo())
 
 
 def _text(name: str, path: str, text: bytes, *, scope: str | None) -> WireRoute:

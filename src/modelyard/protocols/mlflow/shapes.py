@@ -153,6 +153,14 @@ class ModelShape(Struct, kw_only=True):
     data: ModelDataShape
 
 
+class Presigned(Struct, kw_only=True):
+    """Where a file is fetched; without a size clients fetch it through the server after all."""
+
+    url: str
+    headers: dict[str, str]
+    file_size: int | UnsetType = UNSET
+
+
 class FileShape(Struct, kw_only=True):
     """`FileInfo`."""
 

@@ -1,6 +1,7 @@
 """Files of registered versions at `mlflow-artifacts:` addresses, which clients list and fetch as they do a run's.
 
-Only reading: a version never changes. The registry holds the files, so they outlive the run that they came from.
+Only reading: a version never changes. The registry holds the files, so they outlive the run that they came from. They
+are always fetched through the yard, which checks each against the digest that was pinned.
 """
 
 from __future__ import annotations
@@ -27,13 +28,19 @@ class VersionFiles:
 
     def routes(self) -> list[WireRoute]:
         """Where files are fetched; lists share their address with those of runs."""
-        return [
-            WireRoute(
-                "mlflow.download_version_file", "GET", f"{prefix}/artifacts/{FOLDER}/{{path*}}", READ, Effect.SCAN,
-                _decode, self.download, error=errors.answer, about=about,
-            )
-            for prefix in wire.ARTIFACT_PREFIXES
-        ]  # fmt: skip
+        found = []
+        for prefix in wire.ARTIFACT_PREFIXES:
+            found += [
+                WireRoute(
+                    "mlflow.download_version_file", "GET", f"{prefix}/artifacts/{FOLDER}/{{path*}}", READ, Effect.SCAN,
+                    _decode, self.download, error=errors.answer, about=about,
+                ),
+                WireRoute(
+                    "mlflow.presign_version_file", "GET", f"{prefix}/presigned/{FOLDER}/{{path*}}", READ, Effect.READ,
+                    _decode, _through_the_yard, error=errors.answer, about=about, audited=False,
+                ),
+            ]  # fmt: skip
+        return found
 
     def download(self, place: VersionPlace) -> WireResponse:
         """Give a file."""
@@ -70,6 +77,10 @@ class VersionFiles:
 def about(place: VersionPlace) -> Ref:
     """The version that is asked for."""
     return ref("model", place.name, place.version)
+
+
+def _through_the_yard(_: VersionPlace) -> WireResponse:
+    return wire.answer(shapes.Presigned(url="", headers={}))
 
 
 def _decode(request: WireRequest) -> VersionPlace:

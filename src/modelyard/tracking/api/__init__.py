@@ -91,6 +91,15 @@ from modelyard.tracking.api.traces import (
     TraceOperations,
     TraceState,
 )
+from modelyard.tracking.api.uploads import (
+    DirectAccess,
+    FileLink,
+    PartedUpload,
+    PartLink,
+    SentPart,
+    UploadId,
+    UploadOperations,
+)
 
 
 class Tracking(
@@ -101,6 +110,7 @@ class Tracking(
     TailOperations,
     ModelOperations,
     ArtifactOperations,
+    UploadOperations,
     ReproductionOperations,
     AdoptionOperations,
     TraceOperations,
@@ -130,6 +140,7 @@ __all__ = [
     "DatasetInput",
     "DatasetSummary",
     "DeletedRetention",
+    "DirectAccess",
     "ErasedTraces",
     "Experiment",
     "ExperimentCreated",
@@ -139,6 +150,7 @@ __all__ = [
     "Field",
     "FieldKind",
     "FieldValue",
+    "FileLink",
     "InputsLogged",
     "KeptBack",
     "KeyClash",
@@ -154,6 +166,8 @@ __all__ = [
     "ModelStatus",
     "NewTrace",
     "Outcome",
+    "PartLink",
+    "PartedUpload",
     "Point",
     "PromptVersion",
     "Real",
@@ -169,6 +183,7 @@ __all__ = [
     "RunStatus",
     "RunsCollected",
     "SavedView",
+    "SentPart",
     "Span",
     "SpanEvent",
     "SpanLink",
@@ -185,6 +200,7 @@ __all__ = [
     "TraceState",
     "TracesDeleted",
     "Tracking",
+    "UploadId",
     "Verdict",
     "View",
     "real",

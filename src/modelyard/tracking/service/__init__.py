@@ -24,6 +24,7 @@ from modelyard.tracking.service.reproductions import Reproductions
 from modelyard.tracking.service.runs import Runs
 from modelyard.tracking.service.tails import Tails
 from modelyard.tracking.service.traces import Traces
+from modelyard.tracking.service.uploads import UnderWay, Uploads
 
 
 class TrackingService(
@@ -34,6 +35,7 @@ class TrackingService(
     Tails,
     Models,
     Artifacts,
+    Uploads,
     Reproductions,
     Adoption,
     Traces,
@@ -46,11 +48,16 @@ class TrackingService(
     Args:
         objects: where the bytes of artifacts lie.
         keepers: all others whose rows name objects there, asked before one is removed.
+        gives_links: False: files pass the yard even where its objects lie in a bucket.
     """
 
-    def __init__(self, *, objects: Objects, keepers: Callable[[], Sequence[Keeper]] = lambda: ()) -> None:
+    def __init__(
+        self, *, objects: Objects, keepers: Callable[[], Sequence[Keeper]] = lambda: (), gives_links: bool = True
+    ) -> None:
         self._log = HotLog()
         self._objects = objects
+        self._gives_links = gives_links
+        self._under_way = UnderWay()
         self._keepers = keepers
         self.folding = Folding(self._log)
 

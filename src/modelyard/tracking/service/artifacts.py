@@ -30,7 +30,7 @@ class Artifacts(ArtifactOperations):
         """List the files and folders directly below a folder."""
         tx = calls.current().tx
         path = safe_path(folder, folder=True) if folder else ""
-        _about(tx, owner)
+        about(tx, owner)
         beyond = place_of(cursor, "")
         rows = store.entries(tx, owner, path, beyond=beyond, limit=limit + 1)
         if len(rows) <= limit:
@@ -40,32 +40,20 @@ class Artifacts(ArtifactOperations):
 
     def artifact(self, owner: str, path: str) -> Artifact:
         """Show one file's size, digest and time."""
-        return _file(calls.current().tx, owner, safe_path(path))
+        return file_at(calls.current().tx, owner, safe_path(path))
 
     def upload(self, owner: str, path: str, content: Iterable[bytes]) -> Artifact:
         """Store a file."""
         call = calls.current()
         place = safe_path(path)
-        call.touch(_about(call.tx, owner))
-        _check_place(call.tx, owner, place)
+        call.touch(about(call.tx, owner))
+        check_place(call.tx, owner, place)
         stored = self._objects.put(content)
-
-        def note() -> Artifact:
-            tx = calls.current().tx
-            _about(tx, owner)
-            _check_place(tx, owner, place)
-            self._check_stands(tx, stored.digest)
-            before = store.one(tx, owner, place)
-            if before is not None and before.digest and before.digest != stored.digest:
-                collection.doom(tx, [(before.digest, before.size_bytes or 0)], call.now_ms)
-            store.put(tx, owner, place, digest=stored.digest, size_bytes=stored.size_bytes, now_ms=call.now_ms)
-            return _file(tx, owner, place)
-
-        return call.unit(note)
+        return call.unit(lambda: note(self._objects, owner, place, stored))
 
     def download(self, owner: str, path: str) -> Content:
         """Give a file's bytes."""
-        found = _file(calls.current().tx, owner, safe_path(path))
+        found = file_at(calls.current().tx, owner, safe_path(path))
         stored = Stored(Digest(found.digest or ""), found.size_bytes or 0)
         return content_of(self._objects, stored, media=names.media_of(path))
 
@@ -73,27 +61,44 @@ class Artifacts(ArtifactOperations):
         """Remove a file, or a folder with all below it."""
         call = calls.current()
         place = safe_path(path)
-        about = _about(call.tx, owner)
+        thing = about(call.tx, owner)
         collection.doom(call.tx, store.contents(call.tx, owner, place), call.now_ms)
         files = store.drop(call.tx, owner, place)
         if not files:
             raise NotFound(f"{owner} has nothing at {place[:200]!r}")
-        call.touch(about)
-        call.emit(ArtifactsDeleted(owner=owner, path=place, files=files), writes=[about])
+        call.touch(thing)
+        call.emit(ArtifactsDeleted(owner=owner, path=place, files=files), writes=[thing])
         return files
 
-    def _check_stands(self, tx: Transaction, digest: Digest) -> None:
-        """Make sure that nobody removed the content as nobody's since it was put.
 
-        Raises:
-            Unavailable: somebody did; it is to be sent again.
-        """
-        if collection.may_be_gone(tx, digest):
-            check_stand(self._objects, [digest])
-            collection.pardon(tx, digest)
+def note(objects: Objects, owner: str, path: str, stored: Stored) -> Artifact:
+    """Let a path stand for a content that was put just now; within a unit.
+
+    Raises:
+        NotFound: the owner is gone.
+        Conflict: the path has become a folder, or lies below a file.
+        Unavailable: the content was removed as nobody's meanwhile; it is to be sent again.
+    """
+    call = calls.current()
+    tx = call.tx
+    about(tx, owner)
+    check_place(tx, owner, path)
+    if collection.may_be_gone(tx, stored.digest):
+        check_stand(objects, [stored.digest])
+        collection.pardon(tx, stored.digest)
+    before = store.one(tx, owner, path)
+    if before is not None and before.digest and before.digest != stored.digest:
+        collection.doom(tx, [(before.digest, before.size_bytes or 0)], call.now_ms)
+    store.put(tx, owner, path, digest=stored.digest, size_bytes=stored.size_bytes, now_ms=call.now_ms)
+    return file_at(tx, owner, path)
 
 
-def _about(tx: Transaction, owner: str) -> Ref:
+def about(tx: Transaction, owner: str) -> Ref:
+    """The run, logged model or trace under an id.
+
+    Raises:
+        NotFound: there is none.
+    """
     if names.is_run_id(owner) and runs.head(tx, owner) is not None:
         return ref("run", owner)
     if names.is_model_id(owner) and models.one(tx, owner) is not None:
@@ -103,14 +108,24 @@ def _about(tx: Transaction, owner: str) -> Ref:
     raise NotFound(f"there is no run, logged model or trace {owner[:80]!r} that could own a file")
 
 
-def _file(tx: Transaction, owner: str, path: str) -> Artifact:
+def file_at(tx: Transaction, owner: str, path: str) -> Artifact:
+    """The file at a path.
+
+    Raises:
+        NotFound: there is none.
+    """
     found = store.one(tx, owner, path)
     if found is None:
         raise NotFound(f"{owner[:80]} has no file at {path[:200]!r}")
     return found
 
 
-def _check_place(tx: Transaction, owner: str, path: str) -> None:
+def check_place(tx: Transaction, owner: str, path: str) -> None:
+    """Make sure that a file may lie there.
+
+    Raises:
+        Conflict: the path is a folder, or lies below a file.
+    """
     if store.is_folder(tx, owner, path):
         raise Conflict(f"{path[:200]!r} is a folder; choose another name for the file")
     parts = path.split("/")

@@ -283,10 +283,11 @@ def drop_models(tx: Transaction, models: Sequence[One]) -> None:
 
 
 def drop_files(tx: Transaction, owners: Sequence[str], now_ms: int) -> int:
-    """Forget all files of these owners and doom their contents; how many files."""
+    """Forget all files of these owners, and uploads, and doom their contents; how many files."""
     files = files_of(tx, owners)
     doom(tx, files, now_ms)
     _drop(tx, "DELETE FROM tracking_artifact WHERE owner", owners)
+    _drop(tx, "DELETE FROM tracking_upload WHERE owner", owners)
     return len(files)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from modelyard.ports.database import Migration
 from modelyard.tracking.store.collection import COLLECTION
 from modelyard.tracking.store.traces import TRACES
+from modelyard.tracking.store.uploads import UPLOADS
 
 _EXPERIMENTS = (
     (
@@ -149,4 +150,5 @@ MIGRATIONS = (
     Migration("tracking", 7, "adoption", _ADOPTION),
     TRACES,
     COLLECTION,
+    UPLOADS,
 )
