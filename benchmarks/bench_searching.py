@@ -6,6 +6,7 @@ asked of both, and its rows must be the same in the same order. `YARD_BENCH_RUNS
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import sqlite3
@@ -106,7 +107,7 @@ def searched(servers: list[Server]) -> Iterator[tuple[str, list[float]]]:
         yield (
             what,
             [
-                median_ms(partial(server.http.post, "/api/2.0/mlflow/runs/search", json=body), times=TIMES)
+                median_ms(partial(server.wire.post, "/api/2.0/mlflow/runs/search", body), times=TIMES)
                 for server in servers
             ],
         )
@@ -126,7 +127,7 @@ def history(server: Server) -> tuple[float, float]:
         token, count = "", 0
         while True:
             asked = {"run_id": run, "metric_key": "loss", "max_results": "25000", "page_token": token}
-            answer = server.http.get("/api/2.0/mlflow/metrics/get-history", params=asked).json()
+            answer = json.loads(server.wire.get("/api/2.0/mlflow/metrics/get-history", **asked))
             count += len(answer["metrics"])
             token = answer.get("next_page_token", "")
             if not token:
@@ -135,8 +136,8 @@ def history(server: Server) -> tuple[float, float]:
 
     def sampled() -> None:
         asked = {"run_ids": run, "metric_key": "loss", "max_results": "320"}
-        answer = server.http.get("/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval", params=asked)
-        assert len(answer.json()["metrics"]) >= 300
+        answer = json.loads(server.wire.get("/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval", **asked))
+        assert len(answer["metrics"]) >= 300
 
     return median_ms(whole, times=3), median_ms(sampled, times=TIMES)
 
@@ -145,9 +146,7 @@ def registry(server: Server) -> float:
     """Milliseconds of one round of the registry's calls."""
     run = server.ask("/runs/create", {"experiment_id": "0", "start_time": 1})["run"]["info"]
     place = run["artifact_uri"].removeprefix("mlflow-artifacts:/")
-    server.http.put(
-        f"/api/2.0/mlflow-artifacts/artifacts/{place}/model/MLmodel", content=b"flavors: {}\n"
-    ).raise_for_status()
+    server.wire.put(f"/api/2.0/mlflow-artifacts/artifacts/{place}/model/MLmodel", b"flavors: {}\n")
     numbers = iter(range(1000))
 
     def one() -> None:
@@ -162,7 +161,7 @@ def registry(server: Server) -> float:
             ("/model-versions/search", {"filter": f"name='{name}'"}),
             ("/registered-models/search", {"max_results": "20"}),
         ):
-            server.http.get("/api/2.0/mlflow" + path, params=asked).raise_for_status()
+            server.wire.get("/api/2.0/mlflow" + path, **asked)
 
     return median_ms(one, times=TIMES)
 
@@ -175,10 +174,10 @@ def artifact(server: Server) -> tuple[float, float]:
 
     def put() -> None:
         content = random.Random(next(turns)).randbytes(1 << 20) * 64
-        server.http.put(f"/api/2.0/mlflow-artifacts/artifacts/{place}/big.bin", content=content).raise_for_status()
+        server.wire.put(f"/api/2.0/mlflow-artifacts/artifacts/{place}/big.bin", content)
 
     def get() -> None:
-        assert len(server.http.get(f"/api/2.0/mlflow-artifacts/artifacts/{place}/big.bin").content) == FILE_BYTES
+        assert len(server.wire.get(f"/api/2.0/mlflow-artifacts/artifacts/{place}/big.bin")) == FILE_BYTES
 
     return median_ms(put, times=3), median_ms(get, times=3)
 

@@ -79,7 +79,14 @@ def one_round(server: Server, turn: int) -> Figures:
 
 
 def disk_bytes(home: Path) -> int:
-    return sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
+    """What the files of a home take once what works in the background has ended."""
+    seen = -1
+    while True:
+        now = sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
+        if now == seen:
+            return now
+        seen = now
+        time.sleep(3)
 
 
 def long_run(server: Server, batches: int) -> tuple[list[float], list[float]]:
@@ -134,7 +141,7 @@ def _long(home: Path, peer: tuple[list[float], list[float]] | None) -> Iterator[
     empty = disk_bytes(home)
     try:
         taken, ordered = long_run(server, BATCHES)
-        time.sleep(3)
+        disk_bytes(home)
     finally:
         server.close()
     points = BATCHES * 1000

@@ -8,6 +8,7 @@ waited for.
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import json
 import os
@@ -19,8 +20,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx2
 import psutil
+from benchmarks.wire import Wire
 
 from modelyard.app.lock import running_at
 from modelyard.app.upkeep import environment_of
@@ -39,14 +40,12 @@ class Server:
         self.token = token
         self.home = home
         self._process = process
-        headers = {"authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx2.Client(base_url=address, headers=headers, trust_env=False, timeout=600)
+        self.wire = Wire(address, token)
 
     def ask(self, path: str, body: object) -> dict:
         """Post to a call of the wire."""
-        answer = self.http.post("/api/2.0/mlflow" + path, json=body)
-        answer.raise_for_status()
-        return answer.json()
+        answered: dict = json.loads(self.wire.post("/api/2.0/mlflow" + path, body))
+        return answered
 
     def new_run(self, **more: object) -> str:
         """The id of a fresh run."""
@@ -95,7 +94,6 @@ class Server:
 
     def close(self) -> None:
         """Stop it."""
-        self.http.close()
         os.killpg(self._process.pid, signal.SIGTERM)
         self._process.wait(30)
 
@@ -140,9 +138,11 @@ def mlflow(home: Path, *, workers: int = 1) -> Server | None:
     server = Server(f"http://127.0.0.1:{port}", "", process, home)
     while process.poll() is None:
         try:
-            if server.http.get("/health").status_code == 200:
-                server.settle()
-                return server
-        except httpx2.HTTPError:
+            server.wire.get("/health")
+        except (OSError, http.client.HTTPException, RuntimeError):
+            server.wire = Wire(server.address, "")
             time.sleep(0.02)
+        else:
+            server.settle()
+            return server
     raise RuntimeError(f"mlflow server ended with {process.returncode}")
