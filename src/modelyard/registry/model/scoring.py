@@ -25,7 +25,9 @@ _BINS = 10
 _RESAMPLES = 1000
 _FEWEST = 200
 _BUDGET = 200_000_000
-_CHUNK_CELLS = 2_000_000
+_CHUNK_CELLS = 500_000
+_CHUNK_RESAMPLES = 20
+_MOST_CHUNK_CELLS = 2_000_000
 MIN_GROUP_ROWS = 30
 
 
@@ -165,7 +167,8 @@ def resamples(rows: int, seed: int) -> Iterator[Floats]:
     """Chunks of weights, a thousand resamples in all (fewer where rows are very many), the same for a seed."""
     rng = np.random.default_rng(seed)
     left = int(max(_FEWEST, min(_RESAMPLES, _BUDGET // max(rows, 1))))
-    size = max(1, min(left, _CHUNK_CELLS // max(rows, 1)))
+    cells = min(max(_CHUNK_CELLS, _CHUNK_RESAMPLES * rows), _MOST_CHUNK_CELLS)
+    size = max(1, min(left, cells // max(rows, 1)))
     while left > 0:
         chunk = np.empty((min(size, left), rows))
         for row in chunk:
