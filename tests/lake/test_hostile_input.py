@@ -20,6 +20,7 @@ from backports import zstd
 
 from modelyard.kernel.errors import InvalidInput, NotFound, TooLarge, Unavailable, YardError
 from modelyard.lake.api import Lake, Reading
+from modelyard.lake.service.sources.marking import MARK, MarkedFile
 from modelyard.testing import Bench
 from tests.lake.stand import open_lake, read
 
@@ -118,6 +119,26 @@ def test_odd_bytes_in_rows_are_held_with_their_reason_and_the_rest_is_taken(lake
     assert len({name.lower() for name in names}) == len(names) == 5
     assert double.notes
     assert lake.load("u", ["a,b\n1,é\n".encode("utf-16")], reading=Reading(encoding="utf-16")).rows_loaded == 1
+
+
+def test_a_ragged_row_with_odd_bytes_is_held_like_any_other(lake: Lake) -> None:
+    load = lake.load("t", [b"a,b\n1,2\n3,\xbf,4\n\xe9\n5,\xc3"])
+    assert (load.rows_in, load.rows_loaded, load.rows_quarantined) == (4, 1, 3)
+    held = lake.quarantine(load.id).items
+    assert [(row.row, row.raw) for row in held] == [(2, r"3,\xbf,4"), (3, r"\xe9"), (4, r"5,\xc3")]
+    assert "fields where 2 are expected" in held[0].reasons[0] and "not UTF-8" in held[2].reasons[0]
+
+
+@pytest.mark.parametrize("block_bytes", [1, 2, 3, 5, 64])
+def test_bad_bytes_are_marked_wherever_a_file_is_cut_into_blocks(block_bytes: int) -> None:
+    text = "a€é😀b".encode() * 3
+    content = text + b"\xe2\x82" + text + b"\xf0\x9f\x98x" + b"\xff" + text + b"\xe2"
+    reader = MarkedFile(io.BytesIO(content))
+    read = b"".join(iter(lambda: reader.read(block_bytes), b""))
+    assert read.decode().replace(MARK, "") == content.decode(errors="backslashreplace")
+    assert reader.found
+    whole = MarkedFile(io.BytesIO(text))
+    assert b"".join(iter(lambda: whole.read(block_bytes), b"")) == text and not whole.found
 
 
 def test_bombs_do_not_go_off(lake: Lake, bench: Bench) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from modelyard.kernel.errors import InvalidInput
 from modelyard.lake.model.columns import MOST_COLUMNS, ROW_COLUMN, unique_names
 from modelyard.lake.model.dialect import Dialect
+from modelyard.lake.service.sources.marking import MARK, MarkedFile
 from modelyard.lake.service.sources.source import Source, WrongRow
 
 BLOCK_BYTES = 8 << 20
@@ -63,11 +64,12 @@ class CsvSource(Source):
             if not file.peek(1):
                 return
             place = 0
-            for batch in self._parsed(file, skipped):
+            marked = MarkedFile(file)
+            for batch in self._parsed(marked, skipped):
                 places, place = _places(place, batch.num_rows, skipped)
                 self.rows = max(self.rows, place)
                 if batch.num_rows:
-                    yield self._checked(batch, places)
+                    yield self._checked(batch, places, marked=marked.found)
             self.rows = max(place, *skipped) if skipped else place
 
     def raw(self, batch: pa.RecordBatch) -> list[str]:
@@ -76,13 +78,15 @@ class CsvSource(Source):
         mark = self._dialect.delimiter
         return [mark.join(_field(value, mark) for value in row) for row in zip(*columns, strict=True)]
 
-    def _parsed(self, file: BinaryIO, skipped: deque[int]) -> Iterator[pa.RecordBatch]:
+    def _parsed(self, file: MarkedFile, skipped: deque[int]) -> Iterator[pa.RecordBatch]:
         width = len(self.names)
 
         def refuse(row: pacsv.InvalidRow) -> str:
             skipped.append(row.number)
             self._wrong.append(
-                WrongRow(row.number, row.text, f"{row.actual_columns} fields where {width} are expected")
+                WrongRow(
+                    row.number, row.text.replace(MARK, ""), f"{row.actual_columns} fields where {width} are expected"
+                )
             )
             return "skip"
 
@@ -108,16 +112,13 @@ class CsvSource(Source):
                 f"{BLOCK_BYTES >> 20} MiB, or a quote is never closed; mend the file, nothing was taken"
             ) from err
 
-    def _checked(self, batch: pa.RecordBatch, places: pa.Array) -> pa.RecordBatch:
+    def _checked(self, batch: pa.RecordBatch, places: pa.Array, *, marked: bool) -> pa.RecordBatch:
         """The batch as text with places, without the rows that are no UTF-8."""
-        columns, broken = [], set[int]()
-        for column in batch.columns:
-            try:
-                columns.append(column.cast(pa.string()))
-            except pa.ArrowInvalid:
-                text, wrong = _lenient(column)
-                columns.append(text)
-                broken |= wrong
+        columns, broken = [column.cast(pa.string()) for column in batch.columns], set[int]()
+        if marked:
+            for at, column in enumerate(columns):
+                broken.update(pc.indices_nonzero(pc.match_substring(column, MARK)).to_pylist())
+                columns[at] = pc.replace_substring(column, MARK, "")
         whole = pa.RecordBatch.from_arrays([*columns, places], [*self.names, ROW_COLUMN])
         if not broken:
             return whole
@@ -149,19 +150,3 @@ def _field(value: str | None, delimiter: str) -> str:
     if value == "" or delimiter in value or '"' in value or "\n" in value or "\r" in value:
         return '"' + value.replace('"', '""') + '"'
     return value
-
-
-def _lenient(column: pa.Array) -> tuple[pa.Array, set[int]]:
-    r"""The column as text, and the places of the values that are no UTF-8; their bad bytes are written as `\xNN`."""
-    texts: list[str | None] = []
-    broken = set()
-    for place, value in enumerate(column.to_pylist()):
-        if value is None:
-            texts.append(None)
-            continue
-        try:
-            texts.append(value.decode("utf-8"))
-        except UnicodeDecodeError:
-            texts.append(value.decode("utf-8", errors="backslashreplace"))
-            broken.add(place)
-    return pa.array(texts, pa.string()), broken
