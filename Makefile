@@ -18,7 +18,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-frameworks check format imports bench lock clean
+.PHONY: help setup demo test test-frameworks lint check format imports bench lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,16 +29,18 @@ demo: $(DEMO_READY)  ## Run the whole lifecycle on one machine, in about a minut
 	@$(VENV)/bin/yard demo $(ARGS)
 
 test: $(DEV)  ## Run the tests (one file: make test ARGS=tests/kernel)
-	@$(PYTHON_BIN) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(PYTHON_BIN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-frameworks: $(DEV)  ## Let torch, keras, TensorFlow, xgboost and lightgbm log, register and load (not in CI)
 	@scripts/frameworks.sh $(ARGS)
 
-check: $(DEV)  ## Check format, lint, types, imports, rules and docs: what CI runs
+lint: $(DEV)  ## Check format, lint, types and imports
 	@$(VENV)/bin/ruff format --check --quiet . || { echo "Mend it: make format" >&2; exit 1; }
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(MAKE) --no-print-directory imports
+
+check: lint  ## Check format, lint, types, imports, rules and docs: what CI checks beside the other tests
 	@$(PYTHON_BIN) -m pytest tests/architecture tests/docs
 
 format: $(DEV)  ## Format the code and mend what the linter can

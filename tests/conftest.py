@@ -26,6 +26,8 @@ CLOSED = "http://127.0.0.1:9"
 HERE = "localhost,127.0.0.1,::1"
 #: How long a slow test is to go on, e.g. `YARD_TEST_KILLS=20`.
 SIZES = "YARD_TEST_"
+#: Where a file of tests takes a minute and more.
+LONG = ("tests/journeys/", "tests/sdk/reproducing/", "tests/contracts/", "tests/app/", "tests/ui/")
 #: A developer's own settings must not reach a test.
 FOREIGN = ("YARD_", "MODELYARD_", "MLFLOW_", "AWS_", "OTEL_")
 
@@ -47,6 +49,12 @@ def _close_the_door() -> Path:
 for _name in [name for name in os.environ if name.startswith(FOREIGN) and not name.startswith(SIZES)]:
     del os.environ[_name]
 ATTEMPTS = _close_the_door()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole days first: begun last, one of them would go on for minutes beside a process that has nothing left."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 def pytest_unconfigure() -> None:

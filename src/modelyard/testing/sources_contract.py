@@ -90,7 +90,7 @@ class RowSourceContract:
         kept, position = set[int](), ""
         for _ in range(60):
             with closing(stand.open()) as source:
-                ask = Ask(stream=stand.stream, cursor=stand.cursor, after=position, batch_rows=9)
+                ask = Ask(stream=stand.stream, cursor=stand.cursor, after=position, batch_rows=31)
                 batch = next(source.read(ask), None)
             if batch is None:
                 break
