@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 from benchmarks.wire import Wire
@@ -42,9 +43,9 @@ class Server:
         self._process = process
         self.wire = Wire(address, token)
 
-    def ask(self, path: str, body: object) -> dict:
+    def ask(self, path: str, body: object) -> dict[str, Any]:
         """Post to a call of the wire."""
-        answered: dict = json.loads(self.wire.post("/api/2.0/mlflow" + path, body))
+        answered: dict[str, Any] = json.loads(self.wire.post("/api/2.0/mlflow" + path, body))
         return answered
 
     def new_run(self, **more: object) -> str:
@@ -121,9 +122,9 @@ def peer_python() -> str | None:
     return sys.executable if whole else None
 
 
-def mlflow(home: Path, *, workers: int = 1) -> Server | None:
+def mlflow(home: Path, *, workers: int = 1, python: str | None = None) -> Server | None:
     """MLflow's own server on SQLite, answering in so many processes; None where it is not installed."""
-    if (python := peer_python()) is None:
+    if (python := python or peer_python()) is None:
         return None
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

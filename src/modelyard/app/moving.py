@@ -92,7 +92,7 @@ def take() -> None:
 @click.option("--served", is_flag=True, help="The server hands files out: that folder is its --artifacts-destination.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def to_mlflow(*, database: str, artifacts: Path, served: bool, as_json: bool) -> None:
-    """Write experiments, runs, files and models into a DATABASE of MLflow's, with their ids and times.
+    """Write experiments, runs, files, models and traces into a DATABASE of MLflow's, with their ids and times.
 
     DATABASE is a SQLite file or postgresql://..., in which MLflow made its tables (mlflow db upgrade sqlite:///FILE).
     What is there already stays, so an export that broke off is made again. At the end both sides are counted; exit
@@ -120,8 +120,9 @@ def _opened(source: str, artifacts: Path | None, workspace: str) -> Store:
         raise InvalidInput(f"--artifacts {artifacts} is no folder; name the one below which the files of the store lie")
     if source.startswith(("http://", "https://")):
         from modelyard.adapters.mlflow.server import ServerStore
+        from modelyard.protocols.mlflow.trace_reading import Answers
 
-        return ServerStore(source)
+        return ServerStore(source, Answers())
     path = Path(source.removeprefix("file://")).expanduser()
     if path.is_dir():
         from modelyard.adapters.mlflow.folder import FolderStore

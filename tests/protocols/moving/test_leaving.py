@@ -17,6 +17,7 @@ from modelyard.protocols.moving.report import Report
 from modelyard.protocols.moving.yard import YardStore
 from modelyard.sdk.hub import Yard
 from modelyard.tracking.api import Dataset, DatasetInput, ModelOutput, Point, Run, RunStatus, real
+from tests.protocols.moving.conftest import traced
 
 TABLES = """
 CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY, name TEXT UNIQUE, artifact_location TEXT,
@@ -40,6 +41,16 @@ CREATE TABLE registered_models (name TEXT PRIMARY KEY, creation_time BIGINT, las
 CREATE TABLE registered_model_aliases (name TEXT, alias TEXT, version INTEGER, PRIMARY KEY (name, alias));
 CREATE TABLE model_versions (name TEXT, version INTEGER, creation_time BIGINT, last_updated_time BIGINT, user_id TEXT,
     current_stage TEXT, source TEXT, run_id TEXT, status TEXT, storage_location TEXT, PRIMARY KEY (name, version));
+CREATE TABLE trace_info (request_id TEXT PRIMARY KEY, experiment_id INTEGER, timestamp_ms BIGINT,
+    execution_time_ms BIGINT, status TEXT, client_request_id TEXT, request_preview TEXT, response_preview TEXT,
+    trace_name TEXT, session_id TEXT, input_tokens BIGINT);
+CREATE TABLE trace_tags (key TEXT, value TEXT, request_id TEXT, PRIMARY KEY (request_id, key));
+CREATE TABLE trace_request_metadata (key TEXT, value TEXT, request_id TEXT, PRIMARY KEY (request_id, key));
+CREATE TABLE spans (trace_id TEXT, experiment_id INTEGER, span_id TEXT, parent_span_id TEXT, name TEXT, type TEXT,
+    status TEXT, start_time_unix_nano BIGINT, end_time_unix_nano BIGINT, content TEXT, PRIMARY KEY (trace_id, span_id));
+CREATE TABLE assessments (assessment_id TEXT PRIMARY KEY, trace_id TEXT, name TEXT, assessment_type TEXT, value TEXT,
+    error TEXT, created_timestamp BIGINT, last_updated_timestamp BIGINT, source_type TEXT, source_id TEXT, span_id TEXT,
+    rationale TEXT, overrides TEXT, valid BOOLEAN, assessment_metadata TEXT);
 INSERT INTO experiments VALUES (0, 'Default', 'x', 'active', 1, 1);
 """
 """Tables as MLflow lays them out, as far as they are read; without logged models, as in its version 2."""
@@ -87,6 +98,8 @@ def test_everything_goes_out_and_is_the_same_there_however_often(yard: Yard, tar
     run = written(yard, home.id)
     gone = yard.tracking.start_run(home.id, "set aside")
     yard.tracking.delete_run(gone.id)
+    name = traced(yard, home.id)
+    yard.tracking.upload(name, "attachments/a.bin", iter([b"attached"]))
     yard.registry.create_model("leaver", "what leaves")
     yard.registry.register("leaver", f"runs:/{run.id}/model", description="the first")
     yard.registry.set_alias("leaver", "champion", 1)
@@ -99,12 +112,19 @@ def test_everything_goes_out_and_is_the_same_there_however_often(yard: Yard, tar
     assert seen(there, run.id) == seen(here, run.id)
     (found,) = [r for r in there.runs(number) if r.id == run.id]
     assert {f.path: b"".join(f.read()) for f in there.files(found)} == {"model/MLmodel": b"flavors: {}\n"}
+    (ours,), (theirs,) = here.traces(home.id), there.traces(number)
+    hidden = {"mlflow.traceRequestId": f'"{name}"'}
+    assert [msgspec.structs.replace(s, attributes=s.attributes | hidden) for s in ours.spans] == theirs.spans
+    assert msgspec.structs.replace(ours.trace, experiment=number) == theirs.trace
+    folder = tmp_path / "out" / number / "traces" / name / "artifacts" / "attachments"
+    assert (folder / "a.bin").read_bytes() == b"attached"
     (version,) = there.versions("leaver")
     assert (version.description, version.run, version.source) == ("", run.id, f"runs:/{run.id}/model")
     assert Path(version.storage, "MLmodel").is_file()
     assert [m.aliases for m in there.registered() if m.name == "leaver"] == [{"champion": 1}]
     there.close()
     base = sqlite3.connect(target)
+    assert base.execute("SELECT session_id, input_tokens FROM trace_info").fetchall() == [("s", 3)]
     assert base.execute("SELECT count(*) FROM latest_metrics WHERE run_uuid = ?", [run.id]).fetchone() == (2,)
     base.close()
 

@@ -13,17 +13,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from modelyard.adapters.mlflow.database import DatabaseStore
 from modelyard.adapters.mlflow.folder import FolderStore
 from modelyard.adapters.mlflow.server import ServerStore
 from modelyard.kernel.errors import InvalidInput, NotFound, YardError
+from modelyard.protocols.mlflow.trace_reading import Answers
 from modelyard.protocols.moving.report import Kind, Report
+from modelyard.protocols.moving.yard import YardStore
 from modelyard.sdk.hub import Yard
 from modelyard.tracking.api import RunStatus, Stage
 from tests.protocols.mlflow.conftest import Wire
-from tests.protocols.moving.conftest import client, move, read_here
+from tests.protocols.moving.conftest import client, move, read_here, traced
 
 RUNS_KILLED = max(10, int(os.environ.get("YARD_TEST_KILLS", "1")) + 4)
 RUNS = os.environ.get("YARD_TEST_RUNS", "5")
@@ -241,14 +244,22 @@ def test_another_yard_is_read_as_the_server_that_it_is(yard: Yard, wire: Wire, m
     home = yard.tracking.create_experiment("served").id
     run = yard.tracking.start_run(home, "one", {"team": "x"})
     yard.tracking.upload(run.id, "deep/ü.txt", iter([b"bytes"]))
+    traced(yard, home)
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "owner")
-    store = ServerStore(wire.address)
+    store = ServerStore(wire.address, Answers())
     try:
         (served,) = [e for e in store.experiments() if e.name == "served"]
         (found,) = store.runs(served.id)
         assert (found.id, found.name, found.tags["team"]) == (run.id, "one", "x")
         (file,) = store.files(found)
         assert (file.path, b"".join(file.read())) == ("deep/ü.txt", b"bytes")
+        (here,), (there,) = YardStore(yard.tracking, yard.registry).traces(home), store.traces(served.id)
+        assert there.spans == here.spans and len(there.spans) == 2 and there.files == []
+        (first, second), kept = there.trace.assessments, [each.value for each in here.trace.assessments]
+        assert (first.valid, second.valid, [first.value, second.value]) == (False, True, kept)
+        assert msgspec.structs.replace(there.trace, assessments=[]) == msgspec.structs.replace(
+            here.trace, assessments=[]
+        )
         report = move(store, yard)
         assert any("already, which is not from" in problem for problem in report.problems)
         assert yard.tracking.run_record(run.id).name == "one"
@@ -298,4 +309,4 @@ def test_what_is_no_store_is_said(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no folder that MLflow wrote"):
         FolderStore(tmp_path)
     with pytest.raises(InvalidInput, match="password"):
-        ServerStore("http://eve:secret@127.0.0.1:1")
+        ServerStore("http://eve:secret@127.0.0.1:1", Answers())

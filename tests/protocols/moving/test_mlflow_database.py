@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -13,14 +12,10 @@ from modelyard.protocols.moving.leaving import Leaver
 from modelyard.protocols.moving.yard import YardStore
 from modelyard.sdk.hub import Yard
 from tests.protocols.mlflow.conftest import Wire
-from tests.protocols.moving.conftest import client, move, read_here
-
-FULL = os.environ.get("YARD_TEST_MLFLOW", "")
-"""An interpreter with the full mlflow; for tests only its client is installed."""
-RUNS = os.environ.get("YARD_TEST_RUNS", "5")
+from tests.protocols.moving.conftest import FULL, RUNS, UNTRIED, client, move, read_here
 
 
-@pytest.mark.skipif(not FULL, reason="YARD_TEST_MLFLOW names no interpreter with the full mlflow (pip install mlflow)")
+@pytest.mark.skipif(not FULL, reason=UNTRIED)
 def test_a_database_comes_in_and_goes_back_and_its_client_reads_the_same(
     wire: Wire, yard: Yard, tmp_path: Path
 ) -> None:

@@ -73,9 +73,30 @@ def logged(home: str) -> list[Any]:
     return sorted(found, key=lambda m: m[0])
 
 
+def traced(home: str) -> list[Any]:
+    if not hasattr(client, "search_logged_models"):
+        return []
+    places = ("mlflow.artifactLocation", "mlflow.trace.spansLocation")
+    found = []
+    for one in client.search_traces([home], max_results=500):
+        told = one.info
+        found.append(
+            [told.trace_id, told.request_time, told.execution_duration, str(told.state), told.client_request_id,
+             told.request_preview, told.response_preview, told.trace_metadata,
+             {k: v for k, v in told.tags.items() if k not in places},
+             sorted([one.trace_id, one.name, one.create_time_ms, one.last_update_time_ms, repr(one.value),
+                     str(one.source.source_type), one.source.source_id, one.span_id, one.rationale or "",
+                     one.metadata or {}, one.overrides or "", one.valid, one.assessment_id]
+                    for one in told.assessments),
+             [[s.span_id, s.parent_id, s.name, s.span_type, s.start_time_ns, s.end_time_ns, str(s.status), s.attributes,
+               [[e.name, e.timestamp, e.attributes] for e in s.events]] for s in one.data.spans]]
+        )  # fmt: skip
+    return sorted(found, key=lambda t: str(t[0]))
+
+
 def main() -> dict[str, Any]:
     homes = client.search_experiments(ViewType.ALL, max_results=1000)
-    found: dict[str, Any] = {"experiments": [], "runs": [], "logged": [], "models": [], "versions": []}
+    found: dict[str, Any] = {"experiments": [], "runs": [], "logged": [], "models": [], "versions": [], "traces": []}
     for home in sorted(homes, key=lambda h: int(h.experiment_id)):
         if not home.name.startswith(NAME):
             continue
@@ -86,6 +107,7 @@ def main() -> dict[str, Any]:
         found["runs"] += sorted((run(one) for one in runs), key=lambda one: str(one["id"]))
         if home.lifecycle_stage == "active":
             found["logged"] += logged(home.experiment_id)
+            found["traces"] += traced(home.experiment_id)
     for model in client.search_registered_models(f"name LIKE '{NAME}%'"):
         found["models"].append(
             [model.name, model.description or "", model.creation_timestamp, model.last_updated_timestamp, model.tags,

@@ -32,6 +32,49 @@ def main(count: int) -> None:
     client.set_registered_model_alias(NAME, "blue", "3")
     client.delete_model_version(NAME, "1")
     client.create_registered_model(f"{NAME} of nobody")
+    if hasattr(client, "create_logged_model") and not os.environ["MLFLOW_TRACKING_URI"].startswith("file:"):
+        for i in range(max(3, count // 5)):
+            trace(homes[i % 2], runs[1] if i % 3 == 1 else None, i)
+
+
+def trace(home: str, within: str | None, i: int) -> None:
+    import mlflow
+    from mlflow.entities import AssessmentSource, SpanEvent
+
+    mlflow.set_experiment(experiment_id=home)
+    if within:
+        mlflow.start_run(within)
+    with mlflow.start_span("ask", "CHAIN") as root:
+        root.set_inputs({"question": f"how far, ü{i}?"})
+        with mlflow.start_span("fetch", "RETRIEVER", {"k": i, "share": 0.5, "deep": {"a": [1, None, "x"]}}) as inner:
+            event = {
+                "name": "found",
+                "timestamp": 1_700_000_000_000_000_000 + i,
+                "attributes": {"rows": 3, "from": "a"},
+            }
+            inner.add_event(SpanEvent(**event))  # type: ignore[arg-type, abstract]  # its class is not annotated
+            inner.set_outputs(["one", "two"])
+            inner.set_attribute(
+                "mlflow.chat.tokenUsage", {"input_tokens": 3, "output_tokens": i, "total_tokens": 3 + i}
+            )
+            if i % 4 == 2:
+                inner.set_status("ERROR")
+        root.set_outputs({"answer": 4.5 * i})
+        mlflow.update_current_trace(
+            {"team": f"t{i}"}, {"mlflow.trace.user": "eve", "mlflow.trace.session": "s"}, f"c{i}"
+        )
+    found = root.trace_id
+    mlflow.flush_trace_async_logging()
+    person = AssessmentSource("HUMAN", "eve")
+    first = mlflow.log_feedback(trace_id=found, name="good", value=i % 2 == 0, source=person, rationale="so")
+    mlflow.log_expectation(trace_id=found, name="truth", value={"a": [i]}, source=person, metadata={"m": "n"})
+    mlflow.log_feedback(trace_id=found, name="number", value=0.25, span_id=inner.span_id)
+    if i % 2:
+        mlflow.override_feedback(
+            trace_id=found, assessment_id=str(first.assessment_id), value=True, rationale="no", source=person
+        )
+    if within:
+        mlflow.end_run()
 
 
 def run(client: MlflowClient, home: str, i: int) -> str:

@@ -126,8 +126,8 @@ class DatabaseStore:
             )  # fmt: skip
 
     def traces(self, experiment: str) -> Iterator[Traced]:
-        """The traces of an experiment whose spans lie in the database, with what people said of them."""
-        return traces_of(self._tables, experiment)
+        """The traces of an experiment, with what people said of them."""
+        return traces_of(self._tables, experiment, self._places.files)
 
     def registered(self) -> list[Model]:
         """All registered models, with their aliases."""

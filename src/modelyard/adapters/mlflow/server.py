@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from urllib.parse import quote, urlsplit
 
@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from modelyard.adapters.mlflow import store as words
-from modelyard.adapters.mlflow.store import File, Traced
+from modelyard.adapters.mlflow.store import File, Traced, TraceReader
+from modelyard.adapters.mlflow.traces import files_of
 from modelyard.kernel.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from modelyard.kernel.ids import ActorId
 from modelyard.registry.api import Model, ModelStage, ModelVersion, VersionStatus
@@ -24,17 +25,21 @@ from modelyard.tracking.api import (
     ModelId,
     ModelOutput,
     ModelStatus,
+    NewTrace,
     Point,
     Real,
     Run,
     RunId,
     RunStatus,
+    Span,
     Stage,
     real,
 )
 
 _API = "/api/2.0/mlflow"
+_API3 = "/api/3.0/mlflow"
 _PAGE = 1000
+_TRACES = 500
 _TIMEOUT = httpx2.Timeout(120.0, connect=10.0)
 
 
@@ -187,13 +192,15 @@ class ServerStore:
 
     Args:
         address: `http://...`; MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and _PASSWORD, sign in.
+        reader: reads what the server answers about traces.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, reader: TraceReader) -> None:
         said = urlsplit(address)
         if said.username or said.password:
             raise InvalidInput("a password in an address ends up in logs; set MLFLOW_TRACKING_USERNAME and _PASSWORD")
         self._address = address.rstrip("/")
+        self._reader = reader
         token, user = os.environ.get("MLFLOW_TRACKING_TOKEN"), os.environ.get("MLFLOW_TRACKING_USERNAME")
         auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user and not token else None
         self._http = httpx2.Client(
@@ -265,9 +272,22 @@ class ServerStore:
                 updated_ms=info.last_updated_timestamp_ms, params=_words(one.data.params), tags=_words(info.tags),
             )  # fmt: skip
 
-    def traces(self, experiment: str) -> Iterator[Traced]:  # noqa: ARG002  # as every store
-        """Nothing: traces are read from databases alone."""
-        return iter(())
+    def traces(self, experiment: str) -> Iterator[Traced]:
+        """The traces of an experiment, by time; of a server before 3.0, what it knows of them."""
+        place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
+        asked = {"locations": [place], "max_results": _TRACES, "order_by": ["timestamp_ms ASC"]}
+        try:
+            found = [*self._trace_pages("POST", f"{_API3}/traces/search", asked, self._reader.page)]
+        except NotFound:
+            asked = {"experiment_ids": experiment, "max_results": _TRACES, "order_by": "timestamp_ms ASC"}
+            found = [*self._trace_pages("GET", f"{_API}/traces", asked, self._reader.old_page)]
+        for one in found:
+            spans: list[Span] = []
+            if one.tags.get("mlflow.trace.spansLocation") == "TRACKING_STORE":
+                spans = self._reader.spans(self._answered("GET", f"{_API3}/traces/get", {"trace_id": one.id}))
+            tags = {key: value for key, value in one.tags.items() if key not in words.PLACES}
+            files = files_of(one.tags, spans, self._at)
+            yield Traced(trace=msgspec.structs.replace(one, tags=tags), spans=spans, files=files)
 
     def registered(self) -> list[Model]:
         """All registered models, with their aliases."""
@@ -306,9 +326,12 @@ class ServerStore:
         Raises:
             NotFound: the server does not hand them out.
         """
-        said = urlsplit(owner.artifact_uri)
+        return self._at(owner.artifact_uri)
+
+    def _at(self, location: str) -> Iterator[File]:
+        said = urlsplit(location)
         if said.scheme != "mlflow-artifacts":
-            raise NotFound(f"files lie in {owner.artifact_uri}, which the server does not hand out; import its store")
+            raise NotFound(f"files lie in {location}, which the server does not hand out; import its store")
         top, waiting = said.path.strip("/"), [""]
         while waiting:
             here = waiting.pop()
@@ -340,7 +363,24 @@ class ServerStore:
                 return
             token = page.next_page_token
 
+    def _trace_pages(
+        self, verb: str, path: str, asked: Mapping[str, object], read: Callable[[bytes], tuple[list[NewTrace], str]]
+    ) -> Iterator[NewTrace]:
+        token = ""
+        while True:
+            found, following = read(self._answered(verb, path, {**asked, **({"page_token": token} if token else {})}))
+            yield from found
+            if not following or following == token:
+                return
+            token = following
+
     def _ask(self, verb: str, path: str, asked: Mapping[str, object]) -> _Answer:
+        try:
+            return _answer.decode(self._answered(verb, path, asked))
+        except msgspec.MsgspecError as err:
+            raise InvalidInput(f"{self._address} does not answer as MLflow does: {err}") from err
+
+    def _answered(self, verb: str, path: str, asked: Mapping[str, object]) -> bytes:
         try:
             if verb == "GET":
                 answer = self._http.get(path, params={k: str(v) for k, v in asked.items()})
@@ -354,10 +394,7 @@ class ServerStore:
             raise NotFound(f"{self._address} has no {path}; is it an MLflow server?")
         if answer.status_code != 200:
             raise Unavailable(f"{self._address} answers {answer.status_code}: {answer.text[:200]}")
-        try:
-            return _answer.decode(answer.content)
-        except msgspec.MsgspecError as err:
-            raise InvalidInput(f"{self._address} does not answer as MLflow does: {err}") from err
+        return answer.content
 
 
 _JSON = {"content-type": "application/json"}

@@ -39,11 +39,32 @@ class File(Struct, frozen=True, kw_only=True):
     read: Callable[[], Iterator[bytes]]
 
 
+PLACES = ("mlflow.artifactLocation", "mlflow.trace.spansLocation")
+"""Tags that say where a trace lies in a store."""
+
+
 class Traced(Struct, frozen=True, kw_only=True):
-    """A trace with its spans."""
+    """A trace with its spans; of older clients they lie in a file of it."""
 
     trace: NewTrace
     spans: list[Span]
+    files: list[File] = []
+
+
+class TraceReader(Protocol):
+    """Who reads what servers answer about traces; each raises InvalidInput where it cannot."""
+
+    def page(self, body: bytes) -> tuple[list[NewTrace], str]:
+        """Traces of a search, and the token of the next page."""
+        ...
+
+    def old_page(self, body: bytes) -> tuple[list[NewTrace], str]:
+        """The same of a server before 3.0."""
+        ...
+
+    def spans(self, body: bytes) -> list[Span]:
+        """The spans of one trace."""
+        ...
 
 
 class Store(Protocol):
@@ -71,7 +92,7 @@ class Store(Protocol):
         ...
 
     def traces(self, experiment: str) -> Iterator[Traced]:
-        """The traces of an experiment; nothing of a store whose traces are not read."""
+        """The traces of an experiment, with spans and what was said of them; nothing where they are not read."""
         ...
 
     def registered(self) -> list[Model]:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
-from modelyard.adapters.mlflow.store import Traced, said
+from modelyard.adapters.mlflow.store import PLACES, File, Traced, said
 from modelyard.adapters.mlflow.tables import Tables
 from modelyard.kernel.errors import Damaged
 from modelyard.tracking.api import Assessment, AssessmentKind, NewTrace, Span, SpanEvent, SpanLink, TraceState
 
-_PLACES = ("mlflow.artifactLocation", "mlflow.trace.spansLocation")
-"""Tags that say where a trace lies there."""
+SESSION, TOKENS, COST = "mlflow.trace.session", "mlflow.trace.tokenUsage", "mlflow.trace.cost"
+"""Metadata that newer versions keep in columns of the trace's row instead."""
+TOKEN_COLUMNS = (
+    "input_tokens", "output_tokens", "total_tokens", "cache_read_input_tokens", "cache_creation_input_tokens",
+    "cache_creation_input_tokens_above_1hr",
+)  # fmt: skip
+COST_COLUMNS = ("input_cost", "output_cost", "total_cost")
+_ATTACHED = "mlflow-attachment://"
 _CODES = {"STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+_NAMES = {0: "STATUS_CODE_UNSET", 1: "STATUS_CODE_OK", 2: "STATUS_CODE_ERROR"}
 
 
 class _Status(Struct, frozen=True):
@@ -62,8 +70,11 @@ _errors = msgspec.json.Decoder(_Error)
 _metadata = msgspec.json.Decoder(dict[str, str])
 
 
-def traces_of(tables: Tables, experiment: str) -> Iterator[Traced]:
+def traces_of(tables: Tables, experiment: str, files: Callable[[str], Iterator[File]]) -> Iterator[Traced]:
     """The traces of an experiment, by time.
+
+    Args:
+        files: what lies at a location of the store.
 
     Raises:
         Damaged: a span or an assessment cannot be read.
@@ -73,17 +84,45 @@ def traces_of(tables: Tables, experiment: str) -> Iterator[Traced]:
         tables.rows("trace_info", columns, "experiment_id = ?", [int(experiment)]), key=lambda r: (r[1], r[0])
     )
     for trace, at_ms, took_ms, status, client, asked, answered in rows:
-        tags = tables.rows("trace_tags", "key value", "request_id = ?", [trace])
-        metadata = tables.rows("trace_request_metadata", "key value", "request_id = ?", [trace])
+        tags = dict(tables.rows("trace_tags", "key value", "request_id = ?", [trace]))
+        metadata = dict(tables.rows("trace_request_metadata", "key value", "request_id = ?", [trace]))
+        _promoted(tables, trace, tags, metadata)
         told = NewTrace(
             id=trace, experiment=experiment, at_ms=at_ms, duration_ms=took_ms,
             state=said(TraceState, status, TraceState.UNKNOWN), client_request=client or "",
             request_preview=asked or "", response_preview=answered or "",
-            metadata={k: v or "" for k, v in metadata}, tags={k: v or "" for k, v in tags if k not in _PLACES},
+            metadata={k: v or "" for k, v in metadata.items()},
+            tags={k: v or "" for k, v in tags.items() if k not in PLACES},
             assessments=[*_assessments(tables, trace)],
         )  # fmt: skip
         contents = tables.rows("spans", "start_time_unix_nano span_id content", "trace_id = ?", [trace])
-        yield Traced(trace=told, spans=[_span(content) for _, _, content in sorted(contents)])
+        spans = [_span(content) for _, _, content in sorted(contents)]
+        yield Traced(trace=told, spans=spans, files=files_of(tags, spans, files))
+
+
+def _promoted(tables: Tables, trace: str, tags: dict[str, str | None], metadata: dict[str, str | None]) -> None:
+    """Add what newer versions keep in columns, where they have it."""
+    columns = " ".join(("trace_name", "session_id", *TOKEN_COLUMNS, *COST_COLUMNS))
+    for name, session, *numbers in tables.rows("trace_info", columns, "request_id = ?", [trace]):
+        if name is not None:
+            tags["mlflow.traceName"] = name
+        if session is not None:
+            metadata[SESSION] = session
+        for key, names, some in (
+            (TOKENS, TOKEN_COLUMNS, numbers[: len(TOKEN_COLUMNS)]),
+            (COST, COST_COLUMNS, numbers[len(TOKEN_COLUMNS) :]),
+        ):
+            if kept := {n: number for n, number in zip(names, some, strict=True) if number is not None}:
+                metadata[key] = json.dumps(kept)
+
+
+def files_of(
+    tags: Mapping[str, str | None], spans: Sequence[Span], files: Callable[[str], Iterator[File]]
+) -> list[File]:
+    """The files of a trace, where it has any: its spans, if they are not among its rows, and what they attach."""
+    location = tags.get("mlflow.artifactLocation")
+    attaches = any(_ATTACHED in text for span in spans for text in span.attributes.values())
+    return [*files(location)] if location and (attaches or not spans) else []
 
 
 def _span(content: str) -> Span:
@@ -104,6 +143,34 @@ def _span(content: str) -> Span:
         )  # fmt: skip
     except (msgspec.MsgspecError, binascii.Error) as err:
         raise Damaged(f"a span of the store cannot be read: {err}") from err
+
+
+def content_of(span: Span) -> str:
+    """A span as MLflow keeps it; its own id of the trace stands among the attributes there."""
+    return json.dumps(
+        {
+            "trace_id": _base64(span.trace), "span_id": _base64(span.id),
+            "parent_span_id": _base64(span.parent) if span.parent else None, "name": span.name,
+            "start_time_unix_nano": span.start_ns, "end_time_unix_nano": span.end_ns,
+            "events": [
+                {"name": e.name, "time_unix_nano": e.at_ns, "attributes": _plain(e.attributes)} for e in span.events
+            ],
+            "status": {"code": _NAMES.get(span.status, _NAMES[0]), "message": span.message},
+            "attributes": {**span.attributes, "mlflow.traceRequestId": json.dumps(f"tr-{span.trace}")},
+            "links": [
+                {"trace_id": _base64(k.trace), "span_id": _base64(k.span), "attributes": _plain(k.attributes)}
+                for k in span.links
+            ],
+        }, ensure_ascii=False,
+    )  # fmt: skip
+
+
+def _plain(texts: Mapping[str, str]) -> dict[str, object]:
+    return {name: json.loads(text) for name, text in texts.items()}
+
+
+def _base64(hexadecimal: str) -> str:
+    return base64.b64encode(bytes.fromhex(hexadecimal)).decode()
 
 
 def _hex(text: str) -> str:

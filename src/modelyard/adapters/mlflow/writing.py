@@ -14,7 +14,9 @@ from math import isinf, isnan
 from pathlib import Path
 from typing import Any
 
+from modelyard.adapters.mlflow.store import Traced
 from modelyard.adapters.mlflow.tables import columns_of, opened_for_writing
+from modelyard.adapters.mlflow.trace_rows import rows_of
 from modelyard.kernel.errors import Conflict, InvalidInput
 from modelyard.registry.api import Model, ModelVersion
 from modelyard.tracking.api import Experiment, LoggedModel, ModelStatus, Point, Run, Stage
@@ -103,6 +105,12 @@ class DatabaseTarget:
                 for point in one.metrics
             )  # fmt: skip
             self._put("logged_model_metrics", rows)
+
+    def trace(self, one: Traced, home: str, location: str) -> None:
+        """Write a trace with its spans and what was said of it; a version without a table for spans gets none."""
+        with self._whole():
+            for table, rows in rows_of(one, home, location):
+                self._put(table, rows)
 
     def model(self, one: Model, versions: Iterable[tuple[ModelVersion, str]]) -> None:
         """Write a registered model with its versions, each with where its files lie, and its aliases."""
@@ -213,6 +221,11 @@ def location_of(root: str, home: str, owner: Run | LoggedModel) -> str:
     """Where the files of a run or logged model lie below a root, as MLflow lays them out."""
     kind = "" if isinstance(owner, Run) else "models/"
     return f"{root.rstrip('/')}/{home}/{kind}{owner.id}/artifacts"
+
+
+def trace_location(root: str, home: str, trace: str) -> str:
+    """Where the files of a trace lie below a root."""
+    return f"{root.rstrip('/')}/{home}/traces/{trace}/artifacts"
 
 
 def _alike(rows: Iterable[Values], there: set[str]) -> Iterator[tuple[list[str], list[list[object]]]]:

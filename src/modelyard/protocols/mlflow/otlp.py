@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import math
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
@@ -27,6 +28,7 @@ _FIXED = struct.Struct("<q")
 _DOUBLE = struct.Struct("<d")
 _HIDDEN = "mlflow.traceRequestId"
 _STATUS = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+_SNAKE = re.compile(r"_([a-z])")
 _KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 
 
@@ -297,6 +299,39 @@ def from_json(body: bytes) -> list[Span]:
     except (msgspec.MsgspecError, ValueError, RecursionError) as err:
         raise InvalidInput("Invalid OpenTelemetry format") from err
     return _counted(found)
+
+
+def from_mlflow(found: list[dict[str, object]]) -> list[Span]:
+    """Spans as `to_json` writes them and MLflow's server does: fields in snake case, ids in base64.
+
+    Raises:
+        InvalidInput: one cannot be read.
+    """
+    try:
+        return [_of_json(_with_hex(one)) for one in msgspec.convert(_in_camel_case(found), list[_Span])]
+    except (msgspec.MsgspecError, ValueError, RecursionError) as err:
+        raise InvalidInput(f"a span cannot be read: {err}") from err
+
+
+def _with_hex(one: _Span) -> _Span:
+    links = [
+        msgspec.structs.replace(k, trace_id=_hex(k.trace_id), span_id=_hex(k.span_id)) for k in one.links
+    ]  # fmt: skip
+    return msgspec.structs.replace(
+        one, trace_id=_hex(one.trace_id), span_id=_hex(one.span_id), parent_span_id=_hex(one.parent_span_id),
+        links=links,
+    )  # fmt: skip
+
+
+def _hex(text: str) -> str:
+    return base64.b64decode(text, validate=True).hex()
+
+
+def _in_camel_case(found: object) -> object:
+    """The same with all names of fields as protobuf's JSON form spells them; what users named is never a field."""
+    if isinstance(found, dict):
+        return {_SNAKE.sub(lambda m: m[1].upper(), name): _in_camel_case(value) for name, value in found.items()}
+    return [_in_camel_case(each) for each in found] if isinstance(found, list) else found
 
 
 def _of_json(one: _Span) -> Span:

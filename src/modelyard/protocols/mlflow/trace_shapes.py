@@ -99,9 +99,9 @@ class OldShape(Struct, kw_only=True):
     request_id: str
     experiment_id: str
     timestamp_ms: int
-    status: str
-    request_metadata: list[KeyValue]
-    tags: list[KeyValue]
+    status: str = ""
+    request_metadata: list[KeyValue] = []
+    tags: list[KeyValue] = []
     execution_time_ms: int | UnsetType = UNSET
 
 
@@ -170,6 +170,15 @@ def trace_of(given: InfoShape) -> NewTrace:
     )  # fmt: skip
 
 
+def trace_of_old(given: OldShape) -> NewTrace:
+    """What a server before 3.0 tells of a trace."""
+    return NewTrace(
+        id=given.request_id, experiment=given.experiment_id, at_ms=given.timestamp_ms,
+        duration_ms=given.execution_time_ms or None, state=state(given.status),
+        metadata=wire.as_dict(given.request_metadata, "request_metadata"), tags=wire.as_dict(given.tags, "tags"),
+    )  # fmt: skip
+
+
 def assessment_of(given: AssessmentShape) -> Assessment:
     """What a client says of a trace.
 
@@ -187,7 +196,7 @@ def assessment_of(given: AssessmentShape) -> Assessment:
         value=value, span=given.span_id or None, source_type=source_type(source.source_type),
         source_id=source.source_id, rationale=given.rationale or "", error_code=shown.error_code,
         error_message=shown.error_message, stack_trace=shown.stack_trace, metadata=given.metadata or {},
-        overrides=given.overrides or None, created_ms=moment(given.create_time or None),
+        overrides=given.overrides or None, valid=given.valid is not False, created_ms=moment(given.create_time or None),
         updated_ms=moment(given.last_update_time or None),
     )  # fmt: skip
 

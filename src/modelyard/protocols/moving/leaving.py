@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from modelyard.adapters.mlflow.database import DatabaseStore
-from modelyard.adapters.mlflow.store import File, Store
-from modelyard.adapters.mlflow.writing import DatabaseTarget, location_of, write_file
+from modelyard.adapters.mlflow.store import File, Store, Traced
+from modelyard.adapters.mlflow.writing import DatabaseTarget, location_of, trace_location, write_file
 from modelyard.kernel.errors import YardError
 from modelyard.protocols.moving.report import Kind, Report, Step, Tally
 from modelyard.protocols.moving.yard import YardStore
@@ -45,6 +45,7 @@ class Leaver:
         self._tally = Tally()
         self._places: dict[str, str] = {}
         self._names: dict[str, str] = {}
+        self._traces: set[str] = set()
 
     def leave(self) -> Report:
         """Write all of it, then count."""
@@ -89,6 +90,16 @@ class Leaver:
             )
         for model in models:
             self._tried(model.id, lambda m=model: self._target.measured(m, home))  # type: ignore[misc]  # bound now
+        for traced in self._yard.traces(one.id):
+            self._tried(f"trace {traced.trace.id}", lambda t=traced: self._trace(t, home))  # type: ignore[misc]  # bound now
+
+    def _trace(self, traced: Traced, home: str) -> None:
+        name = str(traced.trace.id)
+        self._traces.add(name)
+        folder = Path(trace_location(str(self._folder), home, name))
+        for file in traced.files:
+            _written(folder, file)
+        self._target.trace(traced, home, trace_location(self._root, home, name))
 
     def _files(self, owner: Run | LoggedModel, home: str) -> None:
         self._places[owner.id] = location_of(self._root, home, owner)
@@ -123,6 +134,11 @@ class Leaver:
             into[Kind.EXPERIMENTS] += 1
             for kind, owners in ((Kind.LOGGED_MODELS, store.models(one.id)), (Kind.RUNS, store.runs(one.id))):
                 self._count_owners(store, into, kind, owners)
+            for traced in store.traces(one.id):
+                if traced.trace.id in self._traces:
+                    into[Kind.TRACES] += 1
+                    into[Kind.SPANS] += len(traced.spans)
+                    into[Kind.ASSESSMENTS] += len(traced.trace.assessments)
         ours = {model.name for model in self._yard.registered()}
         for model in store.registered():
             if model.name in ours:

@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from modelyard.adapters.mlflow.store import File, Store, Traced
-from modelyard.kernel.errors import YardError
+from modelyard.kernel.errors import NotFound, YardError
 from modelyard.protocols.moving.report import Kind, Report, Step, Tally
 from modelyard.registry.api import Model, ModelVersion, Registry
 from modelyard.tracking.api import AdoptedKind, Experiment, LoggedModel, Point, Run, Stage, Tracking
@@ -91,8 +91,8 @@ class Mover:
                 self._tried(f"run {run.id}", lambda r=run: self._run(r, home))  # type: ignore[misc]  # bound now
             self._count += 1
 
-        if known is None:
-            for traced in self._store.traces(one.id):
+        for traced in self._store.traces(one.id):
+            if known is None or not self._has_trace(str(traced.trace.id)):
                 self._tried(f"trace {traced.trace.id}", lambda t=traced: self._trace(t, home))  # type: ignore[misc]  # bound now
 
     def _trace(self, traced: Traced, home: str) -> None:
@@ -102,6 +102,14 @@ class Mover:
             self._tracking.note_spans(home, traced.spans[begin : begin + _SPANS])
         if whole.assessments:  # they may speak of spans
             self._tracking.note_trace(whole)
+        for file in traced.files:
+            self._tracking.upload(str(whole.id), file.path, file.read())
+
+    def _has_trace(self, trace: str) -> bool:
+        try:
+            return self._tracking.trace(trace).id == trace
+        except NotFound:
+            return False
 
     def _logged(self, model: LoggedModel, home: str) -> None:
         moved = msgspec.structs.replace(model, experiment=home)

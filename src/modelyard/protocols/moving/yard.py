@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
 
-from modelyard.adapters.mlflow.store import File, Traced
+from modelyard.adapters.mlflow.store import PLACES, File, Traced
 from modelyard.kernel.pages import Page
 from modelyard.registry.api import Model, ModelVersion, Registry
-from modelyard.tracking.api import Artifact, Experiment, LoggedModel, Point, Run, Tracking, View
+from modelyard.tracking.api import Artifact, Experiment, LoggedModel, NewTrace, Point, Run, Tracking, View
 
 T = TypeVar("T")
 
@@ -47,9 +47,17 @@ class YardStore:
         """The logged models of an experiment that were not deleted."""
         return _all(lambda cursor: self._tracking.logged_models([experiment], limit=50, cursor=cursor))
 
-    def traces(self, experiment: str) -> Iterator[Traced]:  # noqa: ARG002  # as every store
-        """Nothing: traces do not go out."""
-        return iter(())
+    def traces(self, experiment: str) -> Iterator[Traced]:
+        """The traces of an experiment, by time."""
+        order = ["timestamp_ms ASC"]
+        for one in _all(lambda cursor: self._tracking.traces([experiment], "", order, limit=500, cursor=cursor)):
+            tags = {key: value for key, value in one.tags.items() if key not in PLACES}
+            told = NewTrace(
+                id=str(one.id), experiment=experiment, at_ms=one.at_ms, duration_ms=one.duration_ms, state=one.state,
+                client_request=one.client_request, request_preview=one.request_preview,
+                response_preview=one.response_preview, metadata=one.metadata, tags=tags, assessments=one.assessments,
+            )  # fmt: skip
+            yield Traced(trace=told, spans=self._tracking.spans(one.id).spans, files=[*self._files(one.id)])
 
     def registered(self) -> list[Model]:
         """All registered models."""
@@ -62,14 +70,17 @@ class YardStore:
 
     def files(self, owner: Run | LoggedModel) -> Iterator[File]:
         """The files of a run or logged model."""
+        return self._files(owner.id)
+
+    def _files(self, owner: str) -> Iterator[File]:
         waiting = [""]
         while waiting:
             here = waiting.pop()
-            for each in _all(partial(self._listed, owner.id, here)):
+            for each in _all(partial(self._listed, owner, here)):
                 if each.is_folder:
                     waiting.append(each.path)
                 else:
-                    read = partial(self._tracking.download, owner.id, each.path)
+                    read = partial(self._tracking.download, owner, each.path)
                     yield File(path=each.path, size_bytes=each.size_bytes, read=read)
 
     def version_files(self, version: ModelVersion) -> Iterator[File]:

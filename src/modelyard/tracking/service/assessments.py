@@ -28,7 +28,7 @@ class Assessments(AssessmentOperations):
         """Say something of a trace."""
         call = calls.current()
         number = _number(call.tx, trace)
-        made = entered(call.tx, number, trace, assessment, now_ms=call.now_ms)
+        made = entered(call.tx, number, trace, replace(assessment, valid=True), now_ms=call.now_ms)
         if made.overrides:
             old = _found(call.tx, number, made.overrides)
             store.put(call.tx, number, replace(old, valid=False))
@@ -87,7 +87,7 @@ def entered(tx: Transaction, number: int, trace: str, given: Assessment, *, now_
     made = replace(
         given, id=given.id or names.new_assessment_id(calls.current().clock), trace=trace,
         created_ms=given.created_ms or now_ms,
-        updated_ms=given.updated_ms or now_ms, valid=True,
+        updated_ms=given.updated_ms or now_ms,
     )  # fmt: skip
     return _checked(made)
 
