@@ -179,6 +179,25 @@ def test_a_chart_is_binary_and_keeps_the_extremes(small: Workplace) -> None:
     assert b"".join(yard.chart("none", [run.id])) == struct.pack("<IId", 0, 0, 0.0)
 
 
+@pytest.mark.parametrize("axis", list(Axis))
+def test_a_stretch_of_a_chart_has_every_point_and_one_more_on_each_side(small: Workplace, axis: Axis) -> None:
+    yard = small.tracking
+    run = yard.start_run()
+    yard.log(run.id, [Point(key="loss", value=float(i), at_ms=i + 5, step=i) for i in range(1000)])
+    begin = 5 if axis is Axis.TIME else 0
+
+    def drawn(first: float | None, last: float | None) -> list[float]:
+        body = b"".join(yard.chart("loss", [run.id], 10, axis=axis, first=first, last=last))
+        count, _, _ = struct.unpack_from("<IId", body)
+        return list(struct.unpack_from(f"<{count}f", body, 16 + 4 * count))
+
+    assert drawn(begin + 400.5, begin + 414) == list(range(400, 416))
+    assert drawn(None, begin + 3) == list(range(5))
+    assert drawn(begin + 998, None) == [997, 998, 999]
+    assert drawn(begin - 9, begin - 5) == [0] and drawn(begin + 2000, begin + 3000) == [999]
+    assert drawn(None, None) == drawn(begin, begin + 999)
+
+
 @given(st.lists(st.floats(width=32), max_size=300), st.integers(1, 40))
 def test_extremes_never_lose_the_lowest_or_the_highest(ys: list[float], buckets: int) -> None:
     xs = array("d", range(len(ys)))

@@ -82,12 +82,26 @@ def test_a_page_tells_its_call_its_weight_and_its_twins(client: TestClient) -> N
 def test_every_file_of_the_screens_is_ours_and_served_for_ever(client: TestClient) -> None:
     html = client.get("/kit").text
     files = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', html))
-    assert len(files) >= 5
+    assert {file.rpartition("/")[2] for file in files} == {"yard.js", "yard.css", "icon.svg"}
+    for file in list(files):  # and what scripts import, as a browser would find it
+        for name in re.findall(r'from "\./(\w+\.js)"|import "\./(\w+\.js)"', client.get(file).text):
+            files.add(f"{file.rpartition('/')[0]}/{''.join(name)}")
+    assert len(files) >= 12
     for file in files:
         answer = client.get(file)
         assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
     assert client.get("/static/old/yard.css").headers["cache-control"] == "no-cache"
     assert client.get("/static/x/%2e%2e/site.py").status_code == 404
+
+
+def test_the_theme_that_was_chosen_stands_in_the_page_itself(client: TestClient) -> None:
+    def theme(cookie: str) -> str:
+        html = client.get("/sign-in", headers={"cookie": cookie}).text
+        return html[html.index("<html") : html.index("<head")].strip()
+
+    assert theme("yard_theme=dark") == '<html lang="en" data-theme="dark">'
+    for other in ("yard_theme=", "yard_theme=dark%22", "yard_theme=solar", "other=dark"):
+        assert theme(other) == '<html lang="en">'
 
 
 def test_vendored_files_are_the_recorded_ones() -> None:

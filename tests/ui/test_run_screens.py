@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from modelyard.app import screens
 from modelyard.app.house import House
@@ -152,6 +152,15 @@ def test_no_screen_of_runs_scrolls_sideways_on_a_phone(browser: Browser, place: 
     reader.close()
 
 
+def _becomes(page: Page, what: str, value: float) -> None:
+    """Wait up to ten seconds; the policy of the pages lets nobody evaluate a text, so it is asked from here."""
+    for _ in range(200):
+        if page.evaluate(what) == value:
+            return
+        page.wait_for_timeout(50)
+    assert page.evaluate(what) == value
+
+
 def test_curves_follow_the_controls_and_one_run_is_lit_everywhere(browser: Browser, place: Place) -> None:
     reader = place.reader(browser)
     chosen = "&".join(f"run={run}" for run in place.runs[1:4])
@@ -179,6 +188,44 @@ def test_curves_follow_the_controls_and_one_run_is_lit_everywhere(browser: Brows
     reader.close()
 
 
+def test_a_stretch_of_a_chart_is_seen_in_detail_by_key_by_mouse_and_by_address(browser: Browser, place: Place) -> None:
+    reader = place.reader(browser)
+    chosen = "&".join(f"run={run}" for run in place.runs[1:4])
+    page = reader.ready(f"/compare?{chosen}&metric=loss")
+    asked = list[str]()
+    page.on("request", lambda r: asked.append(r.url) if "/curves" in r.url else None)
+    chart = "document.querySelector('yard-curves').plot"
+    ends = f"[{chart}.data[0][0], {chart}.data[0].at(-1), {chart}.scales.x.min, {chart}.scales.x.max]"
+    page.wait_for_selector("yard-curves[data-drawn]")
+    assert page.evaluate(ends) == [0, 29, 0, 29]
+    page.focus("yard-curves")
+    page.keyboard.press("+")
+    _becomes(page, f"{ends}[0]", 7)
+    assert page.evaluate(ends) == [7, 22, 7.25, 21.75] and "range=7.25..21.75" in page.url
+    page.keyboard.press("ArrowLeft")
+    _becomes(page, f"{ends}[0]", 3)
+    again = page.url
+    page.keyboard.press("0")
+    _becomes(page, f"{chart}.data[0].length", 30)
+    assert "range" not in page.url and "range" not in asked[-1]
+    box = page.locator("yard-curves .u-over").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 60, steps=4)
+    page.mouse.up()
+    _becomes(page, f"{ends}[0]", 14)
+    page.click("yard-curves >> text=Show all")
+    _becomes(page, f"{chart}.data[0].length", 30)
+    page.goto(again)
+    page.wait_for_selector("yard-curves[data-drawn]")
+    assert page.evaluate(ends)[0] == 3
+    page.goto(f"{place.address}/compare?{chosen}&metric=auc")  # one point of each run
+    page.wait_for_selector("yard-curves[data-drawn]")
+    assert page.evaluate(ends) == [-1, 1, -1, 1]
+    reader.close()
+
+
 def test_a_chart_grows_with_its_run_and_goes_on_where_it_stood(browser: Browser, place: Place) -> None:
     tracking = place.house.yard().tracking
     run = tracking.start_run(name="growing")
@@ -191,12 +238,8 @@ def test_a_chart_grows_with_its_run_and_goes_on_where_it_stood(browser: Browser,
     page.on("request", lambda r: asked.append(r.url) if "/curves" in r.url else None)
     for s in range(5, 9):
         tracking.log(run.id, [Point(key="loss", value=0.1, at_ms=1000 + s, step=s)])
-    last = "document.querySelector('yard-curves').plot.data[0].at(-1)"
-    for _ in range(40):
-        page.wait_for_timeout(100)
-        if page.evaluate(last) == 8:
-            break
-    assert page.evaluate(last) == 8 and asked == []  # told point by point, nothing was read anew
+    _becomes(page, "document.querySelector('yard-curves').plot.data[0].at(-1)", 8)
+    assert asked == []  # told point by point, nothing was read anew
     tracking.delete_run(run.id)
     reader.close()
 

@@ -68,6 +68,9 @@ def test_curves_of_several_runs_come_as_blocks_of_float32(house: House, client: 
     assert body[:48] == body[48:96] and struct.unpack_from("<I", body, 96) == (0,)
     soft = client.get(f"/curves?metric=f1&run={runs[0].id}&smooth=1").content
     assert struct.unpack_from("<4f", soft, 32) == pytest.approx((0.5, 1 / 3, 2 / 3, 0.5))
+    part = client.get(f"/curves?metric=f1&run={runs[0].id}&range=10..15").content
+    assert struct.unpack_from("<I", part) == (3,)  # from 10 to 15, and one more on each side
+    assert client.get(f"/curves?metric=f1&run={runs[0].id}&range=15..10").content == body[:48]
     for wrong in ("", "?metric=f1", f"?metric=f1&run={runs[0].id}&axis=sideways", f"?run={runs[0].id}"):
         assert client.get(f"/curves{wrong}").status_code == 422
 

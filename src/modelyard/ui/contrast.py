@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from typing import Literal
-from urllib.parse import urlencode
 
 from msgspec import Struct
 
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.tracking.api import Axis, Run
+from modelyard.ui.curves import IN_SIGHT, Range, curves_url
 from modelyard.ui.hub import Slices, slices
 from modelyard.ui.kit import spreads
 from modelyard.ui.kit.calls import PageCalls
@@ -101,32 +101,20 @@ class ContrastData(Struct, frozen=True):
     equal: bool
     differences: tuple[Difference, ...]
     alike: int
+    state: str
     hidden: tuple[tuple[str, str], ...]
     going: bool
+    range: str
+    first: tuple[str, ...]
     spread: Spread | None = None
     pictures: Pictures | None = None
 
 
 def screens() -> Screens:
-    """The page of a comparison and the feed of its curves."""
+    """The page of a comparison."""
     mine = Screens("contrast")
     mine.page("/compare", template="pages/compare.html", nav="runs")(_page)
-    mine.feed("/curves")(_curves)
     return mine
-
-
-def curves_url(key: str, runs: Sequence[str], **more: str | int) -> str:
-    """The feed of one metric of some runs."""
-    return "/curves?" + urlencode([("metric", key), *(("run", run) for run in runs), *more.items()])
-
-
-def _curves(calls: PageCalls, ask: Ask) -> bytes:
-    """One metric of several runs, as `tracking.chart` packs it; smoothed if asked."""
-    key, runs, axis = ask.text("metric"), list(ask.texts("run")), ask.text("axis") or Axis.STEP.value
-    if not key or not runs or axis not in set(Axis):
-        raise InvalidInput("say which metric of which runs: /curves?metric=loss&run=ID&axis=step")
-    buckets, smooth = ask.number("buckets", 700, low=1, high=4096), ask.number("smooth", 0, high=100_000)
-    return b"".join(slices(calls).tracking.chart(key, runs, buckets, axis=Axis(axis), smooth=smooth))
 
 
 def _page(calls: PageCalls, ask: Ask) -> Page:
@@ -138,21 +126,28 @@ def _page(calls: PageCalls, ask: Ask) -> Page:
         raise InvalidInput(f"at most {MOST} runs are compared at once, not {len(ids)}; choose fewer")
     runs = [hub.tracking.run_record(run) for run in ids]
     side = ask.text("side") if ask.text("side") in _SIDES else _SIDES[0]
-    smooth, axis = ask.number("smooth", 0, high=10_000), ask.text("axis") or Axis.STEP.value
+    smooth = ask.number("smooth", 0, high=10_000)
+    axis = Axis(ask.text("axis")) if ask.text("axis") in set(Axis) else Axis.STEP
+    seen = Range.of(ask.text("range"))
     metrics = _metrics(runs)
     wanted = [m for m in ask.texts("metric") if m in metrics] or metrics[:DRAWN]
     every = _differences(runs[:SHOWN])
-    equal = bool(ask.text("equal"))
+    equal, alike = bool(ask.text("equal")), sum(not d.differs for d in every)
+    going = any(not run.status.is_over for run in runs)
     data = ContrastData(
         side=side,
         sides=tuple((name.capitalize(), ask.url(side=None if name == _SIDES[0] else name)) for name in _SIDES),
         runs=tuple(_side(run, i, wanted[:3], ask) for i, run in enumerate(runs)),
-        panels=tuple(Panel(key, direction(key), curves_url(key, ids, axis=axis)) for key in wanted),
-        metrics=tuple(metrics), axis=axis if axis in set(Axis) else Axis.STEP.value, smooth=smooth,
+        panels=tuple(Panel(key, direction(key), curves_url(key, ids, axis)) for key in wanted),
+        metrics=tuple(metrics), axis=axis.value, smooth=smooth,
         best=bool(ask.text("best")), log=bool(ask.text("log")), equal=equal,
-        differences=tuple(d for d in every if d.differs or equal), alike=sum(not d.differs for d in every),
+        differences=tuple(d for d in every if d.differs or equal), alike=alike,
+        state=_state(len(every), alike, going=going),
         hidden=tuple((name, v) for name, vs in ask.query.items() for v in vs if name in ("run", "pick", "side")),
-        going=any(not run.status.is_over for run in runs),
+        going=going, range=str(seen),
+        first=tuple(
+            curves_url(key, ids, axis, seen) for key in (wanted[:IN_SIGHT] if side == _SIDES[0] else ())
+        ),
         spread=_spread(runs, ask, metrics) if side == "spread" else None,
         pictures=_pictures(hub, runs, ask) if side == "pictures" else None,
     )  # fmt: skip
@@ -162,6 +157,14 @@ def _page(calls: PageCalls, ask: Ask) -> Page:
     )  # fmt: skip
     title = f"Compare {plural(len(runs), 'run')}"
     return Page(title, data, (Crumb("Runs", "/runs"), Crumb(title)), foot)
+
+
+def _state(told: int, alike: int, *, going: bool) -> str:
+    """How alike the runs are, in words."""
+    apart = told - alike
+    words = f"{apart} {'differs' if apart == 1 else 'differ'} and {alike} {'is' if alike == 1 else 'are'} the same"
+    every = plural(told, "parameter, setting or result", "parameters, settings and results")
+    return f"Of {every} {words}{'; some still run' if going else ''}."
 
 
 def direction(key: str) -> Best:

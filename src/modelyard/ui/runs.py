@@ -12,7 +12,8 @@ from msgspec import Struct
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.refs import parts
-from modelyard.tracking.api import Artifact, Run, RunStatus, Summary
+from modelyard.tracking.api import Artifact, Axis, Run, RunStatus, Summary
+from modelyard.ui.curves import IN_SIGHT, Range, curves_url
 from modelyard.ui.hub import Slices, slices
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import duration, energy, metric, number, plural, size
@@ -95,6 +96,8 @@ class RunData(Struct, frozen=True):
     curves: tuple[Curve, ...]
     undrawn: int
     usage: tuple[Curve, ...]
+    range: str
+    first: tuple[str, ...]
     params: Table
     tags: Table
     inputs: Table
@@ -122,6 +125,8 @@ def _one(calls: PageCalls, ask: Ask) -> Page:
     drawable = [key for key, s in sorted(summaries.items()) if s.points > 1]
     own = [key for key in drawable if not key.startswith("system/")]
     machine = [key for key in drawable if key.startswith("system/")]
+    drawn = tuple(_curve(run, summaries[key]) for key in own[:DRAWN])
+    seen = str(Range.of(ask.text("range")))
     reproductions, verdicts = _reproductions(hub, run)
     data = RunData(
         run=run,
@@ -131,7 +136,9 @@ def _one(calls: PageCalls, ask: Ask) -> Page:
         started=from_ms(run.start_ms),
         figures=_figures(run),
         metrics=_metrics(run, summaries),
-        curves=tuple(_curve(run, summaries[key]) for key in own[:DRAWN]),
+        curves=drawn,
+        range=seen,
+        first=tuple(c.source for c in drawn[:IN_SIGHT]) if not seen else (),
         undrawn=max(0, len(own) - DRAWN),
         usage=tuple(_curve(run, summaries[key], by_time=True) for key in machine[:SYSTEM]),
         params=_pairs("params", "Parameters", run.params),
@@ -196,8 +203,8 @@ def _number(value: float) -> Cell:
 def _curve(run: Run, found: Summary, *, by_time: bool = False) -> Curve:
     still = found.first_step == found.last_step
     note = f"{plural(found.points, 'point')}{', by time' if by_time or still else ''}"
-    source = f"/curves?metric={quote(found.key, safe='')}&run={quote(run.id, safe='')}"
-    return Curve(found.key, note, source, "time" if by_time or still else "step")
+    axis = Axis.TIME if by_time or still else Axis.STEP
+    return Curve(found.key, note, curves_url(found.key, [run.id], axis), axis.value)
 
 
 # --- code, logs, repetitions -----------------------------------------------------------------------------------------

@@ -94,7 +94,15 @@ class MetricOperations(ABC):
     @stream("GET", "/charts/{key*}", scope="tracking:read", effect=Effect.SCAN, media="application/octet-stream")
     @abstractmethod
     def chart(
-        self, key: str, runs: list[str], buckets: Buckets = 700, *, axis: Axis = Axis.STEP, smooth: Smoothing = 0
+        self,
+        key: str,
+        runs: list[str],
+        buckets: Buckets = 700,
+        *,
+        axis: Axis = Axis.STEP,
+        smooth: Smoothing = 0,
+        first: float | None = None,
+        last: float | None = None,
     ) -> Iterator[bytes]:
         """Draw one metric of several runs, thinned to the lowest and highest point of each bucket.
 
@@ -108,6 +116,8 @@ class MetricOperations(ABC):
             buckets: how many; at most twice as many points come back.
             axis: step, time (milliseconds since 1970) or relative (milliseconds since the first point).
             smooth: draw the mean of each point with so many before and after it, of all points, not of the thinned.
+            first: draw from this x on, and the point before it, so that the line comes from where it was.
+            last: draw up to this x, and the point after it.
 
         Raises:
             NotFound: there is no such run.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import struct
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -31,14 +31,19 @@ def evenly(series: Series, limit: int) -> Series:
     return series.chosen(places)
 
 
-def extremes(xs: array[float], ys: array[float], buckets: int) -> tuple[array[float], array[float]]:
+def between(xs: Sequence[float], first: float, last: float) -> slice:
+    """Where the points from `first` to `last` stand, both ends and one more on each side included; x must be sorted."""
+    return slice(max(0, bisect_left(xs, first) - 1), bisect_right(xs, last) + 1)
+
+
+def extremes(xs: Sequence[float], ys: array[float], buckets: int) -> tuple[Sequence[float], array[float]]:
     """The lowest and the highest point of each of `buckets` equal stretches of x, in x order; x must be sorted.
 
     Points whose y is not a number are left out. The first and the last point stay.
     """
     if any(map(math.isnan, ys)):
         kept = [i for i, y in enumerate(ys) if not math.isnan(y)]
-        xs, ys = array("d", [xs[i] for i in kept]), array("d", [ys[i] for i in kept])
+        xs, ys = [xs[i] for i in kept], array("d", [ys[i] for i in kept])
     count = len(xs)
     if count <= 2 * buckets:
         return xs, ys
@@ -54,7 +59,7 @@ def extremes(xs: array[float], ys: array[float], buckets: int) -> tuple[array[fl
             places += (low, high)
         start = stop
     places = sorted({0, count - 1, *places})
-    return array("d", [xs[i] for i in places]), array("d", [ys[i] for i in places])
+    return [xs[i] for i in places], array("d", [ys[i] for i in places])
 
 
 def smoothed(ys: array[float], half: int) -> array[float]:
@@ -74,9 +79,9 @@ def smoothed(ys: array[float], half: int) -> array[float]:
     return found
 
 
-def block(xs: array[float], ys: array[float]) -> bytes:
+def block(xs: Sequence[float], ys: array[float]) -> bytes:
     """One series of a chart: count, zero, where x begins (float64), then x after that and y, both float32 (an
     infinity where that is too narrow).
     """
-    origin = xs[0] if xs else 0.0
+    origin = xs[0] if xs else 0
     return _BLOCK.pack(len(xs), 0, origin) + array("f", [x - origin for x in xs]).tobytes() + array("f", ys).tobytes()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import inf
 
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.pages import Page
@@ -52,7 +52,15 @@ class Metrics(MetricOperations):
         return found
 
     def chart(
-        self, key: str, runs: list[str], buckets: int = 700, *, axis: Axis = Axis.STEP, smooth: int = 0
+        self,
+        key: str,
+        runs: list[str],
+        buckets: int = 700,
+        *,
+        axis: Axis = Axis.STEP,
+        smooth: int = 0,
+        first: float | None = None,
+        last: float | None = None,
     ) -> Iterator[bytes]:
         """Draw one metric of several runs."""
         tx = calls.current().tx
@@ -60,11 +68,14 @@ class Metrics(MetricOperations):
         for _, number in _numbers(tx, runs):
             whole = series.read(tx, number, key_number(key))
             whole = whole.by_step() if axis is Axis.STEP else whole.by_time()
-            xs = array("d", whole.steps if axis is Axis.STEP else whole.times)
+            xs: Sequence[float] = whole.steps if axis is Axis.STEP else whole.times
             if axis is Axis.RELATIVE and xs:
-                xs = array("d", [x - xs[0] for x in xs])
-            values = sampling.smoothed(whole.values, smooth) if smooth else whole.values
-            blocks.append(sampling.block(*sampling.extremes(xs, values, buckets)))
+                xs = [x - xs[0] for x in xs]
+            ys = sampling.smoothed(whole.values, smooth) if smooth else whole.values
+            if first is not None or last is not None:
+                seen = sampling.between(xs, -inf if first is None else first, inf if last is None else last)
+                xs, ys = xs[seen], ys[seen]
+            blocks.append(sampling.block(*sampling.extremes(xs, ys, buckets)))
         return iter(blocks)
 
     def summaries(self, run: str) -> list[Summary]:

@@ -24,6 +24,8 @@ from modelyard.ui.kit.pages import Ask, Done, Framed, Page, Told
 
 SESSION = "yard_session"
 SAID = "yard_said"
+THEME = "yard_theme"
+_THEMES = ("light", "dark")
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
@@ -70,7 +72,10 @@ def ask_of(request: Request, clock: Clock, form: Mapping[str, str] | None = None
     for name, value in request.query_params.multi_items():
         query[name] = (*query.get(name, ()), value)
     params = {name: str(value) for name, value in request.path_params.items()}
-    return Ask("/" if path == "/home" else path, params, query, form or {}, clock.now())
+    theme = request.cookies.get(THEME, "")
+    return Ask(
+        "/" if path == "/home" else path, params, query, form or {}, clock.now(), theme if theme in _THEMES else ""
+    )
 
 
 async def form_of(request: Request) -> dict[str, str]:

@@ -19,6 +19,8 @@ _SIZES = ("B", "KB", "MB", "GB", "TB", "PB")
 
 def plain(text: str) -> str:
     """Make a foreign text safe to look at: control and direction-changing characters show as `�`."""
+    if text.isprintable():  # the common case: nothing that controls, directs or stands alone
+        return text
     return _LONE.sub("�", _HOSTILE.sub("�", text))
 
 

@@ -71,13 +71,17 @@ class Found(Struct, frozen=True):
 
 
 class Ask(Struct, frozen=True):
-    """What was asked of a page: the holes of its path, the query, a form's fields, and when."""
+    """What was asked of a page: the holes of its path, the query, a form's fields, when, and in which theme.
+
+    `theme` is `light` or `dark` where this browser has chosen one; empty: as the system has it.
+    """
 
     path: str
     params: Mapping[str, str]
     query: Mapping[str, tuple[str, ...]]
     form: Mapping[str, str]
     now: datetime
+    theme: str = ""
 
     def text(self, name: str, default: str = "") -> str:
         """The first value of a query field."""

@@ -200,10 +200,20 @@ class Table(Struct, frozen=True, omit_defaults=True):
         return tuple(runs) if any(name for name, _ in runs) else ()
 
     @property
-    def starts(self) -> frozenset[int]:
-        """The indexes of the columns that begin a group and carry its hairline."""
-        return frozenset(
-            i for i, c in enumerate(self.columns) if i > 0 and c.group and c.group != self.columns[i - 1].group
+    def looks(self) -> tuple[str, ...]:
+        """The classes of each column's cells; `begins` is the hairline before a group."""
+        before = [None, *(c.group for c in self.columns)]
+        return tuple(
+            " ".join(
+                word
+                for word, holds in (
+                    ("num", c.right),
+                    ("begins", i > 0 and c.group and c.group != before[i]),
+                    ("held-left", c.pinned),
+                )
+                if holds
+            )
+            for i, c in enumerate(self.columns)
         )
 
 

@@ -1,16 +1,15 @@
 // <yard-chart>: curves of many points from packed float32 columns (ui/kit/series.py), drawn by uPlot with a shared cursor.
 import { el } from "./draw.js";
+import { load } from "./load.js";
 import { metric } from "./write.js";
 
-let loading = null;
-export const library = () => window.uPlot ? Promise.resolve(window.uPlot) : loading ??= new Promise((done, failed) => {
-  const folder = new URL("../vendor/", import.meta.url);
-  document.head.append(el("link", { rel: "stylesheet", href: new URL("uplot.min.css", folder) }));
-  const script = el("script", { src: new URL("uplot.iife.min.js", folder) });
-  script.addEventListener("load", () => done(window.uPlot));
-  script.addEventListener("error", failed);
-  document.head.append(script);
-});
+export const library = async () => {
+  if (!window.uPlot) {
+    if (!document.querySelector("link[href$='uplot.min.css']")) document.head.append(el("link", { rel: "stylesheet", href: new URL("../vendor/uplot.min.css", import.meta.url) }));
+    await load("uplot.iife.min.js");
+  }
+  return window.uPlot;
+};
 
 export const unpack = buffer => {
   const view = new DataView(buffer), length = view.getUint32(0, true);

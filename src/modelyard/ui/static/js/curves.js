@@ -4,7 +4,7 @@ import { library } from "./chart.js";
 import { el } from "./draw.js";
 import { duration, metric, number } from "./write.js";
 
-const AGAIN_MS = 2000, REPAINT_MS = 250, MOST = 8192;
+const KEYS = "+ and − zoom, arrows move, 0 shows all", AGAIN_MS = 2000, REPAINT_MS = 250, MOST = 8192;
 
 export const unpack = (buffer, many) => { // blocks: count, zero, where x begins, x after that, y
   const view = new DataView(buffer), found = [];
@@ -21,9 +21,19 @@ const bestOf = (ys, way) => { let best = null; return ys.map(y => { if (y !== nu
 export const align = curves => {
   const first = curves.find(c => c.x.length)?.x ?? [];
   if (curves.every(c => !c.x.length || (c.x.length === first.length && c.x.every((x, i) => x === first[i])))) return [first, ...curves.map(c => c.x.length ? c.y : first.map(() => null))];
-  const xs = [...new Set(curves.flatMap(c => c.x))].sort((a, b) => a - b), at = new Map(xs.map((x, i) => [x, i]));
-  return [xs, ...curves.map(c => { const ys = new Array(xs.length).fill(undefined); c.x.forEach((x, i) => { ys[at.get(x)] = c.y[i]; }); return ys; })];
+  const every = new Float64Array(curves.reduce((sum, c) => sum + c.x.length, 0));
+  curves.reduce((at, c) => { every.set(c.x, at); return at + c.x.length; }, 0);
+  const xs = every.sort().filter((x, i) => i === 0 || x !== every[i - 1]);
+  return [xs, ...curves.map(c => {
+    const ys = new Array(xs.length).fill(undefined);
+    for (let i = 0, at = 0; i < c.x.length; i++) { while (xs[at] < c.x[i]) at++; ys[at] = c.y[i]; }
+    return ys;
+  })];
 };
+const WHOLE_STEPS = Array.from({ length: 39 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
+
+const inks = new Map(); // asking for a colour has the page computed anew: each is asked for once in a theme
+addEventListener("yard:theme", () => inks.clear());
 
 class YardCurves extends HTMLElement {
   connectedCallback() {
@@ -31,7 +41,13 @@ class YardCurves extends HTMLElement {
     this.runs = JSON.parse(this.dataset.runs);
     this.watch = new IntersectionObserver(seen => { if (seen.some(s => s.isIntersecting)) { this.watch.disconnect(); this.show(); } }, { rootMargin: "200px" });
     this.watch.observe(this);
-    this.on = { theme: () => this.paint(), hot: event => this.light(event.detail), tail: event => this.grow(event.detail) };
+    this.on = { theme: () => this.paint(), hot: event => this.light(event.detail), tail: event => this.grow(event.detail), zoom: event => this.narrow(event.detail) };
+    this.tabIndex = 0;
+    this.setAttribute("role", "group");
+    this.setAttribute("aria-description", `Draw a stretch to see it in full detail. Keys: ${KEYS}.`);
+    this.addEventListener("focus", () => { if (this.readout && this.matches(":focus-visible")) this.readout.textContent = KEYS; });
+    this.addEventListener("keydown", event => this.keyed(event));
+    this.addEventListener("mousedown", () => { this.held = true; });
     for (const [name, act] of Object.entries(this.on)) addEventListener(`yard:${name}`, act);
   }
 
@@ -41,11 +57,15 @@ class YardCurves extends HTMLElement {
   get axis() { return this.dataset.axis || "step"; }
   get tall() { return Number(this.dataset.height) || 220; }
 
+  get seen() { const ends = (this.dataset.range ?? "").split("..").map(Number); return ends.length === 2 ? ends : null; } // the stretch of x that is looked at
+
   async ask(smooth) {
-    const url = new URL(this.getAttribute("src"), location.href);
-    url.searchParams.set("axis", this.axis);
-    url.searchParams.set("smooth", smooth);
-    url.searchParams.set("buckets", Math.max(100, Math.min(2048, Math.round(this.clientWidth))));
+    const url = new URL(this.getAttribute("src"), location.href), set = (name, value) => { if (url.searchParams.get(name) !== value) url.searchParams.set(name, value); };
+    set("axis", this.axis); // an address that is as the server wrote it is on its way since the page came
+    const wanted = Math.min(2048, Math.ceil(this.clientWidth / 4)); // each bucket draws its lowest and its highest point
+    if (wanted > (Number(url.searchParams.get("buckets")) || 100)) set("buckets", String(wanted));
+    if (smooth) set("smooth", String(smooth));
+    if (this.dataset.range) set("range", this.dataset.range);
     const answer = await fetch(url);
     if (!answer.ok) throw new Error(String(answer.status));
     return unpack(await answer.arrayBuffer(), this.runs.length);
@@ -59,14 +79,54 @@ class YardCurves extends HTMLElement {
       this.uPlot = uPlot;
       this.raw = raw;
       this.soft = soft;
-      if (!this.plot) { this.replaceChildren(); new ResizeObserver(() => this.plot?.setSize({ width: this.clientWidth, height: this.tall })).observe(this); }
+      if (!this.plot) new ResizeObserver(() => { if (this.plot && this.plot.width !== this.clientWidth) this.plot.setSize({ width: this.clientWidth, height: this.tall }); }).observe(this);
       this.paint();
     } catch { this.dataset.failed = ""; /* what the server drew stays */ }
   }
 
   look(changes) { // other axis, smoothing or scale: kept on the element, drawn anew
+    if (changes.axis && changes.axis !== this.axis) this.dataset.range = "";
     Object.assign(this.dataset, changes);
     if (this.raw) this.show();
+  }
+
+  zoom(range) { // a stretch of x, in full detail, in all charts of this axis and in the address; null is the whole again
+    dispatchEvent(new CustomEvent("yard:zoom", { detail: { axis: this.axis, range: range ? `${this.told(range[0])}..${this.told(range[1])}` : "" } }));
+    if (this.axis !== "step" && [...document.querySelectorAll("yard-curves")].some(chart => chart.axis !== this.axis)) return; // an address has one stretch
+    const fields = new URLSearchParams(location.search);
+    if (this.dataset.range) fields.set("range", this.dataset.range); else fields.delete("range");
+    history.replaceState(null, "", `${location.pathname}${fields.size ? `?${fields}` : ""}`);
+  }
+
+  told(x) { return Number((this.axis === "step" ? x : Math.round(x)).toPrecision(15)); }
+
+  narrow({ axis, range }) {
+    if (axis !== this.axis || (this.dataset.range ?? "") === range) return;
+    this.dataset.range = range;
+    if (!this.raw) return;
+    const scale = this.axis === "time" ? 1000 : 1, seen = this.seen;
+    if (seen) this.plot.setScale("x", { min: seen[0] / scale, max: seen[1] / scale }); // what is here at once, its detail when it comes
+    this.show();
+  }
+
+  keyed(event) { // + and − zoom around the middle, arrows move, 0 and Escape show the whole
+    if (!this.plot || event.ctrlKey || event.metaKey || event.altKey || event.target !== this) return;
+    const scale = this.axis === "time" ? 1000 : 1, { min, max } = this.plot.scales.x, low = min * scale, high = max * scale, wide = high - low;
+    const to = { "+": [low + wide / 4, high - wide / 4], "=": [low + wide / 4, high - wide / 4], "-": [low - wide / 2, high + wide / 2], ArrowLeft: [low - wide / 4, high - wide / 4], ArrowRight: [low + wide / 4, high + wide / 4] }[event.key];
+    if (to && wide > 0) this.zoom(to);
+    else if (event.key === "0" || event.key === "Escape") { if (!this.dataset.range) return; this.zoom(null); } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  across(min, max) { // from where to where x goes
+    return this.seen?.map(x => x / (this.axis === "time" ? 1000 : 1)) ?? [min, max];
+  }
+
+  lone(columns) { // one x alone stands in the middle, with room around it
+    if (columns[0].length !== 1) return columns;
+    const [x] = columns[0], room = this.axis === "relative" ? 1000 : 1;
+    return [[x - room, x, x + room], ...columns.slice(1).map(([y]) => [undefined, y, undefined])];
   }
 
   curves() {
@@ -78,30 +138,48 @@ class YardCurves extends HTMLElement {
   paint() {
     if (!this.raw) return;
     this.plot?.destroy();
-    const colour = name => { this.style.color = `var(${name})`; const rgb = getComputedStyle(this).color; this.style.color = ""; return rgb; };
+    this.replaceChildren();
+    const colour = name => {
+      if (!inks.has(name)) { this.style.color = `var(${name})`; inks.set(name, getComputedStyle(this).color); this.style.color = ""; }
+      return inks.get(name);
+    };
     const ink = colour("--ink-3"), hair = colour("--hair"), font = `11px ${getComputedStyle(this).fontFamily}`;
     const { main, behind } = this.curves(), scale = this.axis === "time" ? 1000 : 1;
     const all = [...behind, ...main].map(c => ({ x: scale === 1 ? c.x : c.x.map(x => x / scale), y: this.dataset.log ? c.y.map(y => y > 0 ? y : null) : c.y }));
     const series = [{}];
     all.forEach((_, i) => {
       const back = i < behind.length, run = this.runs[back ? i : i - behind.length], stroke = colour(`--s${run.series}`);
-      series.push({ label: run.name, stroke: back ? stroke.replace("rgb(", "rgba(").replace(")", ", .22)") : stroke, width: back ? 1 : 1.5, dash: !back && run.dashed ? [4, 3] : undefined, points: { show: (main[0]?.x.length ?? 0) < 2 }, spanGaps: true });
+      series.push({ label: run.name, stroke: back ? stroke.replace("rgb(", "rgba(").replace(")", ", .22)") : stroke, width: back ? 1 : 1.5, dash: !back && run.dashed ? [4, 3] : undefined, points: { show: all[i].x.length < 2, size: 6 }, spanGaps: true });
     });
     this.first = behind.length;
     const axis = { stroke: ink, font, ticks: { show: false }, grid: { stroke: hair, width: 1 } };
     const time = this.axis === "time", write = this.axis === "relative" ? ms => duration(ms / 1000) : x => number(x);
     this.plot = new this.uPlot({
       width: this.clientWidth, height: this.tall, legend: { show: false }, series,
-      cursor: { sync: { key: `yard-${this.axis}` }, points: { size: 6 }, drag: { x: true, y: false }, focus: { prox: 24 } },
-      scales: { x: { time }, y: this.dataset.log ? { distr: 3 } : {} },
-      axes: [{ ...axis, grid: { show: false }, size: 24, ...(time ? {} : { values: (_, ticks) => ticks.map(v => v === null ? "" : write(v)) }) }, { ...axis, size: 56, values: (_, ticks) => ticks.map(v => v === null ? "" : v === 0 ? "0" : metric(v).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")) }],
+      cursor: { sync: { key: `yard-${this.axis}` }, points: { size: 6 }, drag: { x: true, y: false, setScale: false }, focus: { prox: 24 }, bind: { dblclick: () => () => { if (this.dataset.range) this.zoom(null); return null; } } },
+      scales: { x: { time, range: (plot, min, max) => this.across(min, max) }, y: this.dataset.log ? { distr: 3 } : {} },
+      axes: [{ ...axis, grid: { show: false }, size: 24, ...(this.axis === "step" ? { incrs: WHOLE_STEPS } : {}), ...(time ? {} : { values: (_, ticks) => ticks.map(v => v === null ? "" : write(v)) }) }, { ...axis, size: 56, values: (_, ticks) => ticks.map(v => v === null ? "" : v === 0 ? "0" : metric(v).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")) }],
       focus: { alpha: .28 },
-      hooks: { setSeries: [(plot, i) => this.hovered(i)], setCursor: [plot => this.tell(plot)] },
-    }, align(all), this);
+      hooks: { setSeries: [(plot, i) => this.hovered(i)], setCursor: [plot => this.tell(plot)], setSelect: [plot => this.drawn(plot, scale)] },
+    }, this.lone(align(all)), this);
     this.readout = el("p", { class: "readout t11", "aria-hidden": "true" });
     this.append(this.readout);
+    if (this.dataset.range) {
+      const whole = el("button", { type: "button", class: "btn small whole-range" }, "Show all");
+      whole.addEventListener("click", () => { this.zoom(null); this.focus(); });
+      this.append(whole);
+    }
     this.dataset.drawn = "";
     this.dispatchEvent(new CustomEvent("yard:drawn", { bubbles: true }));
+  }
+
+  drawn(plot, scale) { // a stretch was drawn with the mouse here, not in a chart that shares the cursor
+    const { left, width } = plot.select;
+    if (!this.held || width < 4) return;
+    this.held = false;
+    const [low, high] = [plot.posToVal(left, "x") * scale, plot.posToVal(left + width, "x") * scale];
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    this.zoom([low, high]);
   }
 
   hovered(i) {
@@ -129,7 +207,7 @@ class YardCurves extends HTMLElement {
   }
 
   grow(tails) { // what runs logged since: appended, or read anew where it cannot be told point by point
-    if (!this.raw) return;
+    if (!this.raw || this.dataset.range) return; // a stretch that was chosen stands still
     let grown = false, anew = false;
     for (const tail of tails) {
       const i = this.runs.findIndex(run => run.id === tail.run), points = tail.points?.[this.dataset.metric];
@@ -181,6 +259,7 @@ controls?.addEventListener("input", event => {
   const form = new FormData(controls), fields = new URLSearchParams(location.search), charts = document.querySelectorAll("yard-curves");
   for (const [name, usual] of [["smooth", "0"], ["axis", "step"], ["log", ""], ["best", ""]]) {
     const value = form.get(name) ?? "";
+    if (name === "axis" && value !== (fields.get(name) ?? usual)) fields.delete("range");
     if (value && value !== usual) fields.set(name, value); else fields.delete(name);
   }
   history.replaceState(null, "", `${location.pathname}?${fields}`);

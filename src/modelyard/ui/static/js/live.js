@@ -1,5 +1,6 @@
 // Live: news from the yard over one event stream; the parts of the page that are now old are fetched again and morphed.
 import { mark } from "./draw.js";
+import { load } from "./load.js";
 
 const say = (state, words) => {
   const box = document.querySelector("[data-live-mark]");
@@ -13,7 +14,8 @@ const refresh = async () => {
   const topics = new Set(stale);
   stale.clear();
   const parts = [...document.querySelectorAll("[data-live][id]")].filter(part => part.dataset.live.split(" ").some(topic => topics.has(topic) || topic === "*"));
-  if (!parts.length || document.querySelector("dialog[open]") || !window.htmx) return;
+  if (!parts.length || document.querySelector("dialog[open]")) return;
+  if (!window.htmx) await load("htmx.min.js");
   for (const part of parts) {
     await htmx.ajax("GET", location.href, { target: `#${CSS.escape(part.id)}`, select: `#${CSS.escape(part.id)}`, swap: "outerMorph" });
   }

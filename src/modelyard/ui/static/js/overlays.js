@@ -26,7 +26,7 @@ const isDark = () => {
 export const toggleTheme = () => {
   const next = isDark() ? "light" : "dark";
   document.documentElement.dataset.theme = next;
-  try { localStorage.setItem("yard-theme", next); } catch { /* stays for this page only */ }
+  document.cookie = `yard_theme=${next}; path=/; max-age=31536000; samesite=lax`; // the server writes it into every page, so that nothing waits for a script
   dispatchEvent(new Event("yard:theme"));
 };
 
