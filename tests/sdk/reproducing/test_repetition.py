@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,17 @@ from modelyard.tracking.api import Likeness, Outcome, RunStatus, Subject
 from tests.sdk.reproducing.conftest import OWN, Repository
 
 RECORD = "reproduce/surroundings.json"
+
+PROJECT = """
+[project]
+name = "fares"
+version = "1"
+requires-python = ">=3.11"
+dependencies = ["oddity"]
+[tool.uv]
+no-index = true
+find-links = ["wheels"]
+"""
 
 
 @pytest.fixture
@@ -47,6 +60,17 @@ def tampered(yard: Yard, run: str, **change: Any) -> None:
     body = b"".join(yard.tracking.download(run, RECORD))
     told = msgspec.structs.replace(msgspec.json.decode(body, type=Surroundings), **change)
     yard.tracking.upload(run, RECORD, iter([msgspec.json.encode(told)]))
+
+
+def put_wheel(wheels: Path) -> Path:
+    """A folder with one package that is nowhere else."""
+    wheels.mkdir()
+    with zipfile.ZipFile(wheels / "oddity-1.2-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("oddity.py", "value = 42\n")
+        wheel.writestr("oddity-1.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: oddity\nVersion: 1.2\n")
+        wheel.writestr("oddity-1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("oddity-1.2.dist-info/RECORD", "")
+    return wheels
 
 
 @pytest.fixture(autouse=True)
@@ -150,15 +174,7 @@ def test_fresh_packages_are_those_of_the_run(
     repository: Repository, own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a network: one package from a folder of wheels, and one that is nowhere."""
-    import zipfile
-
-    wheels = tmp_path / "wheels"
-    wheels.mkdir()
-    with zipfile.ZipFile(wheels / "oddity-1.2-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("oddity.py", "value = 42\n")
-        wheel.writestr("oddity-1.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: oddity\nVersion: 1.2\n")
-        wheel.writestr("oddity-1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr("oddity-1.2.dist-info/RECORD", "")
+    wheels = put_wheel(tmp_path / "wheels")
     for name, value in {
         "UV_FIND_LINKS": str(wheels), "UV_OFFLINE": "1", "UV_PYTHON_DOWNLOADS": "never", "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(wheels), "UV_CACHE_DIR": str(tmp_path / "uv"),
@@ -173,6 +189,26 @@ def test_fresh_packages_are_those_of_the_run(
     tracking.upload(own, "reproduce/requirements.txt", iter([b"nowhere-at-all==9\n"]))
     with pytest.raises(Unavailable, match="nowhere-at-all"):
         repeat(repository, own, packages="fresh")
+
+
+@pytest.mark.skipif(shutil.which("uv") is None, reason="needs uv: pip install uv")
+def test_where_only_the_commit_is_known_its_uv_lock_says_the_packages(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a network: the one package that the project needs lies beside it."""
+    put_wheel(repository.top / "wheels")
+    repository.write("pyproject.toml", PROJECT)
+    for name, value in (("UV_OFFLINE", "1"), ("UV_PYTHON_DOWNLOADS", "never"), ("UV_CACHE_DIR", str(tmp_path / "uv"))):
+        monkeypatch.setenv(name, value)
+    words = ["uv", "lock", "--quiet", "--python", sys.executable]
+    subprocess.run(words, cwd=repository.top, check=True, capture_output=True)
+    tracking = repository.yard.tracking
+    tags = {"mlflow.source.name": "train.py", "mlflow.source.git.commit": repository.commit()}
+    plain = tracking.start_run("0", "plain", tags)
+    done = repeat(repository, plain.id, packages="auto", command='python -c "import oddity; print(oddity.value)"')
+    assert done.reproduction.environment == "uv.lock of the commit by uv"
+    said = b"".join(tracking.download(done.reproduction.by, "reproduce/output.txt"))
+    assert said.strip() == b"42"
 
 
 def test_runs_of_one_command_are_repeated_each_by_its_place(repository: Repository) -> None:
@@ -222,6 +258,7 @@ def test_one_that_is_interrupted_leaves_nothing_and_one_that_is_killed_is_swept(
             child.wait(30)
         if number is signal.SIGKILL:
             assert len(list((caches / "reproductions").iterdir())) == 1
+            assert_ended(int(pid.read_text()))
             repeat(repository, own)
         assert repository.worktrees() == 1
         assert_ended(int(pid.read_text()))

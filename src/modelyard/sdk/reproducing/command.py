@@ -6,14 +6,16 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from modelyard.sdk.recording.asked import TAGS_VARIABLE
 from modelyard.sdk.recording.surroundings import is_switch
+from modelyard.sdk.reproducing import guard
 from modelyard.sdk.reproducing.environment import Environment
 from modelyard.sdk.reproducing.recorded import Recorded
 
@@ -75,8 +77,8 @@ def run(
     words: list[str], *, folder: Path, environ: Mapping[str, str], log: Path, limit_s: float,
     started: Callable[[int], None],
 ) -> Ended:  # fmt: skip
-    """Do it, and wait; whatever it started is gone afterwards."""
-    with log.open("wb") as out:
+    """Do it, and wait; whatever it started is gone afterwards, also if this process is killed meanwhile."""
+    with log.open("wb") as out, _guarding() as guarded:
         try:
             child = subprocess.Popen(
                 words, cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
@@ -85,6 +87,7 @@ def run(
         except OSError as err:
             return Ended(code=127, said=f"{words[0]} cannot be run: {err.strerror}".encode())
         try:
+            guarded(child.pid)
             started(child.pid)
             code: int | None = child.wait(limit_s)
         except subprocess.TimeoutExpired:
@@ -94,6 +97,28 @@ def run(
     with log.open("rb") as said:
         said.seek(max(0, log.stat().st_size - _TAIL))
         return Ended(code=code, said=said.read())
+
+
+@contextmanager
+def _guarding() -> Iterator[Callable[[int], None]]:
+    """A process beside this one that ends the group it is told, should this one end before it is told otherwise."""
+    words = [sys.executable, "-I", "-S", str(guard.__file__)]
+    beside = subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        yield lambda group: _tell(beside, f"{group}\n")
+    finally:
+        _tell(beside, "over\n")
+        with suppress(BrokenPipeError):
+            beside.communicate()
+
+
+def _tell(beside: subprocess.Popen[bytes], line: str) -> None:
+    if beside.stdin is not None:
+        with suppress(BrokenPipeError):
+            beside.stdin.write(line.encode())
+            beside.stdin.flush()
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

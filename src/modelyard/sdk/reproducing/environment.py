@@ -100,7 +100,8 @@ def _fresh(told: Recorded, code: Path, target: Path) -> Environment:
     uv = shutil.which("uv")
     python = target / "bin" / "python"
     if not told.packages and uv is not None and (code / "uv.lock").is_file():
-        _do([uv, "sync", "--quiet", "--frozen"], code, {"UV_PROJECT_ENVIRONMENT": str(target)})
+        version = ["--python", told.python] if told.python else []
+        _do([uv, "sync", "--quiet", "--frozen", *version], code, {"UV_PROJECT_ENVIRONMENT": str(target)})
         return Environment(python=python, words="uv.lock of the commit by uv")
     wanted, words, exact = _wanted(told, code)
     if uv is not None:
