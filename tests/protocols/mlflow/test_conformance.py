@@ -5,20 +5,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
+from benchmarks.servers import mlflow
 
 from tests.protocols.mlflow.conformance import corpus
 from tests.protocols.mlflow.conformance.known import KNOWN
 from tests.protocols.mlflow.conftest import Wire, serving
+
+FULL = os.environ.get("YARD_TEST_MLFLOW", "")
 
 
 @pytest.fixture(scope="module")
@@ -51,33 +49,12 @@ def test_a_thousand_answers_mean_what_mlflows_own_server_means(answers: corpus.A
     assert unlisted(expected, answers) == []
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("mlflow") is None or importlib.util.find_spec("alembic") is None,
-    reason="needs MLflow's server: pip install mlflow",
-)
+@pytest.mark.skipif(not FULL, reason="YARD_TEST_MLFLOW names no interpreter with MLflow's server: pip install mlflow")
 @pytest.mark.timeout(900)
-def test_what_was_recorded_is_what_the_server_here_answers(tmp_path: Path, free_port: int) -> None:
-    address = f"http://127.0.0.1:{free_port}"
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{tmp_path}/peer.db",
-        "--artifacts-destination", str(tmp_path / "files"), "--host", "127.0.0.1", "--port", str(free_port),
-        "--workers", "1",
-    ]  # fmt: skip
-    env = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    peer = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def test_what_was_recorded_is_what_the_server_here_answers(tmp_path: Path) -> None:
+    peer = mlflow(tmp_path / "peer", python=FULL)
+    assert peer is not None
     try:
-        wait_for(address)
-        assert corpus.differences(corpus.recorded(), corpus.ask(address)) == []
+        assert corpus.differences(corpus.recorded(), corpus.ask(peer.address)) == []
     finally:
-        peer.terminate()
-        peer.wait(30)
-
-
-def wait_for(address: str) -> None:
-    for _ in range(120):
-        try:
-            if httpx2.get(address + "/health", trust_env=False, timeout=5).status_code == 200:
-                return
-        except httpx2.TransportError:
-            time.sleep(1)
-    pytest.fail(f"no MLflow server at {address}")
+        peer.close()
