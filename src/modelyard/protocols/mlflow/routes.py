@@ -9,6 +9,7 @@ from modelyard.kernel.operations import Effect
 from modelyard.ports.wires import WireRequest, WireResponse, WireRoute
 from modelyard.protocols.mlflow import errors, wire
 from modelyard.protocols.mlflow.artifacts import Artifacts
+from modelyard.protocols.mlflow.assessments import Assessments
 from modelyard.protocols.mlflow.direct import Direct
 from modelyard.protocols.mlflow.experiments import Experiments
 from modelyard.protocols.mlflow.metrics import Metrics
@@ -50,6 +51,7 @@ def routes(tracking: Tracking, log: Log, versions: VersionFiles | None = None) -
         *Artifacts(tracking, versions).routes(),
         *Direct(tracking).routes(),
         *Traces(tracking).routes(),
+        *Assessments(tracking).routes(),
         *wire.route("server_info", "GET /server-info", _nothing, server_info, effect=Effect.SCAN),
         _text("mlflow.health", "/health", b"OK", scope=None),
         _text("mlflow.version", "/version", WIRE_VERSION.encode(), scope=wire.READ),

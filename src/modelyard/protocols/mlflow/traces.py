@@ -1,4 +1,4 @@
-"""MLflow's calls on traces and assessments, in both generations, and OpenTelemetry's export at `/v1/traces`."""
+"""MLflow's calls on traces, in both generations, and OpenTelemetry's export at `/v1/traces`."""
 
 from __future__ import annotations
 
@@ -107,12 +107,6 @@ class Link(Struct, kw_only=True):
     prompt_versions: list[Prompt] | None = None
 
 
-class Assess(Struct, kw_only=True):
-    """`CreateAssessment` and `UpdateAssessment`."""
-
-    assessment: shapes.AssessmentShape | None = None
-
-
 class Whole(Struct, kw_only=True):
     """`Trace`, with or without its spans."""
 
@@ -157,18 +151,11 @@ class DeletedAnswer(Struct, kw_only=True):
     traces_deleted: int
 
 
-class AssessmentAnswer(Struct, kw_only=True):
-    """One assessment."""
-
-    assessment: shapes.AssessmentShape
-
-
 class At(Struct, kw_only=True):
     """What a call names in its path, and what it says beside it."""
 
     trace: str
-    assessment: str = ""
-    one: One | StartOld | Assess | None = None
+    one: One | StartOld | None = None
 
 
 class Export(Struct, kw_only=True):
@@ -180,14 +167,11 @@ class Export(Struct, kw_only=True):
     media: str
 
 
-def at(decode: Callable[[WireRequest], One | StartOld | Assess] | None = None) -> Callable[[WireRequest], At]:
+def at(decode: Callable[[WireRequest], One | StartOld] | None = None) -> Callable[[WireRequest], At]:
     """How a call on one trace is read."""
 
     def read(request: WireRequest) -> At:
-        return At(
-            trace=request.path_params["trace"], assessment=request.path_params.get("assessment", ""),
-            one=decode(request) if decode else None,
-        )  # fmt: skip
+        return At(trace=request.path_params["trace"], one=decode(request) if decode else None)
 
     return read
 
@@ -225,14 +209,6 @@ class Traces:
                  self.infos, effect=scan)),
             *third(wire.route("search_traces", "POST /traces/search", body_decoder(Search), self.search,
                  effect=scan)),
-            *third(wire.route("create_assessment", "POST /traces/{trace}/assessments", at(body_decoder(Assess)),
-                 self.assess, effect=write, about=_about)),
-            *third(wire.route("get_assessment", "GET /traces/{trace}/assessments/{assessment}", at(),
-                 self.assessment, effect=get, about=_about)),
-            *third(wire.route("update_assessment", "PATCH /traces/{trace}/assessments/{assessment}",
-                 at(body_decoder(Assess)), self.revise, effect=write, about=_about)),
-            *third(wire.route("delete_assessment", "DELETE /traces/{trace}/assessments/{assessment}", at(),
-                 self.retract, effect=write, about=_about)),
             *second(wire.route("start_trace_v2", "POST /traces", body_decoder(StartOld), self.start_old,
                  effect=write)),
             *second(wire.route("end_trace_v2", "PATCH /traces/{trace}", at(body_decoder(StartOld)), self.end_old,
@@ -369,32 +345,6 @@ class Traces:
         self._tracking.link_prompts(required(asked.trace_id, "trace_id"), prompts)
         return EMPTY
 
-    def assess(self, asked: At) -> WireResponse:
-        """Say something of a trace."""
-        made = self._tracking.assess(asked.trace, shapes.assessment_of(_said(asked)))
-        return answer(AssessmentAnswer(assessment=shapes.assessment(made)))
-
-    def assessment(self, asked: At) -> WireResponse:
-        """Show what was said."""
-        found = self._tracking.assessment(asked.trace, asked.assessment)
-        return answer(AssessmentAnswer(assessment=shapes.assessment(found)))
-
-    def revise(self, asked: At) -> WireResponse:
-        """Change what was said."""
-        given = _said(asked)
-        kind, value = shapes.value_of(given)
-        found = self._tracking.revise_assessment(
-            asked.trace, asked.assessment, name=given.assessment_name or None, kind=kind,
-            value=None if kind is None else value, rationale=None if given.rationale is UNSET else given.rationale,
-            metadata=given.metadata or None,
-        )  # fmt: skip
-        return answer(AssessmentAnswer(assessment=shapes.assessment(found)))
-
-    def retract(self, asked: At) -> WireResponse:
-        """Take back what was said."""
-        self._tracking.retract_assessment(asked.trace, asked.assessment)
-        return EMPTY
-
 
 def _whole(found: Spans) -> Whole:
     return Whole(trace_info=shapes.info(found.trace), spans=[otlp.to_json(s) for s in found.spans])
@@ -426,10 +376,6 @@ def _limit(asked: Search) -> int:
 
 def _one(asked: At) -> One:
     return asked.one if isinstance(asked.one, One) else One()
-
-
-def _said(asked: At) -> shapes.AssessmentShape:
-    return required(asked.one.assessment if isinstance(asked.one, Assess) else None, "assessment")
 
 
 def _ref(trace: str | None) -> Ref | None:
