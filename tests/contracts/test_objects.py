@@ -43,6 +43,7 @@ def server() -> Iterator[S3Server]:
 
 class TestS3(ObjectsContract):
     gives_links = True
+    many = 40
 
     @pytest.fixture
     def objects(self, server: S3Server, tmp_path: Path) -> Iterator[Objects]:

@@ -66,9 +66,11 @@ class ObjectsContract:
 
     Attributes:
         gives_links: whether the store under test has doors, and they are open.
+        many: how many contents are put together; fewer do for a store that keeps each by itself.
     """
 
     gives_links = False
+    many = 120
 
     def doors(self, objects: Objects) -> Doors | None:
         """The store's doors, if the suite is told that it has some."""
@@ -175,13 +177,14 @@ class ObjectsContract:
         assert set(objects.digests()) == put
 
     def test_many_small_contents_are_kept_together_and_read_one_by_one(self, objects: Objects) -> None:
-        contents = [blob(n * 37 + 1) for n in range(120)]
+        contents = [blob(n * 37 + 1) for n in range(self.many)]
         kept = objects.keep(iter(contents))
         assert kept == [Stored(digest_of(each), len(each)) for each in contents]
         assert all(stored_bytes(objects, each.digest) == content for each, content in zip(kept, contents, strict=True))
         assert set(objects.digests()) == set(kept)
-        assert stored_bytes(objects, kept[60].digest, start=5, stop=40) == contents[60][5:40]
-        assert objects.missing([kept[0].digest, NOWHERE, kept[119].digest]) == {NOWHERE}
+        middle = self.many // 2
+        assert stored_bytes(objects, kept[middle].digest, start=5, stop=40) == contents[middle][5:40]
+        assert objects.missing([kept[0].digest, NOWHERE, kept[-1].digest]) == {NOWHERE}
         assert objects.sweep() == 0
 
     def test_what_is_kept_together_is_stored_once_whichever_way_it_comes(self, objects: Objects) -> None:
@@ -197,12 +200,12 @@ class ObjectsContract:
         assert [stored_bytes(objects, each.digest) for each in kept] == contents
 
     def test_some_of_many_are_removed_and_the_rest_stays(self, objects: Objects) -> None:
-        kept = objects.keep([blob(n + 1) for n in range(60)])
-        loose = objects.put([blob(500)])
-        gone = [kept[3].digest, kept[40].digest, loose.digest, NOWHERE]
+        kept = objects.keep([blob(n + 1) for n in range(self.many // 2)])
+        loose, far = objects.put([blob(500)]), self.many // 3
+        gone = [kept[3].digest, kept[far].digest, loose.digest, NOWHERE]
         assert objects.discard(gone) == 3
-        assert objects.missing([each.digest for each in kept]) == {kept[3].digest, kept[40].digest}
-        assert stored_bytes(objects, kept[41].digest) == blob(42)
+        assert objects.missing([each.digest for each in kept]) == {kept[3].digest, kept[far].digest}
+        assert stored_bytes(objects, kept[far + 1].digest) == blob(far + 2)
         assert objects.keep([blob(4)]) == [kept[3]]
         assert stored_bytes(objects, kept[3].digest) == blob(4)
 
