@@ -1,10 +1,12 @@
-"""Collecting deleted runs in a whole home: what other slices name stays, and a kill anywhere leaves runs whole."""
+"""Collecting deleted runs in a whole home: what other slices name stays, and a kill anywhere leaves runs whole.
+
+`YARD_TEST_KILLS=16` kills it at every one of its units, before and within.
+"""
 
 from __future__ import annotations
 
 import io
 import os
-import random
 import zipfile
 from pathlib import Path
 
@@ -85,20 +87,25 @@ def fill(yard: Yard, runs: int) -> dict[RunId, bytes]:
     return wrote
 
 
-def test_a_kill_in_the_middle_leaves_each_run_whole_or_nothing_of_it(tmp_path: Path) -> None:
+RUNS = 60
+#: Three units of runs, then two looks of two units each at their contents, and one that forgets: before each, and
+#: within each when all is done but its commit. The first two stand for all in the quick suite.
+MOMENTS = [(2, "within"), (7, "within")]
+MOMENTS += [(unit, when) for unit in range(1, 9) for when in ("before", "within") if (unit, when) not in MOMENTS]
+
+
+def test_a_kill_at_any_unit_leaves_each_run_whole_or_nothing_of_it(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    chance = random.Random(7)
     with modelyard.connect(str(home)) as yard:
         alive = yard.tracking.start_run(name="alive").id
         yard.tracking.upload(alive, "f", iter([b"alive"]))
-    cut = 0
-    for _ in range(int(os.environ.get("YARD_TEST_KILLS", "1"))):
+    for unit, when in MOMENTS[: int(os.environ.get("YARD_TEST_KILLS", "2"))]:
         with modelyard.connect(str(home)) as yard:
-            wrote = fill(yard, 80)
-        said = killed("tests.tracking.collecting", str(home), after=chance.uniform(0.0, 0.25), may_end=True)
+            wrote = fill(yard, RUNS)
+        killed("tests.tracking.collecting", str(home), str(unit), when)
         with modelyard.connect(str(home)) as yard:
             left = {run.id: run for run in yard.tracking.runs(["0"], view=View.DELETED, limit=1000).items}
-            cut += 0 < len(left) < len(wrote) or "done" not in said
+            assert len(left) == max(0, RUNS - 20 * (unit - 1)), (unit, when)
             for run, content in wrote.items():
                 if run in left:
                     assert left[run].params["n"] == left[run].tags["t"] == content.decode()
@@ -108,5 +115,4 @@ def test_a_kill_in_the_middle_leaves_each_run_whole_or_nothing_of_it(tmp_path: P
                         yard.tracking.artifacts(run)
             assert yard.tracking.collect(apply=True).runs == len(left)
             assert b"".join(yard.tracking.download(alive, "f")) == b"alive"
-        assert len(objects_of(home)[0]) == 1
-    print(f"cut off in the middle: {cut}")
+        assert len(objects_of(home)[0]) == 1, (unit, when)
