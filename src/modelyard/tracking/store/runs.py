@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import msgspec
 
 from modelyard.ports.database import Row, Transaction
-from modelyard.ports.statements import cached, in_params, sql
+from modelyard.ports.statements import batches, cached, in_params, sql
 from modelyard.tracking.api import (
     Dataset,
     DatasetInput,
@@ -21,6 +22,7 @@ from modelyard.tracking.api import (
     real,
 )
 from modelyard.tracking.model.lineage import reads_of
+from modelyard.tracking.store.series import names_of
 
 LINK_INPUTS, LINK_MODELS = 1, 2
 """Bits of a run's `links`: it has dataset inputs; it has model inputs or outputs."""
@@ -88,6 +90,7 @@ class Head:
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Document).decode
+_BY_NAME = attrgetter("key")
 _decode_tags = msgspec.json.Decoder(dict[str, str]).decode
 
 
@@ -232,14 +235,16 @@ def latest(tx: Transaction, numbers: Sequence[int]) -> dict[int, list[Point]]:
     if not numbers:
         return {}
     inside, params = in_params("r", numbers)
-    text = (
-        "SELECT l.run, k.name, l.value, l.is_nan, l.step, l.at_ms FROM tracking_latest l "
-        f"JOIN tracking_key k ON k.id = l.key WHERE l.run IN ({inside}) ORDER BY l.run, k.name"
-    )
+    text = f"SELECT run, key, value, is_nan, step, at_ms FROM tracking_latest WHERE run IN ({inside})"
+    rows = tx.all(cached(text), params)
+    keys = sorted({row[1] for row in rows})
+    names = {key: name for part in batches(keys) for key, name in names_of(tx, part).items()}
     found: dict[int, list[Point]] = {}
-    for number, key, value, is_nan, step, at_ms in tx.all(cached(text), params):
-        point = Point(key=key, value=real(float("nan") if is_nan else value), step=step, at_ms=at_ms)
+    for number, key, value, is_nan, step, at_ms in rows:
+        point = Point(key=names[key], value=real(float("nan") if is_nan else value), step=step, at_ms=at_ms)
         found.setdefault(number, []).append(point)
+    for points in found.values():
+        points.sort(key=_BY_NAME)
     return found
 
 
