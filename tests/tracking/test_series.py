@@ -131,12 +131,28 @@ def test_the_duty_folds_what_is_over_long_or_at_rest(small: Workplace) -> None:
     small.bench.clock.advance(timedelta(minutes=2))
     assert small.fold() == 1
     yard.log(run.id, [Point(key="loss", value=2.0, at_ms=2)])
+    yard.log(run.id, [Point(key="rate", value=0.5, at_ms=i) for i in range(300)])
     yard.update_run(run.id, RunStatus.FINISHED)
     assert small.fold() == 1
     for i in range(512):
         yard.log(run.id, [Point(key="loss", value=2.0, at_ms=3 + i)])
     assert small.fold() == 1
     assert len(values(small, run.id)) == 514
+
+
+def test_the_few_points_of_a_small_run_that_is_over_stay_as_they_came(small: Workplace) -> None:
+    yard = small.tracking
+    run = yard.start_run()
+    yard.log(run.id, [Point(key="loss", value=1.0, at_ms=1)])
+    yard.update_run(run.id, RunStatus.FINISHED)
+    assert small.fold() == 0
+    small.bench.clock.advance(timedelta(minutes=2))
+    assert small.fold() == 0
+    assert values(small, run.id) == [(1, 0, 1.0)]
+    yard.log(run.id, [Point(key="loss", value=2.0, at_ms=2)])
+    small.bench.clock.advance(timedelta(minutes=2))
+    assert small.fold() == 1
+    assert values(small, run.id) == [(1, 0, 1.0), (2, 0, 2.0)]
 
 
 def test_history_comes_in_pages(small: Workplace) -> None:
