@@ -39,3 +39,8 @@ def test_asking_the_command_for_help_loads_no_engine() -> None:
 def test_asking_a_group_of_commands_for_help_loads_no_engine() -> None:
     loaded = loaded_by("from modelyard.app.cli import main; assert main(['lake', '--help']) == 0")
     assert not loaded & {*HEAVY, "cryptography", "jinja2", "lmdb", "obstore", "sqlite3"} - {"click", "rich"}
+
+
+def test_the_supervisor_loads_no_engine_before_the_control_process_starts() -> None:
+    loaded = loaded_by("import modelyard.app.cli, modelyard.app.upkeep")
+    assert not loaded & {*HEAVY, "sqlalchemy", *SLOW} - {"click", "rich", "msgspec"}

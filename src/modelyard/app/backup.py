@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from modelyard.app.engines import Engines
-from modelyard.app.house import LAYOUT
+from modelyard.app.layout import LAYOUT
 from modelyard.kernel.clock import SystemClock
 from modelyard.kernel.errors import Conflict, Damaged, InvalidInput, NotFound
 from modelyard.kernel.version import VERSION

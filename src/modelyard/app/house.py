@@ -14,6 +14,7 @@ from pathlib import Path
 from modelyard.adapters.replies import DatabaseReplies
 from modelyard.app.contents import StoredContents
 from modelyard.app.engines import Engines
+from modelyard.app.layout import prepare_home
 from modelyard.app.news import Runner
 from modelyard.app.rooms import Room, every_room
 from modelyard.edges.embedded import Embedded
@@ -21,14 +22,11 @@ from modelyard.edges.guard import Guard
 from modelyard.governance.service import GovernanceService
 from modelyard.kernel.actors import Actor, Authority
 from modelyard.kernel.clock import Clock, SystemClock
-from modelyard.kernel.errors import Conflict, Internal, InvalidInput
+from modelyard.kernel.errors import Internal
 from modelyard.kernel.operations import Operation, operations
 from modelyard.ports.identity import Identities
 from modelyard.sdk.hub import Yard
 from modelyard.settings import Settings
-
-LAYOUT = 1
-_FOLDERS = ("state", "objects", "lake", "logs", "run")
 
 
 class House:
@@ -132,31 +130,6 @@ class House:
         if recognition is None:
             raise Internal("nobody answers for identity; app.rooms lacks governance")
         return recognition, recognition
-
-
-def prepare_home(home: Path) -> None:
-    """Make the home's folders, or check that this version may open them.
-
-    Raises:
-        Conflict: a newer version made the home.
-        InvalidInput: the folder cannot be made or written.
-    """
-    try:
-        for folder in _FOLDERS:
-            (home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
-        marker = home / "layout"
-        if not marker.exists():
-            fresh = home / f".layout.{os.getpid()}"
-            fresh.write_text(f"{LAYOUT}\n")
-            fresh.replace(marker)
-        found = marker.read_text().strip()
-    except OSError as err:
-        raise InvalidInput(f"the home {home} cannot be used: {err.strerror}; choose one with --home") from err
-    if not found.isdigit() or int(found) > LAYOUT:
-        raise Conflict(
-            f"the home {home} has layout {found[:20]!r}; this version knows {LAYOUT}. "
-            "Use a newer modelyard, or another --home"
-        )
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -11,9 +11,8 @@ import psutil
 
 from modelyard.adapters.children import FileChildren
 from modelyard.app.binding import refuse_open_bind, trust_of
-from modelyard.app.house import prepare_home
+from modelyard.app.layout import prepare_home
 from modelyard.app.lock import HomeLock, running_at
-from modelyard.app.reach import owner_token, reach
 from modelyard.app.supervisor import Supervisor
 from modelyard.edges.http.listening import listen
 from modelyard.kernel.clock import SystemClock
@@ -106,6 +105,8 @@ def environment_of(settings: Settings) -> dict[str, str]:
     running = running_at(settings.home_path)
     if running is None:
         raise Unavailable(f"no yard serves {settings.home}; start one: yard up")
+    from modelyard.app.reach import owner_token
+
     token = owner_token(settings.home_path) or ""
     return {
         "YARD_HOME": str(settings.home_path),
@@ -126,6 +127,8 @@ def sign_in_link(settings: Settings) -> str:
     running = running_at(settings.home_path)
     if running is None:
         raise Unavailable(f"no yard serves {settings.home}; start one: yard up")
+    from modelyard.app.reach import reach
+
     with reach(settings) as yard:
         link = yard.governance.sign_in_link()
     return running.address + link.path
