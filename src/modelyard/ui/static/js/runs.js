@@ -42,8 +42,10 @@ const sort = async (link, push) => {
   source.searchParams.set("sort", now);
   fields.set("sort", now);
   fields.delete("first");
-  const shown = table.look(source.pathname + source.search); // asked for first, the head is set while the answer comes
   table.dataset.sort = now;
+  await table.look(source.pathname + source.search);
+  if (table.dataset.sort !== now) return; // sorted otherwise meanwhile
+  // the head changes in the frame of its rows: one that changes before has the page laid out once more, and them wait for it
   for (const th of table.querySelectorAll("th[data-key]")) {
     const sorted = th.dataset.key === key;
     if (sorted) th.setAttribute("aria-sort", now.startsWith("-") ? "descending" : "ascending"); else th.removeAttribute("aria-sort");
@@ -51,7 +53,6 @@ const sort = async (link, push) => {
     if (sorted) th.querySelector("a").append(icon(now.startsWith("-") ? "down-arrow" : "up-arrow", "icon small"));
   }
   if (push) history.pushState(null, "", `${location.pathname}?${fields}`);
-  await shown;
 };
 
 const columns = async form => {
