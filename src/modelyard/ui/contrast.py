@@ -164,7 +164,7 @@ def _state(told: int, alike: int, *, going: bool) -> str:
     apart = told - alike
     words = f"{apart} {'differs' if apart == 1 else 'differ'} and {alike} {'is' if alike == 1 else 'are'} the same"
     every = plural(told, "parameter, setting or result", "parameters, settings and results")
-    return f"Of {every} {words}{'; some still run' if going else ''}."
+    return f"Of {every}, {words}{'; some still run' if going else ''}."
 
 
 def direction(key: str) -> Best:
