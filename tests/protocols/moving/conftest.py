@@ -43,7 +43,7 @@ def client(program: str, *words: str, python: str = sys.executable, **environ: s
     with TemporaryDirectory() as folder:  # the client leaves its own temporary folders behind
         done = subprocess.run(
             [python, "-W", "ignore", str(HERE / program), *words], env=env | {"TMPDIR": folder}, capture_output=True,
-            text=True, timeout=170, check=False,
+            text=True, timeout=max(170, 6 * int(RUNS)), check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])

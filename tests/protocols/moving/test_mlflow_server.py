@@ -33,6 +33,7 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.close()
 
 
+@pytest.mark.timeout(900)
 def test_a_server_comes_in_with_its_traces_and_goes_back(wire: Wire, yard: Yard, peer: Server, tmp_path: Path) -> None:
     there = client("written.py", RUNS, python=FULL, MLFLOW_TRACKING_URI=peer.address, WRITTEN="served")
     assert len(there["traces"]) >= 3 and len(there["runs"]) == int(RUNS)

@@ -34,7 +34,7 @@ def main(count: int) -> None:
     client.create_registered_model(f"{NAME} of nobody")
     if hasattr(client, "create_logged_model") and not os.environ["MLFLOW_TRACKING_URI"].startswith("file:"):
         for i in range(max(3, count // 5)):
-            trace(homes[i % 2], runs[1] if i % 3 == 1 else None, i)
+            trace(homes[i % 2], runs[1] if i % 6 == 1 else None, i)  # the run lies in the second
 
 
 def trace(home: str, within: str | None, i: int) -> None:
