@@ -318,6 +318,18 @@ def test_an_upload_of_the_same_bytes_meanwhile_is_told_to_come_again(place: Work
     assert b"".join(yard.download(new, "w.bin")) == b"the same"
 
 
+def test_the_bytes_of_an_upload_that_was_refused_at_its_end_go_too(place: Workplace) -> None:
+    yard = place.tracking
+    run = yard.start_run().id
+    objects = Interrupted(place.bench.home / "objects")
+    slow = place.bench.open(Tracking, TrackingService(objects=objects))
+    objects.meanwhile = lambda: yard.upload(run, "w.bin/below", [b"first"])
+    with pytest.raises(Conflict, match="folder"):
+        slow.upload(run, "w.bin", [b"too late"])
+    assert yard.collect(apply=True).bytes_freed == len("too late")
+    assert stored(place) == {digest(b"first")}
+
+
 def test_points_that_wait_for_folding_do_not_reach_a_run_under_the_same_number(place: Workplace) -> None:
     yard = place.tracking
     old = yard.start_run().id

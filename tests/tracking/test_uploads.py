@@ -194,6 +194,9 @@ def test_one_call_at_a_time_completes_an_upload_and_a_deleted_run_gets_no_file(s
     objects.meanwhile = removed
     with pytest.raises(NotFound):
         yard.complete_upload(run, "second.bin", upload=second.id, parts=parts(1, 2, 3))
+    objects.meanwhile = None
+    yard.collect(apply=True)
+    assert list(objects.digests()) == []
 
 
 def test_a_yard_without_open_doors_takes_files_whole(place: Place, tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from modelyard.kernel.contents import Content
-from modelyard.kernel.errors import Conflict, NotFound
+from modelyard.kernel.errors import Conflict, NotFound, YardError
 from modelyard.kernel.pages import Page, encode_cursor, place_of
 from modelyard.kernel.refs import Ref, ref
 from modelyard.ports import calls
@@ -49,7 +50,8 @@ class Artifacts(ArtifactOperations):
         call.touch(about(call.tx, owner))
         check_place(call.tx, owner, place)
         stored = self._objects.put(content)
-        return call.unit(lambda: note(self._objects, owner, place, stored))
+        with doomed_if_refused(stored):
+            return call.unit(lambda: note(self._objects, owner, place, stored))
 
     def download(self, owner: str, path: str) -> Content:
         """Give a file's bytes."""
@@ -69,6 +71,17 @@ class Artifacts(ArtifactOperations):
         call.touch(thing)
         call.emit(ArtifactsDeleted(owner=owner, path=place, files=files), writes=[thing])
         return files
+
+
+@contextmanager
+def doomed_if_refused(stored: Stored) -> Iterator[None]:
+    """Note a content as one that may be nobody's, if what was to name it is refused."""
+    try:
+        yield
+    except YardError:
+        call = calls.current()
+        call.unit(lambda: collection.doom(calls.current().tx, [(stored.digest, stored.size_bytes)], call.now_ms))
+        raise
 
 
 def note(objects: Objects, owner: str, path: str, stored: Stored) -> Artifact:

@@ -129,7 +129,9 @@ class Uploads(UploadOperations):
                 raise _unknown(upload)
             artifacts.check_place(call.tx, owner, place)
             content = _content(doors, upload, _in_order(doors.parts(upload), parts, begun.parts))
-            made = call.unit(partial(note, self._objects.put(content)))
+            stored = self._objects.put(content)
+            with artifacts.doomed_if_refused(stored):
+                made = call.unit(partial(note, stored))
             self._tidy(doors, upload)
         return made
 

@@ -60,7 +60,7 @@ _DELETED_RUN = sql("SELECT id, stage, deleted_ms FROM tracking_run WHERE run = :
 _DELETED_MODEL = sql("SELECT id, stage, updated_ms FROM tracking_model WHERE model = :one")
 _PUT_DOOMED = sql(
     "INSERT INTO tracking_doomed (digest, size_bytes, state, at_ms) VALUES (:digest, :size, 0, :now) "
-    "ON CONFLICT (digest) DO NOTHING"
+    "ON CONFLICT (digest) DO UPDATE SET state = 1, at_ms = excluded.at_ms WHERE tracking_doomed.state = 2"
 )
 _DOOMED = sql(
     "SELECT digest, size_bytes, state FROM tracking_doomed WHERE digest > :after AND state < 2 ORDER BY digest LIMIT :n"
@@ -191,7 +191,10 @@ def files_of(tx: Transaction, owners: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def doom(tx: Transaction, contents: Iterable[tuple[str, int]], now_ms: int) -> None:
-    """Note contents that a file stood for until now."""
+    """Note contents that a file stood for until now, or was to.
+
+    One that went before and was put again is free at once: whoever else has just put it still has to look.
+    """
     rows = [{"digest": digest, "size": size, "now": now_ms} for digest, size in dict(contents).items()]
     if rows:
         tx.many(_PUT_DOOMED, rows)
