@@ -95,6 +95,7 @@ class Server:
 
     def close(self) -> None:
         """Stop it."""
+        self.wire.close()
         os.killpg(self._process.pid, signal.SIGTERM)
         self._process.wait(30)
 

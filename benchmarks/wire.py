@@ -28,7 +28,9 @@ class Wire:
         """
         line, used = getattr(self._of_thread, "line", (None, 0.0))
         if line is None or time.monotonic() - used > IDLE_S:
+            self.close()
             line = http.client.HTTPConnection(self._host, timeout=600)
+            self._of_thread.line = line, time.monotonic()
         line.request(method, path, content, {**self._headers, "content-type": kind})
         answer = line.getresponse()
         body = answer.read()
@@ -36,6 +38,12 @@ class Wire:
         if answer.status >= 400:
             raise RuntimeError(f"{method} {path}: {answer.status} {body[:500]!r}")
         return bytes(body)
+
+    def close(self) -> None:
+        """Let go of this thread's connection."""
+        line, _ = getattr(self._of_thread, "line", (None, 0.0))
+        if line is not None:
+            line.close()
 
     def get(self, path: str, **query: object) -> bytes:
         """Read a path with a query."""
