@@ -22,6 +22,10 @@ TOKEN_COLUMNS = (
     "cache_creation_input_tokens_above_1hr",
 )  # fmt: skip
 COST_COLUMNS = ("input_cost", "output_cost", "total_cost")
+_COLUMNS = (
+    "request_id timestamp_ms execution_time_ms status client_request_id request_preview response_preview trace_name "
+    "session_id"
+)
 _ATTACHED = "mlflow-attachment://"
 _CODES = {"STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 _NAMES = {0: "STATUS_CODE_UNSET", 1: "STATUS_CODE_OK", 2: "STATUS_CODE_ERROR"}
@@ -79,14 +83,16 @@ def traces_of(tables: Tables, experiment: str, files: Callable[[str], Iterator[F
     Raises:
         Damaged: a span or an assessment cannot be read.
     """
-    columns = "request_id timestamp_ms execution_time_ms status client_request_id request_preview response_preview"
+    columns = " ".join((_COLUMNS, *TOKEN_COLUMNS, *COST_COLUMNS))
     rows = sorted(
         tables.rows("trace_info", columns, "experiment_id = ?", [int(experiment)]), key=lambda r: (r[1], r[0])
     )
-    for trace, at_ms, took_ms, status, client, asked, answered in rows:
+    for trace, at_ms, took_ms, status, client, asked, answered, name, session, *numbers in rows:
         tags = dict(tables.rows("trace_tags", "key value", "request_id = ?", [trace]))
         metadata = dict(tables.rows("trace_request_metadata", "key value", "request_id = ?", [trace]))
-        _promoted(tables, trace, tags, metadata)
+        if name is not None:
+            tags["mlflow.traceName"] = name
+        metadata |= _promoted(session, numbers)
         told = NewTrace(
             id=trace, experiment=experiment, at_ms=at_ms, duration_ms=took_ms,
             state=said(TraceState, status, TraceState.UNKNOWN), client_request=client or "",
@@ -100,20 +106,14 @@ def traces_of(tables: Tables, experiment: str, files: Callable[[str], Iterator[F
         yield Traced(trace=told, spans=spans, files=files_of(tags, spans, files))
 
 
-def _promoted(tables: Tables, trace: str, tags: dict[str, str | None], metadata: dict[str, str | None]) -> None:
-    """Add what newer versions keep in columns, where they have it."""
-    columns = " ".join(("trace_name", "session_id", *TOKEN_COLUMNS, *COST_COLUMNS))
-    for name, session, *numbers in tables.rows("trace_info", columns, "request_id = ?", [trace]):
-        if name is not None:
-            tags["mlflow.traceName"] = name
-        if session is not None:
-            metadata[SESSION] = session
-        for key, names, some in (
-            (TOKENS, TOKEN_COLUMNS, numbers[: len(TOKEN_COLUMNS)]),
-            (COST, COST_COLUMNS, numbers[len(TOKEN_COLUMNS) :]),
-        ):
-            if kept := {n: number for n, number in zip(names, some, strict=True) if number is not None}:
-                metadata[key] = json.dumps(kept)
+def _promoted(session: str | None, numbers: Sequence[float | None]) -> dict[str, str]:
+    """The metadata that newer versions keep in columns: the session, and what was used and paid."""
+    used, paid = numbers[: len(TOKEN_COLUMNS)], numbers[len(TOKEN_COLUMNS) :]
+    found = {} if session is None else {SESSION: session}
+    for key, names, some in ((TOKENS, TOKEN_COLUMNS, used), (COST, COST_COLUMNS, paid)):
+        if kept := {name: number for name, number in zip(names, some, strict=True) if number is not None}:
+            found[key] = json.dumps(kept)
+    return found
 
 
 def files_of(
