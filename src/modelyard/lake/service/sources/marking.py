@@ -34,16 +34,18 @@ class MarkedFile:
         return given
 
     def _next(self, size: int) -> bytes:
-        fresh = self._file.read(size)
+        fresh = self._file.read(max(1, size - len(self._held)))
         block, self._held = self._held + fresh, b""
         try:
             block.decode()
         except UnicodeDecodeError as err:
             cut = _last_start(block) if fresh else len(block)
+            block, self._held = block[:cut], block[cut:]
+            if not block:
+                return self._next(size)
             if err.start < cut:
                 self.found = True
-            block, self._held = block[:cut], block[cut:]
-            return block.decode(errors="modelyard-mark").encode() if block else self._next(size)
+                return block.decode(errors="modelyard-mark").encode()
         return block
 
 
