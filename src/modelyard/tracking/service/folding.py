@@ -37,11 +37,13 @@ class Folding:
         if not self._looked:
             self._recall(call.tx, call.now_ms)
         self._log.prove(call.tx)
-        waiting = list(self._log.waiting.items())
-        for run in [run for run, w in waiting if w.is_over and _is_short(w.calls, w.points)]:
-            self._log.waiting.pop(run, None)
-        due = [run for run, w in waiting if run in self._log.waiting and _is_due(w, call.now_ms)][:_RUNS_A_ROUND]
-        return sum(self._fold(run) for run in due)
+        due: list[int] = []
+        for run, w in list(self._log.waiting.items()):
+            if w.is_over and _is_short(w.calls, w.points):
+                self._log.waiting.pop(run, None)
+            elif _is_due(w, call.now_ms):
+                due.append(run)
+        return sum(self._fold(run) for run in due[:_RUNS_A_ROUND])
 
     def fold_all(self) -> int:
         """Fold every tail there is; for tests, backups and before measuring sizes."""
