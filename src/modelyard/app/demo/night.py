@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from modelyard.app.demo.day import Day
 from modelyard.cost.api import By
 from modelyard.governance.api import Stage
@@ -38,9 +40,11 @@ def forget(day: Day) -> None:
     tell, yard, config = day.tell, day.yard, day.config
     key = day.entity_to_forget()
     plan = yard.governance.plan_forget(config.entity, key)
-    tell.say(
-        f"forgetting one {config.entity} would touch " + ", ".join(f"{i.count:,} {i.what}" for i in plan.items[:6])
-    )
+    touched = Counter[str]()
+    for held in plan.items:
+        touched[held.what] += held.count
+    counted = ", ".join(f"{count:,} {what}" for what, count in touched.items())
+    tell.say(f"forgetting one {config.entity} would touch {counted}, in {len(plan.items)} places")
     receipt = yard.governance.forget(config.entity, key)
     scan = receipt.scan
     tell.say(

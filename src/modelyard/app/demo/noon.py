@@ -73,7 +73,7 @@ def promote(day: Day, version: int, title: str) -> Proposal:
     opened = day.yard.registry.propose(config.model, version, "production", title=title)
     gated = day.yard.registry.run_gates(config.model, opened.number)
     shapes = {Outcome.PASSED: "ok", Outcome.WAIVED: "waived", Outcome.FAILED: "closed", Outcome.UNKNOWN: "unknown"}
-    tell.table(["gate", "says", "because"], [[r.gate, shapes[r.outcome], r.text[:90]] for r in gated.results])
+    tell.table(["gate", "says", "because"], [[r.gate, shapes[r.outcome], r.text] for r in gated.results])
     approved = day.reviewer_yard().registry.approve(config.model, opened.number, note="figures and groups look right")
     if not approved.ready:
         closed = [r.gate for r in approved.results if not r.outcome.opens]
