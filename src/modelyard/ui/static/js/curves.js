@@ -158,7 +158,7 @@ class YardCurves extends HTMLElement {
       width: this.clientWidth, height: this.tall, legend: { show: false }, series,
       cursor: { sync: { key: `yard-${this.axis}` }, points: { size: 6 }, drag: { x: true, y: false, setScale: false }, focus: { prox: 24 }, bind: { dblclick: () => () => { if (this.dataset.range) this.zoom(null); return null; } } },
       scales: { x: { time, range: (plot, min, max) => this.across(min, max) }, y: this.dataset.log ? { distr: 3 } : {} },
-      axes: [{ ...axis, grid: { show: false }, size: 24, ...(this.axis === "step" ? { incrs: WHOLE_STEPS } : {}), ...(time ? {} : { values: (_, ticks) => ticks.map(v => v === null ? "" : write(v)) }) }, { ...axis, size: 56, values: (_, ticks) => ticks.map(v => v === null ? "" : v === 0 ? "0" : metric(v).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")) }],
+      axes: [{ ...axis, grid: { show: false }, size: time ? 38 : 24, ...(this.axis === "step" ? { incrs: WHOLE_STEPS } : {}), ...(time ? {} : { values: (_, ticks) => ticks.map(v => v === null ? "" : write(v)) }) }, { ...axis, size: 56, values: (_, ticks) => ticks.map(v => v === null ? "" : v === 0 ? "0" : metric(v).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")) }],
       focus: { alpha: .28 },
       hooks: { setSeries: [(plot, i) => this.hovered(i)], setCursor: [plot => this.tell(plot)], setSelect: [plot => this.drawn(plot, scale)] },
     }, this.lone(align(all)), this);
