@@ -167,6 +167,15 @@ def unpack(body: bytes, wanted: int | None = None) -> dict[int, Series]:
     return found
 
 
+def joined(bodies: Iterable[bytes]) -> dict[int, Series]:
+    """The series of several packed batches by key number, in the order they came."""
+    found: dict[int, Series] = {}
+    for body in bodies:
+        for key, part in unpack(body).items():
+            found.setdefault(key, Series()).extend(part)
+    return found
+
+
 def encode(series: Series) -> bytes:
     """One key's points as a chunk."""
     step_width, step_by, steps = _differences(series.steps)

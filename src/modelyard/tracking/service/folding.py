@@ -13,7 +13,7 @@ from functools import partial
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
 from modelyard.tracking.hot import HotLog, Waiting
-from modelyard.tracking.model.series import CHUNK, Key, Series, encode, fresh, span, unpack
+from modelyard.tracking.model.series import CHUNK, Series, encode, joined, span
 from modelyard.tracking.store import series as store
 
 CALLS = 512
@@ -64,10 +64,7 @@ class Folding:
         rows = store.tail_of(call.tx, run)
         if not rows or folds is None or identity is None:
             return False
-        parts: dict[int, Series] = {}
-        for row in rows:
-            for key, part in unpack(row.body).items():
-                parts.setdefault(key, Series()).extend(part)
+        parts = joined(row.body for row in rows)
         chunks = [chunk for key, part in parts.items() for chunk in _chunks(call.tx, run, key, part)]
         return call.unit(partial(_swap, (run, identity), folds, rows, chunks))
 
@@ -89,13 +86,7 @@ def _is_due(waiting: Waiting, now_ms: int) -> bool:
 
 def _chunks(tx: Transaction, run: int, key: int, part: Series) -> list[store.Chunk]:
     spans = store.spans_of(tx, run, key)
-    bounds = span(part)
-    known: set[Key] = set()
-    for seq, held in spans:
-        meets = held.first_ms <= bounds.last_ms and held.last_ms >= bounds.first_ms
-        if meets and held.first_step <= bounds.last_step and held.last_step >= bounds.first_step:
-            known.update(store.chunk(tx, run, key, seq).keys())
-    new = fresh(part, known)
+    new = store.unfolded(tx, run, key, part, spans=spans)
     if not len(new):
         return []
     seq = spans[-1][0] + 1 if spans else 0

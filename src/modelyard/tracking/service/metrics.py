@@ -14,7 +14,7 @@ from modelyard.tracking.api.batches import key_number
 from modelyard.tracking.api.metrics import MetricOperations
 from modelyard.tracking.model import sampling
 from modelyard.tracking.model.pages import offset_of, page_from
-from modelyard.tracking.model.series import Series, Span, span, unpack
+from modelyard.tracking.model.series import Series, Span, joined, span
 from modelyard.tracking.store import runs, series
 
 _MOST_RUNS = 100
@@ -82,12 +82,11 @@ class Metrics(MetricOperations):
         """Tell of each metric of a run how many points it has and between which values."""
         tx = calls.current().tx
         number = _number(tx, run)
-        spans: dict[int, list[Span]] = {}
-        for key, held in series.all_spans(tx, number):
-            spans.setdefault(key, []).append(held)
-        for row in series.tail_of(tx, number):
-            for key, part in unpack(row.body).items():
-                spans.setdefault(key, []).append(span(part))
+        chunks = series.all_spans(tx, number)
+        spans = {key: [held for _, held in found] for key, found in chunks.items()}
+        for key, part in joined(row.body for row in series.tail_of(tx, number)).items():
+            if len(new := series.unfolded(tx, number, key, part, spans=chunks.get(key, ()))):
+                spans.setdefault(key, []).append(span(new))
         names = series.names_of(tx, list(spans))
         return sorted((_summary(names[key], found) for key, found in spans.items()), key=lambda s: s.key)
 

@@ -13,7 +13,7 @@ from math import isnan
 from modelyard.ports.database import Transaction
 from modelyard.ports.statements import cached, in_params, sql
 from modelyard.tracking.api import KeyClash, Latest
-from modelyard.tracking.model.series import Key, Series, Span, decode, fresh, unpack
+from modelyard.tracking.model.series import Key, Series, Span, decode, fresh, span, unpack
 
 _ADD_TAIL = sql("INSERT INTO tracking_tail (run, points, body) VALUES (:run, :points, :body)")
 _PUT_LATEST = sql(
@@ -46,7 +46,8 @@ _SPANS = sql(
     "WHERE run = :run AND key = :key ORDER BY seq"
 )
 _ALL_SPANS = sql(
-    "SELECT key, points, first_step, last_step, first_ms, last_ms, low, high FROM tracking_chunk WHERE run = :run"
+    "SELECT key, seq, points, first_step, last_step, first_ms, last_ms, low, high FROM tracking_chunk WHERE run = :run "
+    "ORDER BY key, seq"
 )
 _BODY = sql("SELECT body FROM tracking_chunk WHERE run = :run AND key = :key AND seq = :seq")
 _PUT_CHUNK = sql(
@@ -190,15 +191,29 @@ def spans_of(tx: Transaction, run: int, key: int) -> list[tuple[int, Span]]:
     return [(row[0], Span(*row[1:])) for row in tx.all(_SPANS, {"run": run, "key": key})]
 
 
-def all_spans(tx: Transaction, run: int) -> list[tuple[int, Span]]:
-    """What each chunk of a run holds, with its key."""
-    return [(row[0], Span(*row[1:])) for row in tx.all(_ALL_SPANS, {"run": run})]
+def all_spans(tx: Transaction, run: int) -> dict[int, list[tuple[int, Span]]]:
+    """What each chunk of a run holds, by key, each with its place."""
+    found: dict[int, list[tuple[int, Span]]] = {}
+    for key, seq, *bounds in tx.all(_ALL_SPANS, {"run": run}):
+        found.setdefault(key, []).append((seq, Span(*bounds)))
+    return found
 
 
 def chunk(tx: Transaction, run: int, key: int, seq: int) -> Series:
     """The points of one chunk."""
     row = tx.one(_BODY, {"run": run, "key": key, "seq": seq})
     return decode(row[0]) if row else Series()
+
+
+def unfolded(tx: Transaction, run: int, key: int, part: Series, *, spans: Sequence[tuple[int, Span]]) -> Series:
+    """The points of a part of the tail that no chunk of the key holds, each once; `spans` are those of its chunks."""
+    bounds = span(part)
+    known: set[Key] = set()
+    for seq, held in spans:
+        meets = held.first_ms <= bounds.last_ms and held.last_ms >= bounds.first_ms
+        if meets and held.first_step <= bounds.last_step and held.last_step >= bounds.first_step:
+            known.update(chunk(tx, run, key, seq).keys())
+    return part if not known and part.rises() else fresh(part, known)
 
 
 def put_folded(
