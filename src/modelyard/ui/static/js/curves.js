@@ -30,6 +30,15 @@ export const align = curves => {
     return ys;
   })];
 };
+// How moments are written under a chart, by how far the marks lie apart in seconds: UTC as everywhere here, the day below where it begins.
+const DAY = "\n{YYYY}-{MM}-{DD}", MINUTE = `${DAY} {HH}:{mm}`;
+const CLOCK = [
+  [31536000, "{YYYY}", null, null, null, null, null, null, 1],
+  [86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", DAY, null, DAY, null, null, null, 1],
+  [1, ":{ss}", MINUTE, null, MINUTE, null, "\n{HH}:{mm}", null, 1],
+  [.001, ":{ss}.{fff}", MINUTE, null, MINUTE, null, "\n{HH}:{mm}", null, 1],
+];
 const WHOLE_STEPS = Array.from({ length: 39 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3));
 
 const inks = new Map(); // asking for a colour has the page computed anew: each is asked for once in a theme
@@ -149,16 +158,16 @@ class YardCurves extends HTMLElement {
     const series = [{}];
     all.forEach((_, i) => {
       const back = i < behind.length, run = this.runs[back ? i : i - behind.length], stroke = colour(`--s${run.series}`);
-      series.push({ label: run.name, stroke: back ? stroke.replace("rgb(", "rgba(").replace(")", ", .22)") : stroke, width: back ? 1 : 1.5, dash: !back && run.dashed ? [4, 3] : undefined, points: { show: all[i].x.length < 2, size: 6 }, spanGaps: true });
+      series.push({ label: run.name, stroke: back ? stroke.replace("rgb(", "rgba(").replace(")", ", .22)") : stroke, width: back ? 1 : 1.5, dash: !back && run.dashed ? [4, 3] : undefined, points: { show: all[i].x.length < 2, size: 6, fill: stroke }, spanGaps: true });
     });
     this.first = behind.length;
     const axis = { stroke: ink, font, ticks: { show: false }, grid: { stroke: hair, width: 1 } };
     const time = this.axis === "time", write = this.axis === "relative" ? ms => duration(ms / 1000) : x => number(x);
     this.plot = new this.uPlot({
-      width: this.clientWidth, height: this.tall, legend: { show: false }, series,
+      width: this.clientWidth, height: this.tall, legend: { show: false }, series, tzDate: at => this.uPlot.tzDate(new Date(at * 1000), "UTC"),
       cursor: { sync: { key: `yard-${this.axis}` }, points: { size: 6 }, drag: { x: true, y: false, setScale: false }, focus: { prox: 24 }, bind: { dblclick: () => () => { if (this.dataset.range) this.zoom(null); return null; } } },
       scales: { x: { time, range: (plot, min, max) => this.across(min, max) }, y: this.dataset.log ? { distr: 3 } : {} },
-      axes: [{ ...axis, grid: { show: false }, size: time ? 38 : 24, ...(this.axis === "step" ? { incrs: WHOLE_STEPS } : {}), ...(time ? {} : { values: (_, ticks) => ticks.map(v => v === null ? "" : write(v)) }) }, { ...axis, size: 56, values: (_, ticks) => ticks.map(v => v === null ? "" : v === 0 ? "0" : metric(v).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")) }],
+      axes: [{ ...axis, grid: { show: false }, size: time ? 38 : 24, ...(this.axis === "step" ? { incrs: WHOLE_STEPS } : {}), values: time ? CLOCK : (_, ticks) => ticks.map(v => v === null ? "" : write(v)) }, { ...axis, size: 56, values: (_, ticks) => ticks.map(v => v === null ? "" : v === 0 ? "0" : metric(v).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")) }],
       focus: { alpha: .28 },
       hooks: { setSeries: [(plot, i) => this.hovered(i)], setCursor: [plot => this.tell(plot)], setSelect: [plot => this.drawn(plot, scale)] },
     }, this.lone(align(all)), this);
