@@ -12,6 +12,7 @@ from modelyard.registry.api import (
     EvaluationRows,
     Gate,
     GateKind,
+    GateWaived,
     Metric,
     Outcome,
     ProposalState,
@@ -223,3 +224,72 @@ def test_the_difference_shows_packages_and_code(place: Workplace) -> None:
     assert [(c.what, c.before, c.after) for c in diff.requirements] == [
         ("numpy", "==2.1", None), ("scikit-learn", "==1.5.0", "==1.6.1"), ("skops", None, ">=0.11"),
     ]  # fmt: skip
+
+
+def waivable(place: Workplace) -> int:
+    """A proposal by ana with one closed and one unknown gate that were run; ben acts."""
+    place.registered("tips")
+    place.registry.evaluate("tips", 1, "holdout", rows())
+    low = Gate(name="low", kind=GateKind.THRESHOLD, metric=Metric.LOG_LOSS, at_most=0.0001)
+    night = Gate(name="night", kind=GateKind.TESTS)
+    place.registry.declare_gates("tips", [low, night], approvals=0)
+    place.bench.act_as("ana")
+    number = place.registry.propose("tips", 1).number
+    place.registry.run_gates("tips", number)
+    place.bench.act_as("ben")
+    return number
+
+
+def in_hours(place: Workplace, hours: float) -> str:
+    """That moment, written."""
+    return str(place.bench.clock.now_ms() + int(hours * 3_600_000))
+
+
+def test_a_waiver_that_has_ended_closes_the_gate_again(place: Workplace) -> None:
+    number = waivable(place)
+    end = in_hours(place, 2)
+    place.registry.waive("tips", number, "low", "known gap", until=end)
+    waived = place.registry.waive("tips", number, "night", "nobody was there", until=in_hours(place, 48))
+    assert waived.ready and waived.results[0].waived_until_ms == int(end)
+    assert place.bench.events(GateWaived)[0].decode(GateWaived).until_ms == int(end)
+    place.bench.clock.advance(timedelta(hours=2) - timedelta(milliseconds=1))
+    assert place.registry.proposal("tips", number).ready
+    place.bench.clock.advance(timedelta(milliseconds=1))
+    ended = place.registry.proposal("tips", number)
+    low, night = ended.results
+    assert (low.outcome, low.waiver_ended, low.waived_by, low.waived_because) == (
+        Outcome.FAILED, True, "actor_ben", "known gap",
+    )  # fmt: skip
+    assert (night.outcome, night.waiver_ended, ended.ready) == (Outcome.WAIVED, False, False)
+    assert place.registry.proposals("tips").items[0].results == ended.results
+    with pytest.raises(GateClosed, match="its waiver ended"):
+        place.registry.merge("tips", number)
+    place.registry.waive("tips", number, "low", "one more day", until=in_hours(place, 24))
+    merged = place.registry.merge("tips", number)
+    place.bench.clock.advance(timedelta(days=30))
+    assert place.registry.proposal("tips", number).results == merged.results
+    assert [r.outcome for r in merged.results] == [Outcome.WAIVED, Outcome.WAIVED]
+
+
+def test_a_waiver_is_prolonged_and_a_run_of_the_gates_lifts_it(small: Workplace) -> None:
+    number = waivable(small)
+    small.registry.waive("tips", number, "night", "a day", until=in_hours(small, 24))
+    small.registry.waive("tips", number, "night", "for good")
+    small.bench.clock.advance(timedelta(hours=25))
+    night = small.registry.proposal("tips", number).results[1]
+    assert (night.outcome, night.waived_because, night.waived_until_ms) == (Outcome.WAIVED, "for good", None)
+    small.registry.waive("tips", number, "night", "a day", until=in_hours(small, 24))
+    small.bench.clock.advance(timedelta(hours=24))
+    assert small.registry.proposal("tips", number).results[1].outcome is Outcome.UNKNOWN
+    anew = small.registry.run_gates("tips", number).results[1]
+    assert (anew.outcome, anew.waived_by, anew.waiver_ended) == (Outcome.UNKNOWN, None, False)
+
+
+@pytest.mark.parametrize("until", ["soon", "2001-01-01T00:00", ""])
+def test_a_waiver_ends_at_a_moment_to_come(small: Workplace, until: str) -> None:
+    number = waivable(small)
+    with pytest.raises(InvalidInput):
+        small.registry.waive("tips", number, "low", "known gap", until=until)
+    with pytest.raises(InvalidInput, match="is past"):
+        small.registry.waive("tips", number, "low", "known gap", until=in_hours(small, 0))
+    assert not small.registry.proposal("tips", number).ready

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from starlette.testclient import TestClient
 from modelyard.app import screens
 from modelyard.app.house import House
 from modelyard.governance.api import Role
+from modelyard.kernel.clock import FrozenClock
 from modelyard.registry.api import EvaluationRows, Gate, GateKind, Metric
 from modelyard.settings import Settings
 from modelyard.ui.kit.frame import Vitals
@@ -121,10 +124,32 @@ def test_somebody_else_waives_a_closed_gate_with_a_reason_and_approves(house: Ho
     assert f"{here}/approve" in page and f"{here}/decline" in page and "Waive good" in page
     waived = mei.post(f"{here}/waive", data={"csrf": "", "gate": "good", "reason": "known gap"}).text
     assert "Waived by mei: known gap" in waived and "waived" in waived
+    soon = {"csrf": "", "gate": "good", "reason": "one day", "until": "2999-12-24T18:00"}
+    assert "Waived by mei until" in mei.post(f"{here}/waive", data=soon).text
     assert "approves" in mei.post(f"{here}/approve", data={"csrf": "", "note": "looked"}).text
     other = proposed(house, "day", 0.9)
     declined = mei.post(f"/proposals/day/{other}/decline", data={"csrf": "", "reason": "worse at night"}).text
     assert "worse at night" in declined and "nothing was moved" in declined
+
+
+def test_the_page_says_when_a_waiver_has_ended(tmp_path: Path) -> None:
+    clock = FrozenClock(datetime(2026, 5, 3, 12, tzinfo=UTC))
+    with closing(House(Settings(home=str(tmp_path)), clock=clock)) as house:
+        house.owner()
+        owner = browser(house, Path(house.settings.home_path, "state", "owner.token").read_text().strip())
+        number = proposed(house, "noon", 0.01)
+        governance = house.yard().governance
+        member = governance.create_actor("mei")
+        governance.grant(member.id, Role.REVIEWER)
+        mei = browser(house, governance.create_token(member.id, "mei", days=1).secret)
+        house.yard().registry.run_gates("noon", number)
+        here = f"/proposals/noon/{number}"
+        until = {"csrf": "", "gate": "good", "reason": "one hour", "until": "2026-05-03T13:00"}
+        assert "Ready to merge" in mei.post(f"{here}/waive", data=until).text
+        clock.advance(timedelta(hours=1))
+        page = owner.get(here).text
+        assert "The waiver by mei ended" in page and "waits for 1 closed gate" in page
+        assert owner.get(f"{here}.json").json()["proposal"]["results"][0]["outcome"] == "failed"
 
 
 def test_what_was_said_stands_beside_a_proposal_and_calls_whom_it_names(house: House, client: TestClient) -> None:

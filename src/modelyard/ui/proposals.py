@@ -49,6 +49,7 @@ class ProposalData(Struct, frozen=True):
         overall, slices: the candidate against the champion, over all rows and by group.
         dataset: the rows that the first comparison is about.
         data: the versions of data that differ, in a sentence.
+        ends: when waivers end or have ended, by gate.
         talk: what was said, oldest first; None for whoever may not read comments.
     """
 
@@ -65,6 +66,7 @@ class ProposalData(Struct, frozen=True):
     changes: tuple[tuple[str, tuple[Change, ...]], ...]
     plan: tuple[tuple[str, str, str], ...]
     closed: tuple[str, ...]
+    ends: Mapping[str, datetime]
     talk: tuple[Remark, ...] | None
     note: str
     url: str
@@ -116,8 +118,9 @@ def _one(calls: PageCalls, ask: Ask) -> Page:
         {str(a): people.get(str(a), str(a)) for a in about if a}, {str(k): v for k, v in MARKS.items()},
         *_compared(diff), diff.metrics[0].dataset if diff.metrics else "", _data(diff), diff.code, _changes(diff),
         _plan(found),
-        tuple(r.gate for r in found.results if not r.outcome.opens), _talk(calls, found), prose(found.note),
-        proposal_url(found),
+        tuple(r.gate for r in found.results if not r.outcome.opens),
+        {r.gate: from_ms(r.waived_until_ms) for r in found.results if r.waived_until_ms is not None},
+        _talk(calls, found), prose(found.note), proposal_url(found),
     )  # fmt: skip
     twin = f"registry {{}} {name} {number}"
     foot = Foot(
@@ -213,7 +216,8 @@ def _decline(calls: PageCalls, ask: Ask) -> Done:
 
 def _waive(calls: PageCalls, ask: Ask) -> Done:
     gate = ask.form.get("gate", "")
-    done = slices(calls).registry.waive(*_which(ask), gate=gate, reason=ask.form.get("reason", ""))
+    until = ask.form.get("until") or None
+    done = slices(calls).registry.waive(*_which(ask), gate=gate, reason=ask.form.get("reason", ""), until=until)
     return Done(proposal_url(done), f"Waived {gate}", _state(done), tone="warn")
 
 

@@ -6,9 +6,8 @@ A moment is written as `2026-05-03T14:00` (UTC unless it says otherwise), a date
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from modelyard.kernel.ids import ActorId
 from modelyard.kernel.operations import operation
@@ -20,16 +19,10 @@ from modelyard.registry.api.records import (
     ModelName,
     ModelStage,
     ModelVersion,
+    Moment,
     StageMove,
     VersionNumber,
 )
-
-Moment = Annotated[
-    str,
-    Meta(
-        min_length=1, max_length=40, description="a moment, e.g. `2026-05-03T14:00` (UTC), or milliseconds since 1970"
-    ),
-]
 
 
 class Approval(Struct, frozen=True, kw_only=True):

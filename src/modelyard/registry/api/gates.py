@@ -95,6 +95,9 @@ class GateResult(Struct, frozen=True, kw_only=True):
         value: what was measured; for `no_worse` the advantage of the candidate, positive is better.
         limit: what it was held against.
         text: the same in a sentence.
+        waived_until_ms: when the waiver ends; None: when the gates are run again. Once it has ended the gate is closed
+            again, and who had waived it, why and until when stays here.
+        waived_from: what the gate said itself before it was waived.
     """
 
     gate: str
@@ -108,6 +111,13 @@ class GateResult(Struct, frozen=True, kw_only=True):
     at_ms: int = 0
     waived_by: ActorId | None = None
     waived_because: str = ""
+    waived_until_ms: int | None = None
+    waived_from: Outcome | None = None
+
+    @property
+    def waiver_ended(self) -> bool:
+        """True if it is closed again because its waiver has ended."""
+        return self.waived_by is not None and self.outcome is not Outcome.WAIVED
 
 
 class GateOperations(ABC):

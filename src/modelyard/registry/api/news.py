@@ -155,12 +155,13 @@ class GatesRun(News, frozen=True, kw_only=True):
 
 
 class GateWaived(News, frozen=True, kw_only=True):
-    """A closed gate was waived for a reason."""
+    """A closed gate was waived for a reason; `until_ms` is when that ends, None: when the gates are run again."""
 
     proposal: int
     name: str
     gate: str
     reason: str
+    until_ms: int | None = None
 
 
 class ProposalApproved(News, frozen=True, kw_only=True):

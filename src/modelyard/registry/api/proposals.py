@@ -19,7 +19,7 @@ from modelyard.kernel.pages import Limit, Page
 from modelyard.kernel.refs import Name, Ref
 from modelyard.registry.api.evaluations import Figure, Metric
 from modelyard.registry.api.gates import GateResult
-from modelyard.registry.api.records import AliasName, ModelName, Text, VersionNumber
+from modelyard.registry.api.records import AliasName, ModelName, Moment, Text, VersionNumber
 
 Title = Annotated[str, Meta(max_length=300, description="one line, at most 300 characters")]
 Reason = Annotated[str, Meta(min_length=3, max_length=2000, description="why, 3 to 2,000 characters")]
@@ -316,22 +316,29 @@ class ProposalOperations(ABC):
 
     @operation("POST", "/models/{name}/proposals/{number}/waive", scope="registry:approve", about="model:{name}")
     @abstractmethod
-    def waive(self, name: ModelName, number: ProposalNumber, gate: Name, reason: Reason) -> Proposal:
-        """Let a proposal pass a gate that stands closed, for a reason that is kept.
+    def waive(
+        self, name: ModelName, number: ProposalNumber, gate: Name, reason: Reason, until: Moment | None = None
+    ) -> Proposal:
+        """Let a proposal pass a gate that stands closed, for a reason that is kept, for good or until a moment.
+
+        From its end on the gate is closed again and the proposal cannot be merged. A gate that is waived already is
+        waived anew, with the new reason and end. Whenever the gates are run again, waivers are lifted.
 
         Args:
             name: the model.
             number: the proposal's.
             gate: the gate's name.
             reason: why.
+            until: when the waiver ends; left out, it holds until the gates are run again.
 
         Raises:
-            NotFound: there is no such proposal, or it has no such gate.
+            NotFound: there is no such proposal of this model.
             Forbidden: you are its author.
-            Conflict: the proposal is over, or the gate is open or was not run.
+            Conflict: the proposal is over, or the gate has passed or was not run.
+            InvalidInput: `until` is no moment, or not one to come.
 
         Example:
-            yard registry waive tips 12 fair-zones "known gap, mended in v8"
+            yard registry waive tips 12 fair-zones "known gap, mended in v8" --until 2999-05-03T14:00
         """
 
     @operation("POST", "/models/{name}/proposals/{number}/approve", scope="registry:approve", about="model:{name}")

@@ -36,6 +36,12 @@ AliasName = Annotated[
 ]
 """What an alias may be called."""
 
+Moment = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=40, description="a moment, e.g. `2026-05-03T14:00` (UTC), or milliseconds since 1970"
+    ),
+]
 VersionNumber = Annotated[int, Meta(ge=1, le=2**31 - 1, description="the number of a version, counted from 1")]
 Text = Annotated[str, Meta(max_length=20_000, description="free text, at most 20,000 characters")]
 LongText = Annotated[str, Meta(max_length=400_000, description="Markdown, at most 400,000 characters")]

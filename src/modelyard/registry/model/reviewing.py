@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from modelyard.kernel.errors import Conflict, Forbidden, GateClosed, InvalidInput
 from modelyard.kernel.ids import ActorId
 from modelyard.registry.api import GateResult, Outcome, Proposal, ProposalState, Review, Vote
+from modelyard.registry.model.standing import moment_of, said
 
 _MOST_APPROVALS = 20
 
@@ -89,7 +92,7 @@ def obstacle(proposal: Proposal, *, gates: int) -> str | None:
     if proposal.stale and gates:
         return f"{proposal.stale_because}; run them again: yard registry run-gates {proposal.name} {proposal.number}"
     if shut := closed(proposal.results):
-        return "closed: " + "; ".join(f"{r.gate} ({r.text})" for r in shut[:5])
+        return "closed: " + "; ".join(map(_shut, shut[:5]))
     return None
 
 
@@ -106,17 +109,48 @@ def check_mergeable(proposal: Proposal, *, gates: int) -> None:
 
 
 def waived(
-    results: Sequence[GateResult], gate: str, *, actor: ActorId, reason: str
-) -> tuple[GateResult, ...] | None:  # fmt: skip
-    """The results with one closed gate waived; None if there is no such closed gate."""
-    if not any(r.gate == gate and not r.outcome.opens for r in results):
+    results: Sequence[GateResult], gate: str, *, actor: ActorId, reason: str, until_ms: int | None = None
+) -> tuple[GateResult, ...] | None:
+    """The results with one gate waived that has not passed; None if there is no such gate."""
+    if not any(r.gate == gate and r.outcome is not Outcome.PASSED for r in results):
         return None
-    return tuple(_waived(r, actor, reason) if r.gate == gate else r for r in results)
+    return tuple(_waived(r, actor, reason, until_ms) if r.gate == gate else r for r in results)
 
 
-def _waived(result: GateResult, actor: ActorId, reason: str) -> GateResult:
-    return GateResult(
-        gate=result.gate, kind=result.kind, outcome=Outcome.WAIVED, text=result.text, value=result.value,
-        low=result.low, high=result.high, limit=result.limit, at_ms=result.at_ms, waived_by=actor,
-        waived_because=reason,
+def _waived(result: GateResult, actor: ActorId, reason: str, until_ms: int | None) -> GateResult:
+    itself = result.waived_from if result.outcome is Outcome.WAIVED else result.outcome
+    return replace(
+        result, outcome=Outcome.WAIVED, waived_by=actor, waived_because=reason, waived_until_ms=until_ms,
+        waived_from=itself,
     )  # fmt: skip
+
+
+def waiver_end(until: str | None, now_ms: int) -> int | None:
+    """When a waiver ends that is to hold until a written moment.
+
+    Raises:
+        InvalidInput: that is no moment, or it is past.
+    """
+    if until is None:
+        return None
+    end_ms = moment_of(until)
+    if end_ms <= now_ms:
+        raise InvalidInput(f"a waiver ends at a moment to come; {said(end_ms)} is past, now is {said(now_ms)}")
+    return end_ms
+
+
+def as_of(results: Sequence[GateResult], now_ms: int) -> tuple[GateResult, ...]:
+    """The results at a moment: where a waiver has ended, the gate says again what it said itself."""
+    return tuple(
+        replace(r, outcome=r.waived_from or Outcome.FAILED)
+        if r.outcome is Outcome.WAIVED and r.waived_until_ms is not None and r.waived_until_ms <= now_ms
+        else r
+        for r in results
+    )
+
+
+def _shut(result: GateResult) -> str:
+    """A closed gate for people, with the end of its waiver."""
+    if result.waiver_ended and result.waived_until_ms is not None:
+        return f"{result.gate} ({result.text}; its waiver ended {said(result.waived_until_ms)})"
+    return f"{result.gate} ({result.text})"

@@ -182,18 +182,19 @@ class Proposals(Reviewed, GateOperations, ProposalOperations):
 
         return call.unit(keep)
 
-    def waive(self, name: str, number: int, gate: str, reason: str) -> Proposal:
+    def waive(self, name: str, number: int, gate: str, reason: str, until: str | None = None) -> Proposal:
         """Let a proposal pass a closed gate, for a reason."""
         call = calls.current()
         _, before = self._proposal(call.tx, name, number)
         reviewing.check_open(before)
         reviewing.check_other(before, call.actor.id, "waiving a gate of")
-        results = reviewing.waived(before.results, gate, actor=call.actor.id, reason=reason)
+        end_ms = reviewing.waiver_end(until, call.now_ms)
+        results = reviewing.waived(before.results, gate, actor=call.actor.id, reason=reason, until_ms=end_ms)
         if results is None:
             known = ", ".join(r.gate for r in reviewing.closed(before.results)) or "none"
             raise Conflict(f"{before.ref} has no closed gate {gate}; closed now: {known}")
         store.set_results(call.tx, number, results, call.now_ms)
-        emit(before, GateWaived(proposal=number, name=name, gate=gate, reason=reason))
+        emit(before, GateWaived(proposal=number, name=name, gate=gate, reason=reason, until_ms=end_ms))
         return self._proposal(call.tx, name, number)[1]
 
     def approve(self, name: str, number: int, note: str = "") -> Proposal:

@@ -38,7 +38,8 @@ class Reviewed:
         one = replace(one, roles=policy.roles)
         if one.state.is_over:
             return one
-        one = replace(one, reviews=tuple(self._standing(r, one.name) for r in one.reviews))
+        results = reviewing.as_of(one.results, calls.current().now_ms)
+        one = replace(one, results=results, reviews=tuple(self._standing(r, one.name) for r in one.reviews))
         champion = aliases.one(tx, model, one.alias)
         why = ""
         if one.gates_ms is not None and champion != one.champion:
