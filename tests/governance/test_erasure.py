@@ -16,7 +16,7 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.governance.api import Held, Receipt, ReceiptId, Subject
+from modelyard.governance.api import Held, Left, Receipt, ReceiptId, Subject
 from modelyard.governance.model.erasure import forms_of, is_signed
 from modelyard.governance.service.packed import Sought
 from modelyard.governance.service.scan import search
@@ -47,6 +47,7 @@ class Trips:
     """A participant with a table of its own in the same database, and a file beside it."""
 
     name = "trips"
+    namesakes: tuple[str, ...] = ()
 
     def __init__(self, house: Yard) -> None:
         self.file = house.bench.home / "objects" / "trips.json"
@@ -80,8 +81,8 @@ class Trips:
             self.file.unlink(missing_ok=True)
         return [Held(by=self.name, ref=Ref("table:trips"), what="rows", count=count)] if count else []
 
-    def remains(self, subject: Subject) -> Sequence[str]:
-        return ["table:trips"] if self.plan(subject) else []
+    def remains(self, subject: Subject) -> Left:
+        return Left(places=("table:trips",) if self.plan(subject) else (), namesakes=self.namesakes)
 
 
 @pytest.fixture
@@ -330,9 +331,9 @@ def test_in_bytes_that_are_no_text_only_a_known_longer_name_explains_a_key(tmp_p
 
 def test_forgetting_one_whose_key_begins_that_of_another_is_clean_and_says_where(house: Yard, trips: Trips) -> None:
     house.bench.call(lambda: calls.current().tx.many(ADD, [{"id": 9_999, "taxi": KEY + "0"}]))
-    house.furnish(trips, namesakes=lambda _: [KEY + "0"])
+    trips.namesakes = (KEY + "0",)
     receipt = house.api.forget("taxi", KEY)
     assert receipt.clean and receipt.scan.within and not receipt.scan.found
     assert house.api.verify_receipt(receipt).signed
-    house.furnish(trips)
+    trips.namesakes = ()
     assert not house.api.forget("taxi", KEY).clean, "who does not know the other cannot tell"

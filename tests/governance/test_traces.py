@@ -40,7 +40,7 @@ def place() -> Iterator[Place]:
         service = TrackingService(objects=FolderObjects(bench.home / "objects"))
         tracking, house = bench.open(Tracking, service), Yard(bench)
         eraser = TracesEraser(tracking, NamedKeys())
-        house.furnish(eraser, namesakes=eraser.namesakes)
+        house.furnish(eraser)
         yield Place(house, tracking)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from modelyard.adapters.secrets import open_secrets
-from modelyard.governance.api import Eraser, Governance, PredictionSource, Role, RowSource, Subject
+from modelyard.governance.api import Eraser, Governance, PredictionSource, Role, RowSource
 from modelyard.governance.service import Erasing, GovernanceService, Recognition
 from modelyard.governance.store import MIGRATIONS
 from modelyard.kernel.actors import SYSTEM, Actor, ActorKind
@@ -32,7 +32,6 @@ class Yard:
 
     def furnish(
         self, *eraser: Eraser, predictions: PredictionSource | None = None, rows: RowSource | None = None,
-        namesakes: Callable[[Subject], Sequence[str]] = lambda _: (),
     ) -> None:  # fmt: skip
         """Build the service, with who takes part."""
         erasing = Erasing(
@@ -40,7 +39,6 @@ class Yard:
             secrets=self.secrets,
             participants=eraser,
             scrubs=(self.bench.database.scrub,),
-            namesakes=namesakes,
         )
         self.service = GovernanceService(
             recognition=self.recognition, database=self.bench.database, journal=self.bench.journal, erasing=erasing,

@@ -11,10 +11,21 @@ from backports import zstd
 from deltalake import DeltaTable
 
 from modelyard.app.house import House
+from modelyard.kernel.mentions import MARK
 from modelyard.lake.api import Column, Declared, FileEntry, Lake, Mode
 from modelyard.quality.api import ColumnRule, Contract, Severity
 from modelyard.settings import Settings
-from modelyard.tracking.api import Assessment, AssessmentKind, NewTrace, Span, Tracking
+from modelyard.tracking.api import (
+    Assessment,
+    AssessmentKind,
+    Dataset,
+    DatasetInput,
+    NewTrace,
+    Point,
+    RunStatus,
+    Span,
+    Tracking,
+)
 from tests.lake.filesets.pictures import add, digest_of
 from tests.lake.stand import read
 
@@ -100,6 +111,18 @@ def trace(tracking: Tracking) -> str:
     return kept
 
 
+def run(tracking: Tracking) -> str:
+    """The subject in what was noted of a run and in its files; the run's id."""
+    made = tracking.start_run("0", f"fit {SUBJECT}", {"about": SUBJECT}, user=SUBJECT).id
+    tracking.log(made, [Point(key="loss", value=0.5, step=1, at_ms=1)], {"taxi": SUBJECT})
+    data = Dataset(name=SUBJECT, digest="d1", source_type="local", source=SUBJECT, profile=SUBJECT)
+    tracking.log_inputs(made, [DatasetInput(dataset=data)])
+    tracking.upload(made, "rides.json.gz", [gzip.compress(b'{"taxi": "taxi-7f3a91c2"}')])
+    tracking.upload(made, "fine.txt", [b"nobody"])
+    tracking.update_run(made, RunStatus.FINISHED, name=f"done {SUBJECT}")
+    return made
+
+
 @pytest.mark.slow
 def test_whoever_is_forgotten_is_nowhere_in_the_home_and_tagged_versions_stay(tmp_path: Path) -> None:
     home = tmp_path / "home"
@@ -113,13 +136,18 @@ def test_whoever_is_forgotten_is_nowhere_in_the_home_and_tagged_versions_stay(tm
         )
         fill(lake)
         yard.quality.check("trips")
-        kept = trace(yard.tracking)
+        kept, noted = trace(yard.tracking), run(yard.tracking)
+        yard.registry.create_model("tips", f"as {SUBJECT} likes it", tags={"for": SUBJECT})
         assert len(naming(home)) > 8
         receipt = yard.governance.forget("taxi", SUBJECT)
         assert receipt.scan.found == (), receipt
         assert receipt.clean, receipt
         assert [(h.what, h.count) for h in receipt.done if h.by == "traces"] == [("traces", 3), ("assessments", 1)]
         assert [each.id for each in yard.tracking.traces(["0"]).items] == [kept]
+        assert [(h.what, h.count) for h in receipt.done if h.by == "registry"] == [("descriptions", 1), ("tags", 1)]
+        assert sum(h.count for h in receipt.done if h.by == "log") > 1
+        assert yard.tracking.run_record(noted).params == {"taxi": MARK}
+        assert [file.path for file in yard.tracking.artifacts(noted).items] == ["fine.txt"]
         tagged = read(lake, "trips", at="paper")
         assert [(row["id"], row["taxi"]) for row in tagged] == [(1, "b"), (2, "c")]
         assert read(lake, "trips", at="everything") == tagged

@@ -8,8 +8,8 @@ import sqlite3
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelyard.kernel.mentions import SHORTEST, Sought
 from modelyard.ports.statements import like_params
-from modelyard.tracking.model.mentions import SHORTEST, Sought
 
 VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
 

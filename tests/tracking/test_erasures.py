@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from modelyard.kernel.mentions import Sought
 from modelyard.tracking.api import Assessment, AssessmentKind, NewTrace, Span, SpanEvent, TraceErasure
-from modelyard.tracking.model.mentions import Sought
 from tests.tracking.conftest import Workplace
 from tests.tracking.test_collection import stored
 

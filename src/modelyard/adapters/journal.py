@@ -3,7 +3,7 @@
 A group's rows are added by one bulk insert each. The head of the chain is read inside the transaction, never kept in
 memory, so several processes may append in turn (5 us a group on SQLite). A row's hash is SHA-256 over the hash before
 it and the row's canonical form: the JSON array of its columns in table order, compact, without the hash itself. It
-changes and removes nothing; a missing tail shows only against a head that was kept elsewhere.
+changes and removes nothing of the audit; a missing tail shows only against a head that was kept elsewhere.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ _RECENT = Statement(
 _CHAIN = Statement(
     sa.select(_audit).where(_audit.c.seq > sa.bindparam("after")).order_by(_audit.c.seq).limit(sa.bindparam("n"))
 )
+_REWORD = Statement(sa.update(_event).where(_event.c.seq == sa.bindparam("seq_")).values(body=sa.bindparam("body_")))
 _CURSOR = Statement(sa.select(_cursor.c.seq).where(_cursor.c.consumer == sa.bindparam("consumer")))
 _put_cursor = upsert(_cursor).values(consumer=sa.bindparam("consumer"), seq=sa.bindparam("seq"))
 _ADVANCE = Statement(
@@ -119,6 +120,10 @@ class DatabaseJournal:
         """Events with a place below `before` (None: from the end), newest first."""
         below = _END if before is None else before
         return [_to_event(row) for row in tx.all(_RECENT, {"before": below, "n": limit})]
+
+    def reword(self, tx: Transaction, seq: int, body: bytes) -> None:
+        """Let the event at a place say something else."""
+        tx.run(_REWORD, {"seq_": seq, "body_": body})
 
     def cursor(self, tx: Transaction, consumer: str) -> int:
         """The place up to which `consumer` has taken note; 0 at first."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sqlalchemy as sa
 
 from modelyard.kernel.errors import AlreadyExists, Conflict
@@ -23,6 +25,15 @@ _FIND = Statement(sa.select(_reply.c.digest, _reply.c.at_ms, _reply.c.answer).wh
 _BEGIN = Statement(sa.insert(_reply).values({c.name: sa.bindparam(c.name) for c in _reply.c if c.name != "answer"}))
 _KEEP = Statement(sa.update(_reply).where(_where).values(answer=sa.bindparam("answer_"), at_ms=sa.bindparam("at_ms_")))
 _DROP = Statement(sa.delete(_reply).where(_where))
+_ANSWERS = Statement(
+    sa.select(_reply.c.actor, _reply.c.key, _reply.c.answer)
+    .where(
+        (_reply.c.actor > sa.bindparam("actor_"))
+        | ((_reply.c.actor == sa.bindparam("actor_")) & (_reply.c.key > sa.bindparam("key_")))
+    )
+    .order_by(_reply.c.actor, _reply.c.key)
+    .limit(sa.literal_column("200"))
+)
 _EXPIRE = Statement(sa.delete(_reply).where(_reply.c.at_ms < sa.bindparam("before_ms")))
 
 
@@ -79,3 +90,14 @@ class DatabaseReplies:
     def expire(self, tx: Transaction, before_ms: int) -> int:
         """Forget keys from before then; how many."""
         return tx.run(_EXPIRE, {"before_ms": before_ms})
+
+    def forget(self, tx: Transaction, names: Callable[[bytes], bool], *, apply: bool) -> int:
+        """How many remembered answers name somebody; with `apply` they are forgotten."""
+        count, actor, key = 0, "", ""
+        while rows := tx.all(_ANSWERS, {"actor_": actor, "key_": key}):
+            named = [(row[0], row[1]) for row in rows if row[2] is not None and names(bytes(row[2]))]
+            count += len(named)
+            if named and apply:
+                tx.many(_DROP, [{"actor_": one, "key_": other} for one, other in named])
+            actor, key, _ = rows[-1]
+        return count

@@ -1,7 +1,8 @@
 """The journal port: what happened (events, which are also the outbox) and who did it (the audit chain).
 
 Both are appended in the commit of the call that caused them, once per group. The audit chain is append-only and
-hash-chained: each row's hash covers the one before it. This port never changes or removes a row.
+hash-chained: each row's hash covers the one before it. This port never changes or removes a row of it, and removes no
+event; what an event says may be told anew without the name of somebody who was forgotten.
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ class Journal(Protocol):
 
     def recent_events(self, tx: Transaction, *, before: int | None, limit: int = 100) -> list[Event]:
         """Events with a place below `before` (None: from the end), newest first."""
+        ...
+
+    def reword(self, tx: Transaction, seq: int, body: bytes) -> None:
+        """Let the event at a place say something else; its kind, time, actor and refs stay."""
         ...
 
     def cursor(self, tx: Transaction, consumer: str) -> int:

@@ -5,6 +5,7 @@ A key belongs to one actor and one operation with one set of arguments. This por
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -52,4 +53,8 @@ class Replies(Protocol):
 
     def expire(self, tx: Transaction, before_ms: int) -> int:
         """Forget keys from before then; how many."""
+        ...
+
+    def forget(self, tx: Transaction, names: Callable[[bytes], bool], *, apply: bool) -> int:
+        """How many remembered answers name somebody; with `apply` they are forgotten, so that a repeat runs anew."""
         ...

@@ -7,8 +7,10 @@ import math
 import os
 import sys
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import mlflow
 from mlflow import MlflowClient
@@ -104,7 +106,42 @@ def files() -> dict[str, Any]:
         same = (back / "sub" / "big.bin").read_bytes() == bytes(range(256)) * 20_000
         text = mlflow.artifacts.load_text(run.info.artifact_uri + "/all/ü ber.txt")
         missing = codes(lambda: mlflow.artifacts.load_text(run.info.artifact_uri + "/nothing"))
-    return {"listed": listed, "below": below, "same": same, "text": text, "missing": len(missing)}
+    return {
+        "listed": listed, "below": below, "same": same, "text": text, "missing": len(missing),
+        "forgotten": forgotten(client),
+    }  # fmt: skip
+
+
+def forgotten(client: MlflowClient) -> dict[str, Any]:
+    """What the client reads of a run after somebody in it was forgotten."""
+    who, said = "customer-7f3a91c2", {"note": "about customer-7f3a91c2", "kept": "yes"}
+    with mlflow.start_run(run_name=f"for {who}", tags=said) as run:
+        mlflow.log_params({"who": who, "depth": 3})
+        mlflow.log_metric("loss", 0.5)
+        mlflow.log_text(f"name\n{who}\n", "who.csv")
+        mlflow.log_text("name\n", "nobody.csv")
+    digest = sha256(f"name\n{who}\n".encode()).hexdigest()
+    for path, body in (
+        ("run-file-erasures", {"digests": [digest], "apply": True}),
+        ("run-erasures", {"value": who, "apply": True}),
+    ):
+        ask = Request(
+            f"{os.environ['MLFLOW_TRACKING_URI']}/v1/{path}", json.dumps(body).encode(),
+            {"authorization": "Bearer owner", "content-type": "application/json"},
+        )  # fmt: skip
+        urlopen(ask, timeout=20).close()
+    seen = client.get_run(run.info.run_id)
+    gone = ""
+    try:
+        mlflow.artifacts.load_text(run.info.artifact_uri + "/who.csv")
+    except MlflowException as err:
+        gone = str(err)
+    return {
+        "name": seen.info.run_name, "params": seen.data.params, "metrics": seen.data.metrics,
+        "tags": {key: seen.data.tags[key] for key in said}, "named": who in str(seen.to_dictionary()),
+        "files": [f.path for f in client.list_artifacts(run.info.run_id)],
+        "gone": "somebody who was forgotten" in gone, "error": gone[:300],
+    }  # fmt: skip
 
 
 def sklearn() -> dict[str, Any]:

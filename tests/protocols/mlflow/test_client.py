@@ -68,6 +68,11 @@ def test_a_client_stores_files_and_gets_them_back(wire: Wire) -> None:
     assert seen["same"] is True
     assert seen["text"] == "one"
     assert seen["missing"] == 1
+    after = seen["forgotten"]
+    assert (after["name"], after["params"]) == ("(forgotten)", {"who": "(forgotten)", "depth": "3"})
+    assert after["tags"] == {"note": "(forgotten)", "kept": "yes"} and after["metrics"] == {"loss": 0.5}
+    assert after["files"] == ["nobody.csv"] and not after["named"]
+    assert after["gone"], after["error"]
 
 
 @pytest.mark.slow

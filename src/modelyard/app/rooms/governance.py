@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from modelyard.adapters.replies import DatabaseReplies
 from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
 from modelyard.app.sealing import opened
 from modelyard.features.api import Features
-from modelyard.governance.api import Governance, Reached, Subject
+from modelyard.governance.api import Eraser, Governance, Reached
 from modelyard.governance.reactions import duties
 from modelyard.governance.service import (
+    Contents,
     Erasing,
     FeatureKeys,
     FeaturesEraser,
@@ -22,9 +24,12 @@ from modelyard.governance.service import (
     KeepsPredictions,
     LakeEraser,
     LakeRows,
+    LogEraser,
     PredictionsEraser,
     PseudonymsEraser,
     Recognition,
+    RegistryEraser,
+    RunsEraser,
     ServingPredictions,
     TracesEraser,
 )
@@ -32,6 +37,8 @@ from modelyard.governance.store import MIGRATIONS
 from modelyard.kernel.errors import NotFound
 from modelyard.kernel.refs import Ref
 from modelyard.lake.api import Lake
+from modelyard.ports.objects import Keeper
+from modelyard.registry.api import Registry
 from modelyard.serving.api import Prediction, Serving
 from modelyard.tracking.api import Tracking
 
@@ -69,24 +76,31 @@ def _build(engines: Engines) -> GovernanceService:
     keys, late = FeatureKeys(features), _LateServing(engines)
     tables = LakeEraser(lake, keys)
     pseudonyms = PseudonymsEraser(lake, tables)
-    traces = TracesEraser(engines.service(Tracking), keys)
-
-    def namesakes(subject: Subject) -> Sequence[str]:
-        return (*tables.namesakes(subject), *traces.namesakes(subject))
+    tracking, registry = engines.service(Tracking), engines.service(Registry)
+    contents = Contents(engines.objects, keys, tables.namesakes)
+    noted: tuple[Eraser, ...] = (
+        TracesEraser(tracking, keys), RunsEraser(tracking, keys, contents, _pinned(registry)),
+        RegistryEraser(registry, keys, contents), LogEraser(engines.journal, DatabaseReplies(), keys),
+    )  # fmt: skip
 
     erasing = Erasing(
         home=engines.home, secrets=engines.secrets, scrubs=(engines.database.scrub,),
         participants=(
             FeaturesEraser(features), PredictionsEraser(lake, keys, late.fold), tables, FilesEraser(lake, keys),
-            traces, pseudonyms,
+            *noted, pseudonyms,
         ),
-        namesakes=namesakes, aliases=pseudonyms.aliases,
+        aliases=pseudonyms.aliases,
         elsewhere=_elsewhere(engines), opened=partial(opened, engines.keyring),
     )  # fmt: skip
     return GovernanceService(
         recognition=engines.recognition, database=engines.database, journal=engines.journal, erasing=erasing,
         rows=LakeRows(lake, keys), predictions=ServingPredictions(late.prediction, late.reached),
     )  # fmt: skip
+
+
+def _pinned(registry: Registry) -> Callable[[Collection[str]], set[str]]:
+    """Who says which objects the registry needs."""
+    return registry.objects_held if isinstance(registry, Keeper) else lambda _: set()
 
 
 def _elsewhere(engines: Engines) -> tuple[str, ...]:

@@ -144,6 +144,18 @@ class SubjectForgotten(News, frozen=True, kw_only=True):
     clean: bool
 
 
+class Left(Struct, frozen=True, kw_only=True):
+    """What a participant finds when it looks once more.
+
+    Attributes:
+        places: where it still finds the subject when it reads its own data back, compressed columns included.
+        namesakes: longer words of others that hold the subject's key within them, so that they are not taken for it.
+    """
+
+    places: tuple[str, ...] = ()
+    namesakes: tuple[str, ...] = ()
+
+
 class Eraser(Protocol):
     """A participant: something that holds data about subjects."""
 
@@ -157,8 +169,8 @@ class Eraser(Protocol):
         """Remove it, also from versions, quarantine and sources; what was removed. Doing it again finds nothing."""
         ...
 
-    def remains(self, subject: Subject) -> Sequence[str]:
-        """Places where it still finds the subject when it reads its own data back, compressed columns included."""
+    def remains(self, subject: Subject) -> Left:
+        """Look once more, whatever was removed before: something may have been written meanwhile."""
         ...
 
 

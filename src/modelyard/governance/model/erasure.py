@@ -15,9 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from modelyard.governance.api import Receipt, Subject
-
-SHORTEST = 6
-"""A key of fewer bytes is found in any larger file by chance."""
+from modelyard.kernel.mentions import SHORTEST
 
 
 def subject_name(secret: bytes, subject: Subject) -> str:
@@ -36,6 +34,7 @@ def forms_of(key: str) -> dict[str, bytes]:
         "utf-8": raw,
         "utf-16-le": key.encode("utf-16-le", "surrogatepass"),
         "utf-16-be": key.encode("utf-16-be", "surrogatepass"),
+        "utf-32-le": key.encode("utf-32-le", "surrogatepass"),
         "json": dumps(key).strip('"').encode(),
         "percent": quote(raw, safe="").encode(),
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modelyard.features.api import Entity, Features, Key, KeyType, Status, View
-from modelyard.governance.api import Held, Subject
+from modelyard.governance.api import Held, Left, Subject
 from modelyard.kernel.errors import InvalidInput
 from modelyard.kernel.refs import Ref, ref
 
@@ -63,9 +63,9 @@ class FeaturesEraser:
             ]
         return done
 
-    def remains(self, subject: Subject) -> Sequence[str]:
+    def remains(self, subject: Subject) -> Left:
         """Views that still answer for the subject."""
-        return [str(about) for about in self._knowing(subject)]
+        return Left(places=tuple(str(about) for about in self._knowing(subject)))
 
     def _knowing(self, subject: Subject) -> Iterator[Ref]:
         for entity in _meant(self._features, subject.entity):

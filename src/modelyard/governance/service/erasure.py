@@ -28,7 +28,6 @@ from modelyard.governance.api import (
     SubjectForgotten,
 )
 from modelyard.governance.model.erasure import (
-    SHORTEST,
     forms_of,
     is_conclusive,
     is_signed,
@@ -42,6 +41,7 @@ from modelyard.governance.service.scan import Opened, as_it_is, search
 from modelyard.governance.store import receipts
 from modelyard.governance.store.identity import LAST
 from modelyard.kernel.errors import NotFound
+from modelyard.kernel.mentions import SHORTEST
 from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.kernel.refs import Ref, ref
 from modelyard.ports import calls
@@ -49,10 +49,6 @@ from modelyard.ports.secrets import Secret, Secrets
 
 _SIGNING = "governance.receipt_signing_key"
 _NAMING = "governance.subject_naming_key"
-
-
-def _nobody(_: Subject) -> Sequence[str]:
-    return ()
 
 
 def _nobody_else(_: Subject) -> Sequence[Subject]:
@@ -67,7 +63,6 @@ class Erasing(Struct, frozen=True, kw_only=True):
         secrets: keeps the home's signing key and the key that subjects are named under.
         participants: who holds data of subjects; asked in order.
         scrubs: make sure that bytes of what was deleted are left in no file; called after the participants.
-        namesakes: longer keys of others that hold the subject's within them, so that they are not taken for it.
         aliases: further names under which the subject is held; each participant is asked for each.
         elsewhere: what is kept outside the home and cannot be searched, in words.
         opened: gives what a file of the home holds, unsealed.
@@ -77,7 +72,6 @@ class Erasing(Struct, frozen=True, kw_only=True):
     secrets: Secrets
     participants: tuple[Eraser, ...] = ()
     scrubs: tuple[Callable[[], None], ...] = ()
-    namesakes: Callable[[Subject], Sequence[str]] = _nobody
     aliases: Callable[[Subject], Sequence[Subject]] = _nobody_else
     elsewhere: tuple[str, ...] = ()
     opened: Opened = as_it_is
@@ -110,8 +104,8 @@ class ErasureService(ErasureOperations):
         names = (subject, *self._erasing.aliases(subject))
         name = self._name(subject)
         before = receipts.of_subject(call.tx, name)
-        models = set(self._models_from(_refs(self._planned(names)))).union(*(each.models for each in before))
         done = [held for each in self._erasing.participants for one in names for held in each.erase(one)]
+        models = set(self._models_from(_refs(done))).union(*(each.models for each in before))
         news = SubjectErased(entity=entity, subject=name, things=len(done))
         call.unit(lambda: call.emit(news))  # says so even if the search is cut off, and lets go of the snapshot
         for scrub in self._erasing.scrubs:
@@ -161,8 +155,8 @@ class ErasureService(ErasureOperations):
         return [held for each in self._erasing.participants for one in names for held in each.plan(one)]
 
     def _scan(self, subject: Subject, names: Sequence[Subject]) -> ByteScan:
-        left = ((e.name, place) for e in self._erasing.participants for one in names for place in e.remains(one))
-        remains = [f"{name}: {place}" for name, place in left]
+        left = [(e.name, one, e.remains(one)) for e in self._erasing.participants for one in names]
+        remains = [f"{name}: {place}" for name, _, found in left for place in found.places]
         elsewhere = list(self._erasing.elsewhere)
         if not is_conclusive(subject.key):
             elsewhere.append(f"the files of the home: a key of fewer than {SHORTEST} bytes is found there by chance")
@@ -171,7 +165,8 @@ class ErasureService(ErasureOperations):
                 not_searched=tuple(elsewhere),
             )  # fmt: skip
         forms = forms_of(subject.key)
-        others = tuple(forms_of(name) for name in self._erasing.namesakes(subject))
+        longer = {name for _, one, found in left if one == subject for name in found.namesakes}
+        others = tuple(forms_of(name) for name in sorted(longer))
         done = search(self._erasing.home, Sought(subject.key, forms, others), self._erasing.opened)
         elsewhere += [f"{name}: cannot be read" for name in done.unreadable]
         return ByteScan(

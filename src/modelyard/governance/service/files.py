@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from modelyard.governance.api import Held, Subject
+from modelyard.governance.api import Held, Left, Subject
 from modelyard.governance.service.tables import LakeEraser
 from modelyard.kernel.errors import InvalidInput
 from modelyard.kernel.refs import parts, ref
@@ -44,13 +44,14 @@ class FilesEraser(LakeEraser):
             done += [Held(by=self.name, ref=thing, what=what, count=n) for what, n in counts.items() if n]
         return done
 
-    def remains(self, subject: Subject) -> Sequence[str]:
+    def remains(self, subject: Subject) -> Left:
         """Versions of sets in which the subject is still read back."""
-        return [
+        left = (
             str(ref("fileset", parts(table.ref).name, version))
             for table, column in self._places(subject.entity)
             for version in self._versions_holding(table, column, subject.key)
-        ]
+        )
+        return Left(places=tuple(left))
 
     def _places(self, entity: str) -> Iterator[tuple[Table, str]]:
         """Every table that lists the files of a set and has a key column of the entity."""

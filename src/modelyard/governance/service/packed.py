@@ -27,11 +27,12 @@ _ESCAPED = re.compile(rb"(?:%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|
 
 
 class Hit(IntEnum):
-    """How a key was found: not at all, only as a part of longer names, or for itself."""
+    """How a key was found: not at all, only within longer names, in bytes that tell no words apart, for itself."""
 
     NONE = 0
     WITHIN = 1
-    ALONE = 2
+    UNSURE = 2
+    ALONE = 3
 
 
 class Sought(Struct, frozen=True):
@@ -63,7 +64,7 @@ def holds_plain(stream: Readable, sought: Sought) -> tuple[int, Hit]:
     """Bytes read, and how the key is among them; it stops where it stands for itself.
 
     It stands within a longer name where that name is known, or where letters go on beside it in what is text from end
-    to end; in other files neighbours mean nothing, and it stands for itself.
+    to end; in other files neighbours mean nothing, and it may stand for itself.
     """
     longest = max(map(len, sought.forms.values()))
     reach = longest + max((len(form) for other in sought.others for form in other.values()), default=0) + _BESIDE
@@ -89,7 +90,7 @@ def holds_plain(stream: Readable, sought: Sought) -> tuple[int, Hit]:
         start = max(0, judged - reach)
         kept, begin = window[start:], judged - start
     if in_words and not is_text:
-        return size, Hit.ALONE
+        return size, Hit.UNSURE
     return size, Hit.WITHIN if in_words or in_names else Hit.NONE
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from modelyard.governance.api import EntityKeys, Held, PredictionTrace, Reached, Subject
+from modelyard.governance.api import EntityKeys, Held, Left, PredictionTrace, Reached, Subject
 from modelyard.governance.model.permission import permitted
 from modelyard.governance.service.recognition import holdings_of
 from modelyard.governance.service.tables import every_table, is_value, text
@@ -160,9 +160,9 @@ class PredictionsEraser:
                 done.append(Held(by=self.name, ref=ref("table", table.name), what="predictions", count=len(gone)))
         return done
 
-    def remains(self, subject: Subject) -> Sequence[str]:
+    def remains(self, subject: Subject) -> Left:
         """Tables of predictions in which the subject is still read back."""
-        return [str(held.ref) for held in self.plan(subject)]
+        return Left(places=tuple(str(held.ref) for held in self.plan(subject)))
 
     def _in(self, subject: Subject) -> Iterator[tuple[Table, str]]:
         """Every table of predictions, with the condition that tells the subject's."""

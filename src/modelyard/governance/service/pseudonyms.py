@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from modelyard.governance.api import Held, Subject
+from modelyard.governance.api import Held, Left, Subject
 from modelyard.governance.service.tables import LakeEraser
 from modelyard.kernel.refs import ref
 from modelyard.lake.api import Lake
@@ -33,9 +33,9 @@ class PseudonymsEraser:
         gone = [(kind, self._lake.shred(kind, (subject.key,))) for kind, _ in list(self._known(subject))]
         return [Held(by=self.name, ref=ref("pseudonym", kind), what="keys", count=n) for kind, n in gone if n]
 
-    def remains(self, subject: Subject) -> Sequence[str]:
+    def remains(self, subject: Subject) -> Left:
         """Kinds of pseudonyms under which it is known yet."""
-        return [str(ref("pseudonym", kind)) for kind, _ in self._known(subject)]
+        return Left(places=tuple(str(ref("pseudonym", kind)) for kind, _ in self._known(subject)))
 
     def aliases(self, subject: Subject) -> Sequence[Subject]:
         """The subject under each of its tokens."""

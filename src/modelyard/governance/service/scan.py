@@ -60,7 +60,7 @@ def search(home: Path, sought: Sought, opened: Opened = as_it_is) -> Scanned:
         done.files += 1
         done.bytes += size
         if hit is not Hit.NONE:
-            (done.found if hit is Hit.ALONE else done.within).append(name)
+            (done.found if hit >= Hit.UNSURE else done.within).append(name)
     return done
 
 

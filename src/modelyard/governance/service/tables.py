@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from modelyard.governance.api import EntityKeys, Held, RowTrace, Subject
+from modelyard.governance.api import EntityKeys, Held, Left, RowTrace, Subject
+from modelyard.governance.model.erasure import is_conclusive
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.refs import Ref, parts, ref
 from modelyard.lake.api import Lake, Load, LoadId, QuarantinedRow, Table
@@ -72,14 +73,15 @@ class LakeEraser:
             done += [Held(by=self.name, ref=source, what="source files", count=1) for source in gone.sources]
         return done
 
-    def remains(self, subject: Subject) -> Sequence[str]:
+    def remains(self, subject: Subject) -> Left:
         """Table versions in which the subject is still read back, and quarantines that still name it."""
         left: list[str] = []
         for table, column in self._places(subject.entity):
             left += [str(ref("table", table.name, v)) for v in self._versions_holding(table, column, subject.key)]
             if self._refused(table.name, subject.key):
                 left.append(f"quarantine of {table.name}")
-        return left
+        longer = self.namesakes(subject) if is_conclusive(subject.key) else ()
+        return Left(places=tuple(left), namesakes=tuple(longer))
 
     def namesakes(self, subject: Subject) -> Sequence[str]:
         """Keys that hold the subject's within them, in the newest version of every table with its key column."""

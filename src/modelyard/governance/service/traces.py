@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from modelyard.governance.api import EntityKeys, Held, Subject
+from modelyard.governance.api import EntityKeys, Held, Left, Subject
 from modelyard.kernel.refs import ref
 from modelyard.tracking.api import TraceErasure, Tracking
 
@@ -30,13 +30,10 @@ class TracesEraser:
         """Remove them, with spans, tags, files and assessments."""
         return list(_held(self._asked(subject, apply=True)))
 
-    def remains(self, subject: Subject) -> Sequence[str]:
-        """Experiments in whose traces the subject is still read back."""
-        return [str(held.ref) for held in self.plan(subject)]
-
-    def namesakes(self, subject: Subject) -> Sequence[str]:
-        """Longer words in other traces that hold the subject's key within them."""
-        return self._asked(subject, apply=False).longer
+    def remains(self, subject: Subject) -> Left:
+        """Experiments in whose traces the subject is still read back, and longer words in other traces."""
+        found = self._asked(subject, apply=False)
+        return Left(places=tuple(str(held.ref) for held in _held(found)), namesakes=found.longer)
 
     def _asked(self, subject: Subject, *, apply: bool) -> TraceErasure:
         return self._tracking.erase_traces(subject.key, tuple(self._keys.columns(subject.entity)), apply=apply)

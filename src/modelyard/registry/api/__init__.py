@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelyard.registry.api.adoption import AdoptionOperations
 from modelyard.registry.api.aliases import AliasOperations, Approval, StageStanding, Standing
 from modelyard.registry.api.attestations import Attestation, AttestationOperations
+from modelyard.registry.api.erasures import ErasedWords, PinnedContent, WordErasure, WordErasureOperations
 from modelyard.registry.api.evaluations import (
     Evaluation,
     EvaluationOperations,
@@ -49,6 +50,7 @@ from modelyard.registry.api.news import (
     VersionEvaluated,
     VersionRegistered,
     VersionSigned,
+    WordsForgotten,
 )
 from modelyard.registry.api.proposals import (
     Change,
@@ -109,6 +111,7 @@ class Registry(
     GateOperations,
     ProposalOperations,
     AdoptionOperations,
+    WordErasureOperations,
     WebhookOperations,
 ):
     """Models that others rely on: versions, signatures, aliases, evaluations, gates and proposals."""
@@ -126,6 +129,7 @@ __all__ = [
     "Comparison",
     "DataTimes",
     "Delivery",
+    "ErasedWords",
     "Evaluation",
     "EvaluationRows",
     "Field",
@@ -158,6 +162,7 @@ __all__ = [
     "Outcome",
     "Parity",
     "People",
+    "PinnedContent",
     "Proposal",
     "ProposalApproved",
     "ProposalDeclined",
@@ -200,4 +205,6 @@ __all__ = [
     "VersionSigned",
     "VersionStatus",
     "Vote",
+    "WordErasure",
+    "WordsForgotten",
 ]

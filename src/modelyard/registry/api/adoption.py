@@ -11,7 +11,7 @@ from modelyard.registry.api.records import Model, ModelVersion
 class AdoptionOperations(ABC):
     """What can be done with models of other stores."""
 
-    @operation("POST", "/adoptions/models", scope="governance:adopt")
+    @operation("POST", "/adoptions/models", scope="governance:adopt", private=("model",))
     @abstractmethod
     def adopt_model(self, source: str, model: Model, *, complete: bool = False) -> Model:
         """Take a registered model in under its name.
@@ -30,7 +30,7 @@ class AdoptionOperations(ABC):
             yard registry adopt-model old '{"name": "tips"}'
         """
 
-    @operation("POST", "/adoptions/versions", scope="governance:adopt", effect=Effect.WORK)
+    @operation("POST", "/adoptions/versions", scope="governance:adopt", effect=Effect.WORK, private=("version",))
     @abstractmethod
     def adopt_version(self, source: str, version: ModelVersion) -> ModelVersion:
         """Take a version in under its number; done again, it changes nothing.

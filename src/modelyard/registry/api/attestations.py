@@ -54,6 +54,7 @@ class AttestationOperations(ABC):
         "/models/{name}/versions/{version}/attestations",
         scope="registry:write",
         about="model:{name}@{version}",
+        private=("text", "link"),
     )
     @abstractmethod
     def attest(

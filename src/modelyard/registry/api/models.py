@@ -44,7 +44,7 @@ class ModelOperations(ABC):
             yard registry models
         """
 
-    @operation("POST", "/models", scope="registry:write")
+    @operation("POST", "/models", scope="registry:write", private=("description", "tags"))
     @abstractmethod
     def create_model(
         self, name: ModelName, description: Text = "", tags: Tags | None = None, *, needs_proposal: bool = False
@@ -79,7 +79,7 @@ class ModelOperations(ABC):
             yard registry model tips
         """
 
-    @operation("PATCH", "/models/{name}", scope="registry:write", about="model:{name}")
+    @operation("PATCH", "/models/{name}", scope="registry:write", about="model:{name}", private=("description",))
     @abstractmethod
     def update_model(self, name: ModelName, description: Text) -> Model:
         """Say something else about a model.
@@ -144,7 +144,7 @@ class ModelOperations(ABC):
             yard registry delete-model tips
         """
 
-    @operation("PATCH", "/models/{name}/tags", scope="registry:write", about="model:{name}")
+    @operation("PATCH", "/models/{name}/tags", scope="registry:write", about="model:{name}", private=("tags",))
     @abstractmethod
     def tag_model(self, name: ModelName, tags: Tags) -> Model:
         """Set tags of a model; a tag that is there gets the new value.
@@ -232,7 +232,14 @@ class ModelOperations(ABC):
             yard registry card tips --output tips.md
         """
 
-    @operation("POST", "/models/{name}/card", scope="registry:write", about="model:{name}", effect=Effect.WRITE)
+    @operation(
+        "POST",
+        "/models/{name}/card",
+        scope="registry:write",
+        about="model:{name}",
+        effect=Effect.WRITE,
+        private=("text",),
+    )
     @abstractmethod
     def write_card(self, name: ModelName, text: LongText, version: VersionNumber | None = None) -> ModelCard:
         """Keep a new edition of a model's card.

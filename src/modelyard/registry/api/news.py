@@ -219,3 +219,10 @@ class TagDropped(News, frozen=True, kw_only=True):
     name: str
     version: int | None = None
     key: str
+
+
+class WordsForgotten(News, frozen=True, kw_only=True):
+    """What was said of models and named somebody got a mark in its place."""
+
+    what: str
+    count: int

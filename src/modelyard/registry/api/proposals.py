@@ -183,7 +183,9 @@ class ProposalDiff(Struct, frozen=True, kw_only=True):
 class ProposalOperations(ABC):
     """What can be done with proposals."""
 
-    @operation("POST", "/models/{name}/proposals", scope="registry:write", about="model:{name}")
+    @operation(
+        "POST", "/models/{name}/proposals", scope="registry:write", about="model:{name}", private=("title", "note")
+    )
     @abstractmethod
     def propose(
         self,
@@ -314,7 +316,13 @@ class ProposalOperations(ABC):
             yard registry run-gates tips 12
         """
 
-    @operation("POST", "/models/{name}/proposals/{number}/waive", scope="registry:approve", about="model:{name}")
+    @operation(
+        "POST",
+        "/models/{name}/proposals/{number}/waive",
+        scope="registry:approve",
+        about="model:{name}",
+        private=("reason",),
+    )
     @abstractmethod
     def waive(
         self, name: ModelName, number: ProposalNumber, gate: Name, reason: Reason, until: Moment | None = None
@@ -341,7 +349,13 @@ class ProposalOperations(ABC):
             yard registry waive tips 12 fair-zones "known gap, mended in v8" --until 2999-05-03T14:00
         """
 
-    @operation("POST", "/models/{name}/proposals/{number}/approve", scope="registry:approve", about="model:{name}")
+    @operation(
+        "POST",
+        "/models/{name}/proposals/{number}/approve",
+        scope="registry:approve",
+        about="model:{name}",
+        private=("note",),
+    )
     @abstractmethod
     def approve(self, name: ModelName, number: ProposalNumber, note: Text = "") -> Proposal:
         """Approve a proposal of somebody else.
@@ -360,7 +374,13 @@ class ProposalOperations(ABC):
             yard registry approve tips 12 --note "looked at the slices"
         """
 
-    @operation("POST", "/models/{name}/proposals/{number}/decline", scope="registry:approve", about="model:{name}")
+    @operation(
+        "POST",
+        "/models/{name}/proposals/{number}/decline",
+        scope="registry:approve",
+        about="model:{name}",
+        private=("note",),
+    )
     @abstractmethod
     def decline(self, name: ModelName, number: ProposalNumber, note: Text = "") -> Proposal:
         """Decline a proposal, which ends it.

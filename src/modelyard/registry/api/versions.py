@@ -48,7 +48,14 @@ class VersionOperations(ABC):
             yard registry versions --name tips
         """
 
-    @operation("POST", "/models/{name}/versions", scope="registry:write", about="model:{name}", effect=Effect.WORK)
+    @operation(
+        "POST",
+        "/models/{name}/versions",
+        scope="registry:write",
+        about="model:{name}",
+        effect=Effect.WORK,
+        private=("description", "tags"),
+    )
     @abstractmethod
     def register(
         self,
@@ -99,7 +106,13 @@ class VersionOperations(ABC):
             yard registry version tips 3
         """
 
-    @operation("PATCH", "/models/{name}/versions/{version}", scope="registry:write", about="model:{name}@{version}")
+    @operation(
+        "PATCH",
+        "/models/{name}/versions/{version}",
+        scope="registry:write",
+        about="model:{name}@{version}",
+        private=("description",),
+    )
     @abstractmethod
     def update_version(self, name: ModelName, version: VersionNumber, description: Text) -> ModelVersion:
         """Say something else about a version; its files stay as they are.
@@ -134,7 +147,11 @@ class VersionOperations(ABC):
         """
 
     @operation(
-        "PATCH", "/models/{name}/versions/{version}/tags", scope="registry:write", about="model:{name}@{version}"
+        "PATCH",
+        "/models/{name}/versions/{version}/tags",
+        scope="registry:write",
+        about="model:{name}@{version}",
+        private=("tags",),
     )
     @abstractmethod
     def tag_version(self, name: ModelName, version: VersionNumber, tags: Tags) -> ModelVersion:

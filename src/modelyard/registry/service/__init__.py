@@ -15,6 +15,7 @@ from modelyard.registry.service.adoption import Adoption
 from modelyard.registry.service.aliases import Aliases
 from modelyard.registry.service.attestations import Attestations
 from modelyard.registry.service.differences import Differences
+from modelyard.registry.service.erasures import Erasures
 from modelyard.registry.service.evaluations import Evaluations
 from modelyard.registry.service.intake import Intake
 from modelyard.registry.service.looking import Looking
@@ -28,7 +29,7 @@ from modelyard.tracking.api import Tracking
 
 
 class RegistryService(
-    Models, Versions, Seals, Aliases, Evaluations, Attestations, Proposals, Adoption, Webhooks, Registry
+    Models, Versions, Seals, Aliases, Evaluations, Attestations, Proposals, Adoption, Webhooks, Erasures, Registry
 ):  # fmt: skip
     """The registry over a database, objects and the runs that made what is registered.
 

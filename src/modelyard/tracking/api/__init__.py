@@ -39,6 +39,7 @@ from modelyard.tracking.api.news import (
     RunFinished,
     RunReproduced,
     RunRestored,
+    RunsForgot,
     RunStarted,
     TracesDeleted,
 )
@@ -74,6 +75,13 @@ from modelyard.tracking.api.reproductions import (
     ReproductionOperations,
     Subject,
     Verdict,
+)
+from modelyard.tracking.api.run_erasures import (
+    ErasedTexts,
+    ForgottenFile,
+    RunErasure,
+    RunErasureOperations,
+    StoredContent,
 )
 from modelyard.tracking.api.runs import RunOperations
 from modelyard.tracking.api.tails import Tail, TailOperations
@@ -117,6 +125,7 @@ class Tracking(
     AssessmentOperations,
     CollectionOperations,
     TraceErasureOperations,
+    RunErasureOperations,
 ):
     """Experiments, runs, metric series, logged models, artifacts and traces."""
 
@@ -141,6 +150,7 @@ __all__ = [
     "DatasetSummary",
     "DeletedRetention",
     "DirectAccess",
+    "ErasedTexts",
     "ErasedTraces",
     "Experiment",
     "ExperimentCreated",
@@ -151,6 +161,7 @@ __all__ = [
     "FieldKind",
     "FieldValue",
     "FileLink",
+    "ForgottenFile",
     "InputsLogged",
     "KeptBack",
     "KeyClash",
@@ -174,6 +185,7 @@ __all__ = [
     "Reproduction",
     "Run",
     "RunDeleted",
+    "RunErasure",
     "RunFinished",
     "RunGroup",
     "RunId",
@@ -182,6 +194,7 @@ __all__ = [
     "RunStarted",
     "RunStatus",
     "RunsCollected",
+    "RunsForgot",
     "SavedView",
     "SentPart",
     "Span",
@@ -191,6 +204,7 @@ __all__ = [
     "Special",
     "Spread",
     "Stage",
+    "StoredContent",
     "Subject",
     "Summary",
     "Tail",

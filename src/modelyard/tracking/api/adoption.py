@@ -40,7 +40,7 @@ class Adopted(Struct, frozen=True, kw_only=True):
 class AdoptionOperations(ABC):
     """What can be done with things of other stores."""
 
-    @operation("POST", "/adoptions/experiments", scope="governance:adopt")
+    @operation("POST", "/adoptions/experiments", scope="governance:adopt", private=("experiment",))
     @abstractmethod
     def adopt_experiment(self, source: str, experiment: Experiment, *, complete: bool = False) -> Experiment:
         """Take an experiment in: under its number if that is free, or into the one that has its name here.
@@ -57,7 +57,7 @@ class AdoptionOperations(ABC):
             yard tracking adopt-experiment old '{"id": "7", "name": "tips", "artifact_location": ""}'
         """
 
-    @operation("POST", "/adoptions/runs", scope="governance:adopt")
+    @operation("POST", "/adoptions/runs", scope="governance:adopt", private=("run",))
     @abstractmethod
     def adopt_run(self, source: str, run: Run, *, complete: bool = False) -> Run:
         """Take a run in under its id; its points and files come by `log` and `upload`.
@@ -76,7 +76,7 @@ class AdoptionOperations(ABC):
             yard tracking adopt-run old @run.json
         """
 
-    @operation("POST", "/adoptions/logged-models", scope="governance:adopt")
+    @operation("POST", "/adoptions/logged-models", scope="governance:adopt", private=("model",))
     @abstractmethod
     def adopt_logged_model(self, source: str, model: LoggedModel, *, complete: bool = False) -> LoggedModel:
         """Take a logged model in under its id; its files come by `upload`, its metrics by `log` of its run.

@@ -6,6 +6,7 @@ event loop while the writer is busy with somebody else's call. `Log` is the shor
 
 from __future__ import annotations
 
+import re
 import struct
 from array import array
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,9 @@ HEAD = struct.Struct("<qI")
 """One key's part of a packed batch: key number, count; then steps and times as int64, values as float64."""
 
 RUN_NAME_TAG = "mlflow.runName"
+FORGOTTEN_NAME = "forgotten-"
+"""What a metric is called whose name told of a person, with its number behind."""
+_FORGOTTEN = re.compile(FORGOTTEN_NAME + r"(\d{1,19})", re.ASCII)
 
 
 class Measured(Protocol):
@@ -67,7 +71,12 @@ class Measured(Protocol):
 
 @lru_cache(maxsize=8192)
 def key_number(key: str) -> int:
-    """The number that stands for a metric's name: 62 bits of its BLAKE2b hash, so that nobody has to look it up."""
+    """The number that stands for a metric's name: 62 bits of its BLAKE2b hash, so that nobody has to look it up.
+
+    A name that was taken away tells the number itself, since its points stay under it.
+    """
+    if (told := _FORGOTTEN.fullmatch(key)) is not None:
+        return int(told[1])
     return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()) >> 2
 
 

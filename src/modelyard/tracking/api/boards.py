@@ -193,7 +193,7 @@ class BoardOperations(ABC):
             yard tracking saved-views
         """
 
-    @operation("PUT", "/run-views/{name}", scope="tracking:read", effect=Effect.WRITE)
+    @operation("PUT", "/run-views/{name}", scope="tracking:read", effect=Effect.WRITE, private=("query",))
     @abstractmethod
     def save_view(self, name: str, query: str, *, shared: bool = False) -> SavedView:
         """Keep a way of looking at runs under a name of yours; one of that name is replaced.

@@ -12,7 +12,7 @@ from modelyard.tracking.api.records import DatasetSummary, Experiment, View
 class ExperimentOperations(ABC):
     """What can be done with experiments."""
 
-    @operation("POST", "/experiments", scope="tracking:write")
+    @operation("POST", "/experiments", scope="tracking:write", private=("name", "tags"))
     @abstractmethod
     def create_experiment(
         self, name: str, tags: dict[str, str] | None = None, artifact_location: str | None = None
@@ -89,7 +89,13 @@ class ExperimentOperations(ABC):
             yard tracking experiments --where "name LIKE 'tips%'"
         """
 
-    @operation("PATCH", "/experiments/{experiment}/name", scope="tracking:write", about="experiment:{experiment}")
+    @operation(
+        "PATCH",
+        "/experiments/{experiment}/name",
+        scope="tracking:write",
+        about="experiment:{experiment}",
+        private=("name",),
+    )
     @abstractmethod
     def rename_experiment(self, experiment: str, name: str) -> Experiment:
         """Give an experiment another name.
@@ -137,7 +143,13 @@ class ExperimentOperations(ABC):
             yard tracking restore-experiment 1
         """
 
-    @operation("PATCH", "/experiments/{experiment}/tags", scope="tracking:write", about="experiment:{experiment}")
+    @operation(
+        "PATCH",
+        "/experiments/{experiment}/tags",
+        scope="tracking:write",
+        about="experiment:{experiment}",
+        private=("tags",),
+    )
     @abstractmethod
     def tag_experiment(self, experiment: str, tags: dict[str, str]) -> None:
         """Set tags; a tag that is there gets the new value.

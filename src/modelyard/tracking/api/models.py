@@ -12,7 +12,7 @@ from modelyard.tracking.api.records import DatasetFilter, LoggedModel, ModelOrde
 class ModelOperations(ABC):
     """What can be done with logged models."""
 
-    @operation("POST", "/logged-models", scope="tracking:write")
+    @operation("POST", "/logged-models", scope="tracking:write", private=("name", "params", "tags"))
     @abstractmethod
     def create_logged_model(
         self,
@@ -118,7 +118,13 @@ class ModelOperations(ABC):
             yard tracking delete-logged-model m-0199c7a1b2c37d4e5f60718293a4b5c6
         """
 
-    @operation("POST", "/logged-models/{model}/params", scope="tracking:write", about="logged_model:{model}")
+    @operation(
+        "POST",
+        "/logged-models/{model}/params",
+        scope="tracking:write",
+        about="logged_model:{model}",
+        private=("params",),
+    )
     @abstractmethod
     def log_model_params(self, model: str, params: dict[str, str]) -> None:
         """Add params to a logged model.
@@ -135,7 +141,9 @@ class ModelOperations(ABC):
             yard tracking log-model-params m-0199c7a1b2c37d4e5f60718293a4b5c6 '{"depth": "3"}'
         """
 
-    @operation("PATCH", "/logged-models/{model}/tags", scope="tracking:write", about="logged_model:{model}")
+    @operation(
+        "PATCH", "/logged-models/{model}/tags", scope="tracking:write", about="logged_model:{model}", private=("tags",)
+    )
     @abstractmethod
     def tag_logged_model(self, model: str, tags: dict[str, str]) -> LoggedModel:
         """Set tags; a tag that is there gets the new value.

@@ -94,3 +94,10 @@ class TracesDeleted(News, frozen=True, kw_only=True):
 
     experiment: str
     traces: int
+
+
+class RunsForgot(News, frozen=True, kw_only=True):
+    """Texts or files of runs that named somebody went; it writes their experiments."""
+
+    what: str
+    count: int

@@ -98,7 +98,13 @@ class Reproduction(Struct, frozen=True, kw_only=True):
 class ReproductionOperations(ABC):
     """What can be done with reproductions."""
 
-    @operation("POST", "/runs/{run}/reproductions", scope="tracking:write", about="run:{run}")
+    @operation(
+        "POST",
+        "/runs/{run}/reproductions",
+        scope="tracking:write",
+        about="run:{run}",
+        private=("verdicts", "environment", "notes", "problem"),
+    )
     @abstractmethod
     def note_reproduction(
         self,

@@ -12,7 +12,7 @@ from modelyard.tracking.api.records import DatasetInput, ModelOutput, Point, Run
 class RunOperations(ABC):
     """What can be done with runs."""
 
-    @operation("POST", "/runs", scope="tracking:write")
+    @operation("POST", "/runs", scope="tracking:write", private=("name", "tags", "user"))
     @abstractmethod
     def start_run(
         self,
@@ -84,7 +84,7 @@ class RunOperations(ABC):
             yard tracking runs --where "metrics.f1 > 0.9" --order-by "metrics.f1 DESC"
         """
 
-    @operation("PATCH", "/runs/{run}", scope="tracking:write", about="run:{run}")
+    @operation("PATCH", "/runs/{run}", scope="tracking:write", about="run:{run}", private=("name",))
     @abstractmethod
     def update_run(
         self, run: str, status: RunStatus | None = None, end_ms: int | None = None, *, name: str | None = None
@@ -181,7 +181,7 @@ class RunOperations(ABC):
             yard tracking untag-run 0199c7a1b2c37d4e5f60718293a4b5c6 team
         """
 
-    @operation("POST", "/runs/{run}/inputs", scope="tracking:write", about="run:{run}")
+    @operation("POST", "/runs/{run}/inputs", scope="tracking:write", about="run:{run}", private=("datasets",))
     @abstractmethod
     def log_inputs(self, run: str, datasets: list[DatasetInput] | None = None, models: list[str] | None = None) -> None:
         """Say what a run reads: datasets (a `source` such as `table:trips@12` becomes lineage) and logged models.

@@ -1,59 +1,13 @@
-"""Whether a trace names somebody: a value sought in texts, in pairs of a name and a value, and in JSON within JSON.
-
-A long value counts wherever it stands for itself, by the same rule by which the files of a home are searched for it
-afterwards; a short one is found in any text by chance, and counts only under a name that says whose it is.
-"""
+"""Whether a span, or what was said of a trace, names somebody: the rule for texts, at every place where they lie."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from urllib.parse import quote
-
+from modelyard.kernel import mentions
 from modelyard.tracking.api.traces import Assessment, Span
-from modelyard.tracking.model.tracing import plain
-
-SHORTEST = 6
-"""A value of fewer bytes is found in any larger text by chance."""
-USERS = ("mlflow.user", "mlflow.trace.user", "user.id", "enduser.id")
-"""Names under which a trace says who its user is."""
-
-_DEEP = 8
-_BEGINS = r"(?:(?<!\w)|(?<=\\[a-z])|(?<=\\x[0-9a-fA-F]{2})|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2}))"
-_ESCAPED = re.compile(r"[^\w .@:\-]|\x7f")
-_CORE = re.compile(r"[0-9A-Za-z]+")
 
 
-class Sought:
-    """A value, and the names under which it counts however short it is.
-
-    Attributes:
-        patterns: LIKE patterns, one of which fits any text that names it, however often JSON escaped it.
-    """
-
-    def __init__(self, value: str, names: Sequence[str] = ()) -> None:
-        self._value = value
-        self._names = frozenset((*names, *USERS))
-        percent = quote(value.encode("utf-8", "surrogatepass"), safe="")
-        self.patterns = _patterns(value, percent)
-        self._core = max(_CORE.findall(value), key=len, default="")
-        either = "|".join(re.escape(form) for form in sorted(_forms(value, percent), key=len, reverse=True))
-        self._alone = re.compile(rf"{_BEGINS}(?:{either})(?!\w)")
-        self._longer = re.compile(rf"\w*(?:{either})\w*")
-        self._is_long = len(value.encode("utf-8", "surrogatepass")) >= SHORTEST
-
-    def stands_in(self, text: str) -> bool:
-        """True if a long value stands for itself in the text, as it is, percent-encoded or escaped."""
-        return self._is_long and self._alone.search(text) is not None
-
-    def is_told(self, text: str) -> bool:
-        """True if a text holds the value for itself or, being JSON, under one of the names."""
-        return self._core in text and (self.stands_in(text) or self._is_within(text, _DEEP))
-
-    def is_under(self, pairs: Mapping[str, str]) -> bool:
-        """True if pairs hold the value, under one of the names or anywhere."""
-        return any(self._is_paired(key, value) for key, value in pairs.items())
+class SoughtInTraces(mentions.Sought):
+    """A value, sought in the records of traces too."""
 
     def is_in_span(self, span: Span) -> bool:
         """True if a span names it."""
@@ -64,61 +18,4 @@ class Sought:
     def is_said_in(self, one: Assessment) -> bool:
         """True if what was said of a trace names it, or it said so itself."""
         texts = (one.name, one.value, one.rationale, one.error_message, one.stack_trace, one.source_id)
-        return one.source_id == self._value or any(map(self.is_told, texts)) or self.is_under(one.metadata)
-
-    def longer(self, text: str) -> Iterator[str]:
-        """Words of a text that hold a long value within them."""
-        if self._is_long and self._core in text:
-            for word in self._longer.finditer(text):
-                if self._alone.search(text, word.start(), word.end()) is None:
-                    yield word.group()
-
-    def _is_paired(self, key: str, value: str) -> bool:
-        return (key in self._names and plain(value) == self._value) or self.stands_in(key) or self.is_told(value)
-
-    def _is_within(self, text: str, depth: int) -> bool:
-        """True if a JSON text holds the value, in a text of its own or under one of the names."""
-        if depth == 0 or self._core not in text or text[:1] not in ("{", "[", '"'):
-            return False
-        try:
-            found: object = json.loads(text)
-        except (ValueError, RecursionError):
-            return False
-        return any(self._is_leaf(key, value, depth) for key, value in _leaves(found))
-
-    def _is_leaf(self, key: str, value: object, depth: int) -> bool:
-        if (key in self._names and _said(value) == self._value) or self.stands_in(key):
-            return True
-        return isinstance(value, str) and (self.stands_in(value) or self._is_within(value, depth - 1))
-
-
-def _forms(value: str, percent: str) -> set[str]:
-    """The value as it is, percent-encoded, and as JSON escapes it within texts that are cut off."""
-    found = {value, percent}
-    for _ in range(2):
-        found |= {json.dumps(form, ensure_ascii=plain_only)[1:-1] for form in found for plain_only in (True, False)}
-    return found
-
-
-def _patterns(value: str, percent: str) -> tuple[str, ...]:
-    """LIKE patterns: what an escape may change stands for anything, a letter beyond ASCII also for its number."""
-    loose = _ESCAPED.sub("%", value)
-    units = "".join(c if c.isascii() else "%u____" * (len(c.encode("utf-16-le", "surrogatepass")) // 2) for c in loose)
-    return tuple(dict.fromkeys(f"%{each}%" for each in (loose, units, percent)))
-
-
-def _leaves(found: object) -> Iterable[tuple[str, object]]:
-    """Every value of a JSON document that holds no others, with the name that it stands under."""
-    left: list[tuple[str, object]] = [("", found)]
-    while left:
-        name, value = left.pop()
-        if isinstance(value, Mapping):
-            left += value.items()
-        elif isinstance(value, list):
-            left += [(name, each) for each in value]
-        else:
-            yield name, value
-
-
-def _said(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+        return one.source_id == self.value or any(map(self.is_told, texts)) or self.is_under(one.metadata)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from modelyard.kernel.mentions import plain
 from modelyard.tracking.api.traces import NAME_TAG, Span, TraceState
 
 MAX_PREVIEW = 1000
@@ -50,15 +51,6 @@ def told(spans: Sequence[Span]) -> Told:
         tags=tags,
         metadata=_metadata(spans),
     )
-
-
-def plain(value: str) -> str:
-    """A JSON value as one would say it: text without its quotes."""
-    try:
-        found = json.loads(value)
-    except ValueError:
-        return value
-    return found if isinstance(found, str) else value
 
 
 def usage(spans: Iterable[Span]) -> dict[str, int]:

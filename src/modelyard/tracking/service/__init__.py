@@ -21,6 +21,7 @@ from modelyard.tracking.service.folding import Folding
 from modelyard.tracking.service.metrics import Metrics
 from modelyard.tracking.service.models import Models
 from modelyard.tracking.service.reproductions import Reproductions
+from modelyard.tracking.service.run_erasures import RunErasures
 from modelyard.tracking.service.runs import Runs
 from modelyard.tracking.service.tails import Tails
 from modelyard.tracking.service.traces import Traces
@@ -41,6 +42,7 @@ class TrackingService(
     Traces,
     Assessments,
     TraceErasures,
+    RunErasures,
     Tracking,
 ):
     """Tracking over a database and objects.

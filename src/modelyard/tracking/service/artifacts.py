@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from modelyard.kernel.clock import from_ms
 from modelyard.kernel.contents import Content
 from modelyard.kernel.errors import Conflict, NotFound, YardError
 from modelyard.kernel.pages import Page, encode_cursor, place_of
@@ -17,7 +18,7 @@ from modelyard.tracking.api.artifacts import ArtifactOperations
 from modelyard.tracking.api.limits import safe_path
 from modelyard.tracking.model import names
 from modelyard.tracking.store import artifacts as store
-from modelyard.tracking.store import collection, models, runs, traces
+from modelyard.tracking.store import collection, models, run_mentions, runs, traces
 
 
 class Artifacts(ArtifactOperations):
@@ -129,6 +130,12 @@ def file_at(tx: Transaction, owner: str, path: str) -> Artifact:
     """
     found = store.one(tx, owner, path)
     if found is None:
+        gone_ms = run_mentions.forgotten_at(tx, owner, path)
+        if gone_ms is not None:
+            raise NotFound(
+                f"the file at {path[:200]!r} of {owner[:80]} was removed on {from_ms(gone_ms):%Y-%m-%d}, since it "
+                "named somebody who was forgotten; see: yard governance receipts"
+            )
         raise NotFound(f"{owner[:80]} has no file at {path[:200]!r}")
     return found
 

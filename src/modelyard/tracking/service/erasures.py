@@ -19,7 +19,7 @@ from modelyard.tracking.api import TracesDeleted
 from modelyard.tracking.api.erasures import ErasedTraces, TraceErasure, TraceErasureOperations
 from modelyard.tracking.api.records import ExperimentId
 from modelyard.tracking.api.traces import Assessment
-from modelyard.tracking.model.mentions import Sought
+from modelyard.tracking.model.mentions import SoughtInTraces
 from modelyard.tracking.service.assessments import withdraw
 from modelyard.tracking.service.collection import CollectionService
 from modelyard.tracking.store import collection, mentions
@@ -39,7 +39,7 @@ class _Found:
     said: dict[int, list[Assessment]] = field(default_factory=dict)
     longer: set[str] = field(default_factory=set)
 
-    def judge(self, number: int, *, names: bool, text: str, sought: Sought) -> None:
+    def judge(self, number: int, *, names: bool, text: str, sought: SoughtInTraces) -> None:
         """Take a trace that names it; learn the longer words of one that does not."""
         if names:
             self.traces.add(number)
@@ -53,7 +53,7 @@ class TraceErasures(CollectionService, TraceErasureOperations):
     def erase_traces(self, value: str, names: tuple[str, ...] = (), *, apply: bool = False) -> TraceErasure:
         """Find the traces that name somebody, or remove them for good."""
         call = calls.current()
-        found = self._naming(call.tx, Sought(value, names))
+        found = self._naming(call.tx, SoughtInTraces(value, names))
         known = mentions.of(call.tx, sorted(found.traces | found.said.keys()))
         whole = [(one, home) for one, home in known if one.number in found.traces]
         beside = [(one, home) for one, home in known if one.number not in found.traces]
@@ -77,7 +77,7 @@ class TraceErasures(CollectionService, TraceErasureOperations):
             ),
         )  # fmt: skip
 
-    def _naming(self, tx: Transaction, sought: Sought) -> _Found:
+    def _naming(self, tx: Transaction, sought: SoughtInTraces) -> _Found:
         found = _Found()
         for number, said in mentions.heads(tx):
             found.judge(number, names=any(map(sought.is_told, said)), text="\n".join(said), sought=sought)

@@ -291,6 +291,7 @@ def drop_files(tx: Transaction, owners: Sequence[str], now_ms: int) -> int:
     doom(tx, files, now_ms)
     _drop(tx, "DELETE FROM tracking_artifact WHERE owner", owners)
     _drop(tx, "DELETE FROM tracking_upload WHERE owner", owners)
+    _drop(tx, "DELETE FROM tracking_forgotten WHERE owner", owners)
     return len(files)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from modelyard.ports.database import Migration
 from modelyard.tracking.store.collection import COLLECTION
+from modelyard.tracking.store.run_mentions import FORGOTTEN
 from modelyard.tracking.store.traces import TRACES
 from modelyard.tracking.store.uploads import UPLOADS
 
@@ -151,4 +152,5 @@ MIGRATIONS = (
     TRACES,
     COLLECTION,
     UPLOADS,
+    FORGOTTEN,
 )
