@@ -118,16 +118,17 @@ def _opened(source: str, artifacts: Path | None, workspace: str) -> Store:
     """
     if artifacts is not None and not artifacts.is_dir():
         raise InvalidInput(f"--artifacts {artifacts} is no folder; name the one below which the files of the store lie")
+    from modelyard.protocols.mlflow.trace_reading import Answers
+
     if source.startswith(("http://", "https://")):
         from modelyard.adapters.mlflow.server import ServerStore
-        from modelyard.protocols.mlflow.trace_reading import Answers
 
         return ServerStore(source, Answers())
     path = Path(source.removeprefix("file://")).expanduser()
     if path.is_dir():
         from modelyard.adapters.mlflow.folder import FolderStore
 
-        return FolderStore(path, artifacts)
+        return FolderStore(path, Answers(), artifacts)
     if "://" in source and not source.startswith(("postgres", "sqlite:///")):
         raise InvalidInput(f"{source} is not read; name http://..., a SQLite file, postgresql://... or a folder mlruns")
     from modelyard.adapters.mlflow.database import DatabaseStore

@@ -19,7 +19,7 @@ import pytest
 from modelyard.adapters.mlflow.database import DatabaseStore
 from modelyard.adapters.mlflow.folder import FolderStore
 from modelyard.adapters.mlflow.server import ServerStore
-from modelyard.kernel.errors import InvalidInput, NotFound, YardError
+from modelyard.kernel.errors import Damaged, InvalidInput, NotFound, YardError
 from modelyard.protocols.mlflow.trace_reading import Answers
 from modelyard.protocols.moving.report import Kind, Report
 from modelyard.protocols.moving.yard import YardStore
@@ -39,11 +39,13 @@ def counted(report: Report) -> dict[Kind, int]:
 def test_a_folder_comes_in_and_the_client_reads_the_same_from_both(wire: Wire, yard: Yard, tmp_path: Path) -> None:
     pytest.importorskip("mlflow", reason="needs the mlflow client: pip install mlflow-skinny")
     there = client("written.py", RUNS, MLFLOW_TRACKING_URI=f"file://{tmp_path / 'mlruns'}")
-    report = move(FolderStore(tmp_path / "mlruns"), yard)
+    report = move(FolderStore(tmp_path / "mlruns", Answers()), yard)
     assert (report.is_whole, report.problems, report.already) == (True, [], 0)
     assert counted(report)[Kind.RUNS] == int(RUNS)
+    assert counted(report)[Kind.TRACES] == len(there["traces"]) >= 3
+    assert counted(report)[Kind.SPANS] == 2 * len(there["traces"])
     assert read_here(wire, "tips") == there
-    again = move(FolderStore(tmp_path / "mlruns"), yard)
+    again = move(FolderStore(tmp_path / "mlruns", Answers()), yard)
     assert (again.is_whole, again.counts, again.already) == (True, report.counts, int(RUNS))
     made = yard.tracking.create_experiment("after the move")
     assert yard.tracking.experiment(made.id).name == "after the move"
@@ -195,6 +197,31 @@ def test_traces_come_in_with_their_spans_and_what_people_said(yard: Yard, tmp_pa
     assert (said.name, said.value, said.source_id, said.rationale, said.created_ms) == ("good", "true", "eve", "so", 8)
 
 
+def test_a_trace_that_an_older_client_laid_into_a_folder_comes_with_its_file(yard: Yard, tmp_path: Path) -> None:
+    home = tmp_path / "mlruns" / "7"
+    trace = home / "traces" / ("0b" * 16)
+    told = f"request_id: {trace.name}\nexperiment_id: '7'\nstatus: OK\ntimestamp_ms: 5\n"
+    spans = b'{"spans": [{"name": "s", "context": {"span_id": "0x1", "trace_id": "0x2"}, "parent_id": null}]}'
+    for path, text in (
+        (home / "meta.yaml", b"experiment_id: '7'\nname: old\n"),
+        (trace / "trace_info.yaml", told.encode()),
+        (trace / "tags" / "mlflow.artifactLocation", f"/srv/gone/7/traces/{trace.name}/artifacts".encode()),
+        (trace / "tags" / "team", b"x"),
+        (trace / "request_metadata" / "mlflow.sourceRun", b"r"),
+        (trace / "artifacts" / "traces.json", spans),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
+    report = move(FolderStore(tmp_path / "mlruns", Answers()), yard)
+    assert (report.is_whole, report.problems, counted(report)[Kind.TRACES]) == (True, [], 1)
+    found = yard.tracking.spans(trace.name)
+    assert (found.trace.at_ms, found.trace.tags["team"], found.trace.metadata["mlflow.sourceRun"]) == (5, "x", "r")
+    assert (found.spans, b"".join(yard.tracking.download(trace.name, "traces.json"))) == ([], spans)
+    (trace / "trace_info.yaml").write_bytes(b"trace_id: t\nrequest_time: no time\n")
+    with pytest.raises(Damaged, match=f"the trace in .*{trace.name} cannot be read"):
+        list(FolderStore(tmp_path / "mlruns", Answers()).traces("7"))
+
+
 def test_a_move_that_is_killed_is_made_again_and_nothing_comes_twice(yard: Yard, wire: Wire, tmp_path: Path) -> None:
     base = sqlite3.connect(tmp_path / "m.db")
     plain(tmp_path / "m.db", old=True)
@@ -307,6 +334,6 @@ def test_what_is_no_store_is_said(tmp_path: Path) -> None:
         with pytest.raises((NotFound, InvalidInput), match=words):
             DatabaseStore(str(tmp_path / f"{name}.db"))
     with pytest.raises(InvalidInput, match="no folder that MLflow wrote"):
-        FolderStore(tmp_path)
+        FolderStore(tmp_path, Answers())
     with pytest.raises(InvalidInput, match="password"):
         ServerStore("http://eve:secret@127.0.0.1:1", Answers())

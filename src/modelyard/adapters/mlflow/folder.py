@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 import yaml
 
 from modelyard.adapters.mlflow.places import Places
-from modelyard.adapters.mlflow.store import DELETED, File, Traced, said
+from modelyard.adapters.mlflow.store import DELETED, PLACES, File, Traced, TraceReader, said
+from modelyard.adapters.mlflow.traces import laid
 from modelyard.kernel.errors import Damaged, InvalidInput
 from modelyard.kernel.ids import ActorId
 from modelyard.registry.api import Model, ModelStage, ModelVersion, VersionStatus
@@ -20,6 +22,7 @@ from modelyard.tracking.api import (
     ModelId,
     ModelOutput,
     ModelStatus,
+    NewTrace,
     Point,
     Run,
     RunId,
@@ -33,6 +36,7 @@ _RUN_STATUS: dict[str, object] = {
 }  # fmt: skip
 _MODEL_STATUS = {1: ModelStatus.PENDING, 2: ModelStatus.READY, 3: ModelStatus.FAILED}
 _META = "meta.yaml"
+_TRACES, _TRACE = "traces", "trace_info.yaml"
 _TRASH = ".trash"
 _REGISTRY = "models"
 _Told = Mapping[str, object]
@@ -45,11 +49,13 @@ class FolderStore:
 
     Args:
         root: the folder.
+        reader: reads traces, which lie there in the form in which servers answer.
         artifacts: another folder below which files lie; by default the same.
     """
 
-    def __init__(self, root: Path, artifacts: Path | None = None) -> None:
+    def __init__(self, root: Path, reader: TraceReader, artifacts: Path | None = None) -> None:
         self._root = root.expanduser().resolve()
+        self._reader = reader
         self._places = Places(artifacts or self._root)
         self._about: dict[Path, dict[str, dict[tuple[str, int, int], list[_About]]]] = {}
         if not (self._homes() or (self._root / _REGISTRY).is_dir()):
@@ -141,9 +147,33 @@ class FolderStore:
                 stage=_stage(told), params=_words(place / "params"), tags=_words(place / "tags"),
             )  # fmt: skip
 
-    def traces(self, experiment: str) -> Iterator[Traced]:  # noqa: ARG002  # as every store
-        """Nothing: traces are read from databases alone."""
-        return iter(())
+    def traces(self, experiment: str) -> Iterator[Traced]:
+        """The traces of an experiment, by time.
+
+        Raises:
+            Damaged: one cannot be read.
+        """
+        places = sorted((self._home(experiment) / _TRACES).glob(f"*/{_TRACE}"))
+        for one in sorted((self._trace(place.parent) for place in places), key=lambda t: (t.at_ms, t.id)):
+            spans, files = laid(one.tags, [], self._places.files)
+            tags = {key: value for key, value in one.tags.items() if key not in PLACES}
+            yield Traced(trace=msgspec.structs.replace(one, tags=tags), spans=spans, files=files)
+
+    def _trace(self, place: Path) -> NewTrace:
+        told, tags, metadata = _told(place, _TRACE), _words(place / "tags"), _words(place / "request_metadata")
+        said = [_told(path.parent, path.name) for path in sorted((place / "assessments").glob("*.yaml"))]
+        taken = told.get("execution_duration_ms")
+        new = {**told, "tags": tags, "trace_metadata": metadata, "assessments": said}
+        if isinstance(taken, int):
+            new["execution_duration"] = f"{taken / 1000}s"
+        old = {**told, "tags": _pairs(tags), "request_metadata": _pairs(metadata)}
+        is_new = "trace_id" in told
+        body = {"traces": [{k: v for k, v in (new if is_new else old).items() if v is not None}]}
+        try:
+            read = self._reader.page if is_new else self._reader.old_page
+            return read(msgspec.json.encode(body))[0][0]
+        except (InvalidInput, TypeError) as err:
+            raise Damaged(f"the trace in {place} cannot be read: {err}") from err
 
     def registered(self) -> list[Model]:
         """All registered models, with their aliases."""
@@ -203,14 +233,18 @@ class FolderStore:
         return [place for place in sorted(home.iterdir()) if len(place.name) == 32 and (place / _META).is_file()]
 
 
-def _told(place: Path) -> _Told:
+def _told(place: Path, name: str = _META) -> _Told:
     try:
-        found = yaml.safe_load((place / _META).read_bytes())
+        found = yaml.safe_load((place / name).read_bytes())
     except (OSError, ValueError, yaml.YAMLError) as err:
-        raise Damaged(f"{place / _META} cannot be read: {err}") from err
+        raise Damaged(f"{place / name} cannot be read: {err}") from err
     if not isinstance(found, dict):
-        raise Damaged(f"{place / _META} holds no fields")
+        raise Damaged(f"{place / name} holds no fields")
     return found
+
+
+def _pairs(words: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in words.items()]
 
 
 def _text(told: _Told, name: str) -> str:

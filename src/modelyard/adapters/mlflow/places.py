@@ -56,7 +56,7 @@ class Places:
         if self._inside(path):
             return path
         # The store was moved, or its server saw the folder under another name: what tells is the end of the path.
-        count = 4 if "models" in parts[-3:] else 3
+        count = 3 if {"models", "traces"}.isdisjoint(parts[-3:]) else 4
         return self._checked(self._root.joinpath(*parts[-count:]), location)
 
     def _checked(self, path: Path, location: str) -> Path:

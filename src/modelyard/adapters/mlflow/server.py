@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from modelyard.adapters.mlflow import store as words
 from modelyard.adapters.mlflow.store import File, Traced, TraceReader
-from modelyard.adapters.mlflow.traces import files_of
+from modelyard.adapters.mlflow.traces import laid
 from modelyard.kernel.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from modelyard.kernel.ids import ActorId
 from modelyard.registry.api import Model, ModelStage, ModelVersion, VersionStatus
@@ -286,7 +286,7 @@ class ServerStore:
             if one.tags.get("mlflow.trace.spansLocation") == "TRACKING_STORE":
                 spans = self._reader.spans(self._answered("GET", f"{_API3}/traces/get", {"trace_id": one.id}))
             tags = {key: value for key, value in one.tags.items() if key not in words.PLACES}
-            files = files_of(one.tags, spans, self._at)
+            spans, files = laid(one.tags, spans, self._at)
             yield Traced(trace=msgspec.structs.replace(one, tags=tags), spans=spans, files=files)
 
     def registered(self) -> list[Model]:

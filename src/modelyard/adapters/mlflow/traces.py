@@ -26,6 +26,8 @@ _COLUMNS = (
     "request_id timestamp_ms execution_time_ms status client_request_id request_preview response_preview trace_name "
     "session_id"
 )
+_SPANS = "traces.json"
+_MOST = 64 << 20
 _ATTACHED = "mlflow-attachment://"
 _CODES = {"STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 _NAMES = {0: "STATUS_CODE_UNSET", 1: "STATUS_CODE_OK", 2: "STATUS_CODE_ERROR"}
@@ -63,6 +65,10 @@ class _Span(Struct, frozen=True):
     links: list[_Link] = []
 
 
+class _File(Struct, frozen=True):
+    spans: list[_Span]
+
+
 class _Error(Struct, frozen=True):
     error_code: str | None = None
     error_message: str | None = None
@@ -70,6 +76,7 @@ class _Error(Struct, frozen=True):
 
 
 _spans = msgspec.json.Decoder(_Span)
+_file = msgspec.json.Decoder(_File)
 _errors = msgspec.json.Decoder(_Error)
 _metadata = msgspec.json.Decoder(dict[str, str])
 
@@ -102,8 +109,8 @@ def traces_of(tables: Tables, experiment: str, files: Callable[[str], Iterator[F
             assessments=[*_assessments(tables, trace)],
         )  # fmt: skip
         contents = tables.rows("spans", "start_time_unix_nano span_id content", "trace_id = ?", [trace])
-        spans = [_span(content) for _, _, content in sorted(contents)]
-        yield Traced(trace=told, spans=spans, files=files_of(tags, spans, files))
+        spans, attached = laid(tags, [_span(content) for _, _, content in sorted(contents)], files)
+        yield Traced(trace=told, spans=spans, files=attached)
 
 
 def _promoted(session: str | None, numbers: Sequence[float | None]) -> dict[str, str]:
@@ -116,33 +123,62 @@ def _promoted(session: str | None, numbers: Sequence[float | None]) -> dict[str,
     return found
 
 
-def files_of(
+def laid(
     tags: Mapping[str, str | None], spans: Sequence[Span], files: Callable[[str], Iterator[File]]
-) -> list[File]:
-    """The files of a trace, where it has any: its spans, if they are not among its rows, and what they attach."""
+) -> tuple[list[Span], list[File]]:
+    """The spans and files of a trace: spans that are not among its rows are read from its file of them.
+
+    A file of spans as clients before 3.0 write it stays a file, as all that a trace attaches does.
+
+    Args:
+        files: what lies at a location of the store.
+    """
     location = tags.get("mlflow.artifactLocation")
     attaches = any(_ATTACHED in text for span in spans for text in span.attributes.values())
-    return [*files(location)] if location and (attaches or not spans) else []
+    if not location or (spans and not attaches):
+        return [*spans], []
+    found = [*files(location)]
+    if spans:
+        return [*spans], found
+    told = next((file for file in found if file.path == _SPANS), None)
+    read = [] if told is None else _read(told)
+    return read, [file for file in found if file is not told or not read]
+
+
+def _read(file: File) -> list[Span]:
+    """The spans of a file; none where it is larger than 64 MiB, or was written before 3.0."""
+    body = bytearray()
+    for chunk in file.read():
+        body += chunk
+        if len(body) > _MOST:
+            return []
+    try:
+        return [_span_of(one) for one in _file.decode(body).spans]
+    except (msgspec.MsgspecError, binascii.Error):
+        return []
 
 
 def _span(content: str) -> Span:
     try:
-        one = _spans.decode(content)
-        return Span(
-            trace=_hex(one.trace_id), id=_hex(one.span_id), name=one.name, start_ns=one.start_time_unix_nano,
-            parent=_hex(one.parent_span_id) if one.parent_span_id else None, end_ns=one.end_time_unix_nano,
-            status=_CODES.get(one.status.code, 0), message=one.status.message, attributes=one.attributes,
-            events=[
-                SpanEvent(name=each.name, at_ns=each.time_unix_nano, attributes=_texts(each.attributes))
-                for each in one.events
-            ],
-            links=[
-                SpanLink(trace=_hex(each.trace_id), span=_hex(each.span_id), attributes=_texts(each.attributes or {}))
-                for each in one.links
-            ],
-        )  # fmt: skip
+        return _span_of(_spans.decode(content))
     except (msgspec.MsgspecError, binascii.Error) as err:
         raise Damaged(f"a span of the store cannot be read: {err}") from err
+
+
+def _span_of(one: _Span) -> Span:
+    return Span(
+        trace=_hex(one.trace_id), id=_hex(one.span_id), name=one.name, start_ns=one.start_time_unix_nano,
+        parent=_hex(one.parent_span_id) if one.parent_span_id else None, end_ns=one.end_time_unix_nano,
+        status=_CODES.get(one.status.code, 0), message=one.status.message, attributes=one.attributes,
+        events=[
+            SpanEvent(name=each.name, at_ns=each.time_unix_nano, attributes=_texts(each.attributes))
+            for each in one.events
+        ],
+        links=[
+            SpanLink(trace=_hex(each.trace_id), span=_hex(each.span_id), attributes=_texts(each.attributes or {}))
+            for each in one.links
+        ],
+    )  # fmt: skip
 
 
 def content_of(span: Span) -> str:
