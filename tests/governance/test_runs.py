@@ -17,12 +17,13 @@ from modelyard.adapters.databases import open_database
 from modelyard.adapters.journal import DatabaseJournal
 from modelyard.adapters.objects.folder import FolderObjects
 from modelyard.adapters.replies import DatabaseReplies
-from modelyard.governance.api import Held, Receipt
+from modelyard.governance.api import Held, Left, Receipt, Subject
 from modelyard.governance.service import Contents, LogEraser, NamedKeys, RegistryEraser, RunsEraser
 from modelyard.governance.store import MIGRATIONS
 from modelyard.kernel.errors import NotFound
 from modelyard.kernel.events import Entry
 from modelyard.kernel.mentions import MARK
+from modelyard.ports import calls
 from modelyard.ports.database import Migration, Transaction
 from modelyard.registry.api import Registry
 from modelyard.registry.service import RegistryService
@@ -202,6 +203,37 @@ def test_what_a_version_holds_stays_and_is_told_and_words_about_it_go(place: Pla
     assert registry.model("tips").description == MARK and registry.card("tips").text == MARK
     assert tracking.artifact(run, "model/example.json").size_bytes
     assert b"".join(registry.download("tips", version.version, "example.json"))
+
+
+class Late:
+    """A participant that holds nothing, while somebody logs to a run after all others were asked."""
+
+    name = "late"
+
+    def __init__(self, tracking: TrackingService) -> None:
+        self.tracking = tracking
+        self.run = ""
+
+    def plan(self, subject: Subject) -> Sequence[Held]:
+        return []
+
+    def erase(self, subject: Subject) -> Sequence[Held]:
+        calls.current().unit(lambda: self.tracking.log(self.run, tags={"late": subject.key}))
+        return []
+
+    def remains(self, subject: Subject) -> Left:
+        return Left()
+
+
+def test_what_is_written_while_somebody_is_forgotten_is_found_by_the_last_look(small: Place) -> None:
+    objects, keys = FolderObjects(small.house.bench.home / "objects"), NamedKeys()
+    service = TrackingService(objects=objects)
+    late = Late(service)
+    late.run = small.tracking.start_run("0", "a", {"about": WHO}).id
+    small.house.furnish(RunsEraser(service, keys, Contents(objects, keys), lambda _: set()), late)
+    receipt = small.forget()
+    assert not receipt.clean and receipt.scan.read_back == ("runs: tags of experiment:0",)
+    assert small.tracking.run_record(late.run).tags["about"] == MARK
 
 
 class Cut(DatabaseJournal):

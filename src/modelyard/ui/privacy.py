@@ -14,7 +14,7 @@ from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import InvalidInput
 from modelyard.ui.hub import slices
 from modelyard.ui.kit.calls import PageCalls
-from modelyard.ui.kit.figures import plural
+from modelyard.ui.kit.figures import plural, short
 from modelyard.ui.kit.pages import Ask, Crumb, Done, Foot, Page, Screens
 from modelyard.ui.kit.tables import Column, Kind, LinkCell, MarkCell, RefCell, Row, Table, TimeCell
 
@@ -56,7 +56,7 @@ def _list(calls: PageCalls, ask: Ask) -> Page:
     rows = tuple(
         Row(
             (
-                LinkCell(str(r.id), f"/privacy/{r.id}"), MarkCell(*_mark(r)), r.entity, r.subject[:16],
+                LinkCell(short(r.id, 8), f"/privacy/{r.id}"), MarkCell(*_mark(r)), r.entity, r.subject[:12],
                 sum(h.count for h in r.done), len(r.models), TimeCell(from_ms(r.at_ms)),
             ),
             key=str(r.id), href=f"/privacy/{r.id}", ref=f"receipt:{r.id}",

@@ -367,4 +367,6 @@ def _files(hub: Slices, run: Run, folder: str) -> Table:
         )
         rows.append(Row(cells, key=a.path, href=at))
     label = plural(len(rows), "file") if found.next is None else "The first 200 files"
+    if gone := len(hub.tracking.forgotten_files(run.id)):
+        label += f", {gone} removed since {'it' if gone == 1 else 'they'} named somebody who was forgotten"
     return Table("files", label, columns, tuple(rows))

@@ -32,6 +32,8 @@ PLACES = (
 """What gets a mark."""
 KEPT = (
     Place("names of models", "registry_model", ("id",), _BY_ID, ("name",), "r.id"),
+    Place("aliases", "registry_alias", ("model", "alias"), _BY_KEY, ("alias",), "r.model"),
+    Place("moves of aliases", "registry_alias_move", ("id",), _BY_ID, ("alias",), "r.model"),
     Place("sources of versions", "registry_version", ("id",), _BY_ID, ("source", "storage"), "r.model"),
     Place("facts of versions", "registry_version", ("id",), _BY_ID, ("facts",), "r.model", packed=True),
     Place(
