@@ -6,6 +6,7 @@ import math
 import struct
 from array import array
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from modelyard.tracking.api import Axis, Point, RunStatus, Special, real
 from modelyard.tracking.api.batches import key_number, pack
 from modelyard.tracking.model import sampling
 from modelyard.tracking.model.series import Series, decode, encode, unpack
+from modelyard.tracking.service.drawn import Drawn
 from tests.tracking.conftest import Workplace
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -217,6 +219,43 @@ def test_a_stretch_of_a_chart_has_every_point_and_one_more_on_each_side(small: W
     assert drawn(begin + 998, None) == [997, 998, 999]
     assert drawn(begin - 9, begin - 5) == [0] and drawn(begin + 2000, begin + 3000) == [999]
     assert drawn(None, None) == drawn(begin, begin + 999)
+
+
+def test_a_chart_asked_for_again_has_what_was_logged_and_folded_since(small: Workplace) -> None:
+    yard = small.tracking
+    run, other = yard.start_run(), yard.start_run()
+
+    def drawn(axis: Axis = Axis.STEP, smooth: int = 0) -> list[float]:
+        body = b"".join(yard.chart("loss", [run.id], 100, axis=axis, smooth=smooth))
+        count, _, _ = struct.unpack_from("<IId", body)
+        return list(struct.unpack_from(f"<{count}f", body, 16 + 4 * count))
+
+    yard.log(other.id, [Point(key="loss", value=9.0, at_ms=1, step=1)])
+    assert drawn() == []
+    for step in range(3):
+        yard.log(run.id, [Point(key="loss", value=float(step), at_ms=9 - step, step=step)])
+        assert drawn() == drawn() == [float(s) for s in range(step + 1)]
+    assert drawn(Axis.TIME) == [2.0, 1.0, 0.0] and drawn(smooth=1) == [0.5, 1.0, 1.5]
+    small.fold_all()
+    assert drawn() == [0.0, 1.0, 2.0]
+    yard.log(
+        run.id, [Point(key="loss", value=7.0, at_ms=20, step=7)]
+    )  # its packed call may have the number of a folded one
+    assert drawn() == [0.0, 1.0, 2.0, 7.0]
+
+
+def test_what_charts_keep_has_a_bound_and_the_longest_unused_goes_first() -> None:
+    asked: list[int] = []
+
+    def draw(i: int) -> bytes:
+        asked.append(i)
+        return bytes(40)
+
+    kept = Drawn(most_bytes=100)
+    for i in (1, 2, 1, 3, 1, 2):
+        kept.block(i, partial(draw, i))
+    assert asked == [1, 2, 3, 2] and kept.held_bytes == 80
+    assert kept.block("large", lambda: bytes(101)) == bytes(101) and kept.held_bytes == 80
 
 
 @given(st.lists(st.floats(width=32), max_size=300), st.integers(1, 40))

@@ -15,6 +15,7 @@ from modelyard.tracking.service.adoption import Adoption
 from modelyard.tracking.service.artifacts import Artifacts
 from modelyard.tracking.service.assessments import Assessments
 from modelyard.tracking.service.boards import Boards
+from modelyard.tracking.service.drawn import Drawn
 from modelyard.tracking.service.erasures import TraceErasures
 from modelyard.tracking.service.experiments import Experiments
 from modelyard.tracking.service.folding import Folding
@@ -57,6 +58,7 @@ class TrackingService(
         self, *, objects: Objects, keepers: Callable[[], Sequence[Keeper]] = lambda: (), gives_links: bool = True
     ) -> None:
         self._log = HotLog()
+        self._drawn = Drawn()
         self._objects = objects
         self._gives_links = gives_links
         self._under_way = UnderWay()

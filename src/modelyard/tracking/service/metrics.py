@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from math import inf
+from typing import NamedTuple
 
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.kernel.pages import Page
@@ -15,13 +17,26 @@ from modelyard.tracking.api.metrics import MetricOperations
 from modelyard.tracking.model import sampling
 from modelyard.tracking.model.pages import offset_of, page_from
 from modelyard.tracking.model.series import Series, Span, joined, span
+from modelyard.tracking.service.drawn import Drawn
 from modelyard.tracking.store import runs, series
 
 _MOST_RUNS = 100
 
 
+class Stretch(NamedTuple):
+    """What of a curve is drawn, and how."""
+
+    axis: Axis
+    buckets: int
+    smooth: int
+    first: float
+    last: float
+
+
 class Metrics(MetricOperations):
     """The operations that read metric series."""
+
+    _drawn: Drawn
 
     def history(self, run: str, key: str, limit: int = 10_000, *, cursor: str | None = None) -> Page[Point]:
         """List the points of one metric."""
@@ -63,20 +78,16 @@ class Metrics(MetricOperations):
         last: float | None = None,
     ) -> Iterator[bytes]:
         """Draw one metric of several runs."""
-        tx = calls.current().tx
-        blocks = []
-        for _, number in _numbers(tx, runs):
-            whole = series.read(tx, number, key_number(key))
-            whole = whole.by_step() if axis is Axis.STEP else whole.by_time()
-            xs: Sequence[float] = whole.steps if axis is Axis.STEP else whole.times
-            if axis is Axis.RELATIVE and xs:
-                xs = [x - xs[0] for x in xs]
-            ys = sampling.smoothed(whole.values, smooth) if smooth else whole.values
-            if first is not None or last is not None:
-                seen = sampling.between(xs, -inf if first is None else first, inf if last is None else last)
-                xs, ys = xs[seen], ys[seen]
-            blocks.append(sampling.block(*sampling.extremes(xs, ys, buckets)))
-        return iter(blocks)
+        tx, number_of_key = calls.current().tx, key_number(key)
+        how = Stretch(axis, buckets, smooth, -inf if first is None else first, inf if last is None else last)
+        return iter(
+            [
+                self._drawn.block(
+                    (series.state_of(tx, run), number_of_key, how), partial(_block, tx, run, number_of_key, how)
+                )
+                for _, run in _numbers(tx, runs)
+            ]
+        )
 
     def summaries(self, run: str) -> list[Summary]:
         """Tell of each metric of a run how many points it has and between which values."""
@@ -89,6 +100,20 @@ class Metrics(MetricOperations):
                 spans.setdefault(key, []).append(span(new))
         names = series.names_of(tx, list(spans))
         return sorted((_summary(names[key], found) for key, found in spans.items()), key=lambda s: s.key)
+
+
+def _block(tx: Transaction, run: int, key: int, how: Stretch) -> bytes:
+    """The curve of one run."""
+    whole = series.read(tx, run, key)
+    whole = whole.by_step() if how.axis is Axis.STEP else whole.by_time()
+    xs: Sequence[float] = whole.steps if how.axis is Axis.STEP else whole.times
+    if how.axis is Axis.RELATIVE and xs:
+        xs = [x - xs[0] for x in xs]
+    ys = sampling.smoothed(whole.values, how.smooth) if how.smooth else whole.values
+    if how.first > -inf or how.last < inf:
+        seen = sampling.between(xs, how.first, how.last)
+        xs, ys = xs[seen], ys[seen]
+    return sampling.block(*sampling.extremes(xs, ys, how.buckets))
 
 
 def _summary(key: str, spans: list[Span]) -> Summary:

@@ -34,6 +34,9 @@ _PULSE = sql("SELECT MAX(id) FROM tracking_tail")
 _TAIL_SIZES = sql("SELECT run, COUNT(*), SUM(points) FROM tracking_tail GROUP BY run")
 _FOLDS = sql("SELECT folds FROM tracking_run WHERE id = :run")
 _IDENTITY = sql("SELECT run FROM tracking_run WHERE id = :run")
+_STATE = sql(
+    "SELECT run, folds, (SELECT MAX(id) FROM tracking_tail WHERE run = :run) FROM tracking_run WHERE id = :run"
+)
 _COUNT_FOLD = sql("UPDATE tracking_run SET folds = folds + 1 WHERE id = :run AND folds = :folds AND run = :identity")
 _DROP_TAIL = sql("DELETE FROM tracking_tail WHERE id = :id")
 _CHUNKS = sql("SELECT body FROM tracking_chunk WHERE run = :run AND key = :key ORDER BY seq")
@@ -184,6 +187,12 @@ def identity_of(tx: Transaction, run: int) -> str | None:
     """The id of the run of that number; the number of one that is gone for good may be given again."""
     row = tx.one(_IDENTITY, {"run": run})
     return str(row[0]) if row else None
+
+
+def state_of(tx: Transaction, run: int) -> tuple[str, int, int]:
+    """Which run it is, how often it was folded and its last packed call: while these stand, so do its series."""
+    row = tx.one(_STATE, {"run": run})
+    return (str(row[0]), int(row[1]), int(row[2] or 0)) if row else ("", 0, 0)
 
 
 def spans_of(tx: Transaction, run: int, key: int) -> list[tuple[int, Span]]:
