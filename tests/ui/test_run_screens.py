@@ -81,6 +81,30 @@ def test_runs_are_sorted_in_place_and_any_place_is_reached(browser: Browser, pla
     reader.close()
 
 
+def test_rows_that_are_copied_from_each_other_say_what_the_server_says(browser: Browser, place: Place) -> None:
+    reader = place.reader(browser)
+    page = reader.ready("/runs?sort=-started")
+    page.wait_for_selector("yard-table[windowed]")
+    told = page.evaluate(
+        """async () => {
+          const table = document.querySelector("yard-table"), cells = tr => [...tr.cells].map(td => td.innerHTML);
+          const own = [...table.body.rows].slice(1, 29).map(cells);
+          const { rows } = await (await fetch(`${table.source}&first=0&limit=28`)).json();
+          const made = rows.map(row => cells(table.make(row))), odd = structuredClone(rows[9]);
+          odd.cells[0].text = "<b>ж</b>";
+          odd.cells[3] = "<i>&amp;";
+          odd.cells[4] = "ж";
+          const strange = cells(table.make(odd)), after = cells(table.make(rows[9]));
+          return { own, made, strange, after, many: table.stencils.size };
+        }"""
+    )
+    assert told["made"] == told["own"] and len(told["own"]) == 28
+    assert told["strange"][1].count("&lt;b&gt;ж&lt;/b&gt;") == 1 and told["strange"][4] == "&lt;i&gt;&amp;amp;"
+    assert told["strange"][5] == "<bdi>ж</bdi>" and told["after"] == told["own"][9]
+    assert told["many"] < 5
+    reader.close()
+
+
 def test_the_filter_completes_and_finds_by_keyboard_alone(browser: Browser, place: Place) -> None:
     reader = place.reader(browser)
     page = reader.ready("/runs")

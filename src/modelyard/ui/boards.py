@@ -32,7 +32,7 @@ from modelyard.ui.looks import ROAD, Look, chosen, label, quoted
 from modelyard.ui.needs import allowed
 from modelyard.ui.runs import MARKS
 
-WINDOW, FIRST = 100, 30
+WINDOW, FIRST = 100, 28
 """Rows of one window that script asks for; rows that stand in the page itself."""
 _LOOKED, _METRICS, _PARAMS, _SHORT = 25, 7, 6, 40
 _HINT = "metrics.auc > 0.9 and params.model = 'gbm'"

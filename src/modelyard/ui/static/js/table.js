@@ -32,11 +32,30 @@ const DRAW = {
   tone: (c, column) => el("span", { class: c.tone === "dim" ? "faint" : `is-${c.tone}` }, typeof c.value === "string" ? c.value : asKind(c.value, column.kind, column.digits)),
   time: c => el("time", { datetime: c.at, title: stamp(c.at) }, moment(c.at)),
 };
+const PLAIN = /^[ -~]*$/; // text of one direction needs no element of its own to be kept apart from what is beside it
 const content = (cell, column) => {
   if (cell === null) return DRAW.none();
   if (typeof cell === "number") return asKind(cell, column.kind, column.digits);
-  if (typeof cell === "string") return el(column.kind === "code" ? "code" : "bdi", {}, cell);
+  if (typeof cell === "string") return column.kind === "code" ? el("code", {}, cell) : PLAIN.test(cell) ? cell : el("bdi", {}, cell);
   return DRAW[cell.t]?.(cell, column) ?? "";
+};
+// What may be written into a copy of a cell that was drawn before: cells of one shape differ in words and addresses alone.
+const words = (node, text) => { node.firstChild.data = text; };
+const REWRITE = {
+  none: () => {},
+  number: (td, cell, column) => words(td, asKind(cell, column.kind, column.digits)),
+  plain: (td, cell, column) => words(column.kind === "code" ? td.firstChild : td, cell),
+  link: (td, cell) => { td.firstChild.setAttribute("href", cell.href); words(td.firstChild.firstChild, cell.text); },
+  time: (td, cell) => { td.firstChild.setAttribute("datetime", cell.at); td.firstChild.title = stamp(cell.at); words(td.firstChild, moment(cell.at)); },
+  mark: (td, cell) => words(td.firstChild.lastChild, cell.text),
+};
+const shape = cell => { // null where a cell is drawn anew each time
+  if (cell === null || cell.t === "none") return "none";
+  if (typeof cell === "number") return "number";
+  if (typeof cell === "string") return cell && PLAIN.test(cell) ? "plain" : null;
+  if (cell.t === "link") return cell.text ? "link" : null;
+  if (cell.t === "mark") return cell.text && (cell.done ?? null) === null ? `mark ${cell.state}` : null;
+  return cell.t === "time" ? "time" : null;
 };
 
 const BLOCK = 100, KEPT = 4000;
@@ -54,6 +73,7 @@ class YardTable extends HTMLElement {
     this.total = this.dataset.total ? Number(this.dataset.total) : null;
     this.indexed = "indexed" in this.dataset;
     this.rows = [];
+    this.stencils = new Map();
     const begun = Number(this.dataset.first) || 0;
     [...this.body.rows].forEach((row, i) => { this.rows[begun + i] = row; });
     this.known = this.body.rows.length;
@@ -230,18 +250,23 @@ class YardTable extends HTMLElement {
   }
 
   make(row) {
-    const tr = (this.empty ??= this.blank()).cloneNode(true);
+    const shapes = row.cells.map(shape), tr = shapes.includes(null) ? this.fresh(row) : this.copied(row, shapes);
     for (const [name, value] of [["data-href", row.href], ["data-ref", row.ref], ["data-run", row.key]]) if (value) tr.setAttribute(name, value);
     if (row.href) tr.tabIndex = -1;
     if (row.tone || row.pinned) tr.className = `${row.tone ?? ""}${row.pinned ? " pinned" : ""}`;
-    let td = tr.firstChild, at = 0;
     if (this.selectable) {
-      const box = td.firstChild;
+      const box = tr.firstChild.firstChild;
       box.value = row.key ?? "";
       box.setAttribute("aria-label", `Choose ${row.key ?? ""}`);
       if (this.picked?.has(row.key)) { box.checked = true; tr.setAttribute("aria-selected", "true"); }
-      td = td.nextSibling;
     }
+    return tr;
+  }
+
+  fresh(row) { // a row whose cells are drawn one by one
+    const tr = (this.empty ??= this.blank()).cloneNode(true);
+    let td = tr.firstChild, at = 0;
+    if (this.selectable) td = td.nextSibling;
     for (const cell of row.cells) {
       const column = this.columns[at], wide = cell?.t === "span" ? cell.columns : 1;
       for (let more = 1; more < wide; more++) td.nextSibling.remove();
@@ -250,6 +275,20 @@ class YardTable extends HTMLElement {
       at += wide;
       td = td.nextSibling;
     }
+    return tr;
+  }
+
+  copied(row, shapes) { // a row like one that was drawn before, with other words in it
+    const key = shapes.join(), stencil = this.stencils.get(key);
+    if (!stencil) {
+      const made = this.fresh(row);
+      this.stencils.set(key, made.cloneNode(true));
+      return made;
+    }
+    const tr = stencil.cloneNode(true);
+    let td = tr.firstChild;
+    if (this.selectable) td = td.nextSibling;
+    for (let i = 0; i < shapes.length; i++, td = td.nextSibling) REWRITE[shapes[i].split(" ", 1)[0]](td, row.cells[i], this.columns[i]);
     return tr;
   }
 }
