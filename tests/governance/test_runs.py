@@ -22,9 +22,11 @@ from modelyard.governance.service import Contents, LogEraser, NamedKeys, Registr
 from modelyard.governance.store import MIGRATIONS
 from modelyard.kernel.errors import NotFound
 from modelyard.kernel.events import Entry
+from modelyard.kernel.ids import ActorId
 from modelyard.kernel.mentions import MARK
 from modelyard.ports import calls
 from modelyard.ports.database import Migration, Transaction
+from modelyard.ports.replies import ReplyKey
 from modelyard.registry.api import Registry
 from modelyard.registry.service import RegistryService
 from modelyard.registry.store import MIGRATIONS as REGISTRY
@@ -203,6 +205,24 @@ def test_what_a_version_holds_stays_and_is_told_and_words_about_it_go(place: Pla
     assert registry.model("tips").description == MARK and registry.card("tips").text == MARK
     assert tracking.artifact(run, "model/example.json").size_bytes
     assert b"".join(registry.download("tips", version.version, "example.json"))
+
+
+def test_answers_remembered_for_repeated_calls_go_where_they_name_somebody(place: Place) -> None:
+    replies, keys = DatabaseReplies(), [
+        ReplyKey(actor=ActorId("owner"), key=f"k{number}", digest="d") for number in range(450)
+    ]  # fmt: skip
+
+    def remember() -> None:
+        for number, key in enumerate(keys):
+            replies.begin(calls.current().tx, key, 1)
+            answer = json.dumps({"name": WHO if number % 3 == 0 else f"{WHO}0"})
+            replies.keep(calls.current().tx, key, 1, answer.encode())
+
+    place.house.bench.call(remember)
+    assert place.plan() == [("log:answers", "remembered answers", 150)]
+    assert told(place.forget().done) == [("log:answers", "remembered answers", 150)]
+    left = [place.house.bench.call(lambda key=key: replies.find(calls.current().tx, key)) for key in keys[:4]]  # type: ignore[misc]  # a default in a lambda
+    assert [answer is None for answer in left] == [True, False, False, True]
 
 
 class Late:

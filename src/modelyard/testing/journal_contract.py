@@ -65,6 +65,17 @@ class JournalContract(ABC):
             assert journal.recent_events(tx, before=None, limit=2) == all_[:-3:-1]
             assert journal.recent_events(tx, before=all_[2].seq) == all_[1::-1]
 
+    def test_an_event_told_anew_keeps_all_but_its_body(self, database: Database, journal: Journal) -> None:
+        self.write(database, notes.entry("a"), notes.entry("b"))
+        first, second = self.events(database, journal)
+        database.write(lambda tx: journal.reword(tx, first.seq, b'{"name":"x"}'))
+        told, other = self.events(database, journal)
+        assert (told.id, told.kind, told.at_ms, told.actor) == (first.id, first.kind, first.at_ms, first.actor)
+        assert (told.reads, told.writes, bytes(told.body)) == (first.reads, first.writes, b'{"name":"x"}')
+        assert other == second
+        with database.read() as tx:
+            assert journal.verify(tx).broken_at is None
+
     def test_a_consumers_place_is_its_own_and_never_goes_back(self, database: Database, journal: Journal) -> None:
         for consumer, seq in (("one", 3), ("two", 9), ("one", 5), ("one", 2)):
             database.write(lambda tx, c=consumer, s=seq: journal.advance(tx, c, s))  # type: ignore[misc]  # mypy cannot type a default in a lambda
