@@ -14,6 +14,8 @@ from modelyard.app import screens
 from modelyard.app.house import House
 from modelyard.governance.api import Role
 from modelyard.kernel.clock import FrozenClock
+from modelyard.kernel.refs import Ref
+from modelyard.lake.api import Mask
 from modelyard.registry.api import EvaluationRows, Gate, GateKind, Metric
 from modelyard.settings import Settings
 from modelyard.ui.kit.frame import Vitals
@@ -210,3 +212,49 @@ def test_a_model_is_signed_proposed_and_its_card_kept_from_its_page(house: House
     form = {"csrf": "", "version": "1", "alias": "canary", "title": "try it", "note": ""}
     assert "try it" in client.post("/models/shown/propose", data=form).text
     assert client.post("/models/shown/propose", data={**form, "version": "x"}).status_code == 422
+
+
+def flipping(house: House, name: str, data: Ref | None) -> str:
+    """The address of a proposal of which three predictions flip."""
+    registry, tracking = house.yard().registry, house.yard().tracking
+    registry.create_model(name)
+    for wrong in ((), (0, 1, 2)):
+        run = tracking.start_run("0").id
+        tracking.upload(run, "model/weights.txt", [str(wrong).encode()])
+        version = registry.register(name, f"runs:/{run}/model").version
+        scores = [0.8 if (t == 1) != (n in wrong) else 0.2 for n, t in enumerate(TRUTH)]
+        rows = EvaluationRows(labels=TRUTH, scores=scores, groups={"driver": ["anna", "bo"] * 60})
+        registry.evaluate(name, version, "holdout", rows, data=data)
+    registry.set_alias(name, "production", 1)
+    return f"/proposals/{name}/{registry.propose(name, 2).number}"
+
+
+def test_predictions_that_flip_have_a_tab_and_hide_what_their_table_hides(house: House, client: TestClient) -> None:
+    lake, governance = house.yard().lake, house.yard().governance
+    lake.load("rides", [b"driver\nanna\nbo\n"], source="rides.csv")
+    here = flipping(house, "flips", Ref("table:rides@1"))
+    member = governance.create_actor("may")
+    governance.grant(member.id, Role.REVIEWER)
+    may = browser(house, governance.create_token(member.id, "may", days=1).secret)
+    assert "Predictions that flip" in may.get(here).text and "2.5 %" in may.get(here).text
+    page = may.get(f"{here}/flips").text
+    assert "become wrong" in page and "Label by label" in page and "#0" in page
+    lake.set_policy("rides", masks={"driver": Mask.NULL})
+    page, twin = may.get(f"{here}/flips").text, may.get(f"{here}/flips.json").json()
+    assert "These rows are not for you" in page and "#0" not in page
+    assert (twin["found"][0]["examples"], twin["found"][0]["changed"]["rows"]) == ([], 3)
+    assert "#0" in client.get(f"{here}/flips").text
+
+
+def test_flips_that_nobody_can_know_say_what_to_do(house: House, client: TestClient) -> None:
+    registry, tracking = house.yard().registry, house.yard().tracking
+    registry.create_model("apart")
+    for labels in (TRUTH, TRUTH[:80]):
+        run = tracking.start_run("0").id
+        tracking.upload(run, "model/weights.txt", [str(len(labels)).encode()])
+        version = registry.register("apart", f"runs:/{run}/model").version
+        registry.evaluate("apart", version, "holdout", EvaluationRows(labels=labels, scores=[0.5] * len(labels)))
+    number = registry.propose("apart", 2).number
+    assert "Nobody holds the alias" in client.get(f"/proposals/apart/{number}/flips").text
+    registry.set_alias("apart", "production", 1)
+    assert "Not tried on the same rows" in client.get(f"/proposals/apart/{number}/flips").text

@@ -12,8 +12,9 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from modelyard.kernel.clock import from_ms
-from modelyard.kernel.errors import InvalidInput, NotFound
+from modelyard.kernel.errors import NotFound
 from modelyard.registry.api import Change, CodeChange, Comparison, Outcome, Proposal, ProposalDiff, ProposalState
+from modelyard.ui.flips import flipping, review_tabs, which
 from modelyard.ui.hub import slices
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import plural
@@ -22,6 +23,7 @@ from modelyard.ui.kit.prose import prose
 from modelyard.ui.models import model_url, proposal_url
 from modelyard.ui.needs import allowed
 from modelyard.ui.people import names
+from modelyard.ui.sections import Tabs
 
 MARKS = {Outcome.PASSED: "ok", Outcome.FAILED: "bad", Outcome.UNKNOWN: "wait", Outcome.WAIVED: "warn"}
 _LOOK = 1000
@@ -50,6 +52,7 @@ class ProposalData(Struct, frozen=True):
         dataset: the rows that the first comparison is about.
         data: the versions of data that differ, in a sentence.
         ends: when waivers end or have ended, by gate.
+        tabs: the parts of the review.
         talk: what was said, oldest first; None for whoever may not read comments.
     """
 
@@ -67,6 +70,7 @@ class ProposalData(Struct, frozen=True):
     plan: tuple[tuple[str, str, str], ...]
     closed: tuple[str, ...]
     ends: Mapping[str, datetime]
+    tabs: Tabs
     talk: tuple[Remark, ...] | None
     note: str
     url: str
@@ -76,6 +80,7 @@ def screens() -> Screens:
     """The page of a proposal, its forms, and how many wait."""
     mine = Screens("proposals")
     mine.page("/proposals/{name}/{number}", template="pages/proposal.html", nav="proposals")(_one)
+    mine.page("/proposals/{name}/{number}/flips", template="pages/flips.html", nav="proposals")(flipping)
     mine.page("/proposals/{number}", template="pages/proposal.html", nav="proposals")(_by_number)
     for step, do in (
         ("gates", _gates), ("approve", _approve), ("decline", _decline), ("waive", _waive), ("merge", _merge),
@@ -92,15 +97,8 @@ def screens() -> Screens:
     return mine
 
 
-def _which(ask: Ask) -> tuple[str, int]:
-    number = ask.params["number"]
-    if not (number.isascii() and number.isdigit() and len(number) < 10):
-        raise InvalidInput(f"a proposal has a whole number, not {number[:40]!r}; list them under /proposals")
-    return ask.params.get("name", ""), int(number)
-
-
 def _by_number(calls: PageCalls, ask: Ask) -> Done:
-    _, number = _which(ask)
+    _, number = which(ask)
     for found in slices(calls).registry.proposals(limit=_LOOK).items:
         if found.number == number:
             return Done(proposal_url(found))
@@ -108,7 +106,7 @@ def _by_number(calls: PageCalls, ask: Ask) -> Done:
 
 
 def _one(calls: PageCalls, ask: Ask) -> Page:
-    registry, (name, number) = slices(calls).registry, _which(ask)
+    registry, (name, number) = slices(calls).registry, which(ask)
     found = registry.proposal(name, number)
     diff = registry.diff(name, number)
     people = names(calls)
@@ -120,7 +118,7 @@ def _one(calls: PageCalls, ask: Ask) -> Page:
         _plan(found),
         tuple(r.gate for r in found.results if not r.outcome.opens),
         {r.gate: from_ms(r.waived_until_ms) for r in found.results if r.waived_until_ms is not None},
-        _talk(calls, found), prose(found.note), proposal_url(found),
+        review_tabs(found, diff, "Review"), _talk(calls, found), prose(found.note), proposal_url(found),
     )  # fmt: skip
     twin = f"registry {{}} {name} {number}"
     foot = Foot(
@@ -198,41 +196,41 @@ def _plan(p: Proposal) -> tuple[tuple[str, str, str], ...]:
 
 
 def _gates(calls: PageCalls, ask: Ask) -> Done:
-    done = slices(calls).registry.run_gates(*_which(ask))
+    done = slices(calls).registry.run_gates(*which(ask))
     closed = sum(not r.outcome.opens for r in done.results)
     said = f"{plural(closed, 'gate stands', 'gates stand')} closed" if closed else "All gates stand open"
     return Done(proposal_url(done), said, tone="warn" if closed else "ok")
 
 
 def _approve(calls: PageCalls, ask: Ask) -> Done:
-    done = slices(calls).registry.approve(*_which(ask), note=ask.form.get("note", ""))
+    done = slices(calls).registry.approve(*which(ask), note=ask.form.get("note", ""))
     return Done(proposal_url(done), "Approved", _state(done))
 
 
 def _decline(calls: PageCalls, ask: Ask) -> Done:
-    done = slices(calls).registry.decline(*_which(ask), note=ask.form.get("reason", ""))
+    done = slices(calls).registry.decline(*which(ask), note=ask.form.get("reason", ""))
     return Done(proposal_url(done), "Declined", "Nothing was moved.")
 
 
 def _waive(calls: PageCalls, ask: Ask) -> Done:
     gate = ask.form.get("gate", "")
     until = ask.form.get("until") or None
-    done = slices(calls).registry.waive(*_which(ask), gate=gate, reason=ask.form.get("reason", ""), until=until)
+    done = slices(calls).registry.waive(*which(ask), gate=gate, reason=ask.form.get("reason", ""), until=until)
     return Done(proposal_url(done), f"Waived {gate}", _state(done), tone="warn")
 
 
 def _merge(calls: PageCalls, ask: Ask) -> Done:
-    done = slices(calls).registry.merge(*_which(ask))
+    done = slices(calls).registry.merge(*which(ask))
     return Done(proposal_url(done), "Merged", _state(done))
 
 
 def _withdraw(calls: PageCalls, ask: Ask) -> Done:
-    done = slices(calls).registry.withdraw(*_which(ask))
+    done = slices(calls).registry.withdraw(*which(ask))
     return Done(proposal_url(done), "Withdrawn", "Nothing was moved.")
 
 
 def _comment(calls: PageCalls, ask: Ask) -> Done:
-    name, number = _which(ask)
+    name, number = which(ask)
     found = slices(calls).registry.proposal(name, number)
     slices(calls).teamwork.comment(found.ref, ask.form.get("text", ""))
     return Done(f"{proposal_url(found)}#talk", "Said")

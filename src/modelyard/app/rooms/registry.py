@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from modelyard.app.engines import Engines
 from modelyard.app.rooms.room import Room
 from modelyard.governance.service import GovernanceService
-from modelyard.kernel.errors import YardError
+from modelyard.kernel.actors import ActorKind
+from modelyard.kernel.errors import NotFound, YardError
 from modelyard.kernel.ids import ActorId
-from modelyard.kernel.refs import Ref, parts
-from modelyard.lake.api import Lake
+from modelyard.kernel.refs import Ref, parts, ref
+from modelyard.lake.api import REVEAL, Lake
+from modelyard.ports import calls
 from modelyard.ports.wires import WireRoute
 from modelyard.protocols.mlflow.versions import registry_routes
 from modelyard.registry.api import Registry
@@ -56,12 +58,43 @@ class _LakeTimes:
         return None
 
 
+_SEEN = ("table", "fileset")
+
+
+@dataclass(frozen=True, slots=True)
+class _LakeSight:
+    """Whether the acting reader may read data and sees all of it; before governance is there, nobody sees it."""
+
+    engines: Engines
+
+    def shows(self, data: Ref) -> bool:
+        kind, name, _ = parts(data)
+        actor, recognition = calls.current().actor, self.engines.recognition
+        if actor.kind is ActorKind.SYSTEM:
+            return True
+        if recognition is None or not recognition.may(actor, "lake:read", ref(kind, name)):
+            return False
+        if recognition.may(actor, REVEAL, ref(kind, name)):
+            return True
+        return kind in _SEEN and not self._hides(kind, name)
+
+    def _hides(self, kind: str, name: str) -> bool:
+        lake = self.engines.services.get("lake")
+        if kind != "table" or not isinstance(lake, Lake):
+            return False
+        try:
+            lake.policy(name)
+        except NotFound:
+            return False
+        return True
+
+
 def _build(engines: Engines) -> RegistryService:
     return RegistryService(
         objects=engines.objects, tracking=engines.service(Tracking), people=_LatePeople(engines),
         secrets=engines.secrets,
         posts=Posts(engines.queue, lambda: engines.webhooks, engines.settings.webhook_hosts),
-        times=_LakeTimes(engines),
+        times=_LakeTimes(engines), sight=_LakeSight(engines),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from modelyard.registry.api.evaluations import (
     Parity,
     Task,
 )
+from modelyard.registry.api.flips import FlippedRow, Flips, Portion, SliceFlips, Turn
 from modelyard.registry.api.gates import (
     Gate,
     GateKind,
@@ -89,7 +90,7 @@ from modelyard.registry.api.records import (
     VersionStatus,
 )
 from modelyard.registry.api.seals import PublicKey, Seal, SealCheck, SealOperations, Verification
-from modelyard.registry.api.seams import DataTimes, NoTimes, People, Strangers
+from modelyard.registry.api.seams import DataSight, DataTimes, NoTimes, People, PlainSight, Strangers
 from modelyard.registry.api.versions import VersionOperations
 from modelyard.registry.api.webhooks import (
     Delivery,
@@ -127,6 +128,7 @@ __all__ = [
     "Change",
     "CodeChange",
     "Comparison",
+    "DataSight",
     "DataTimes",
     "Delivery",
     "ErasedWords",
@@ -135,6 +137,8 @@ __all__ = [
     "Field",
     "Figure",
     "Finding",
+    "FlippedRow",
+    "Flips",
     "Gate",
     "GateKind",
     "GatePolicy",
@@ -163,6 +167,8 @@ __all__ = [
     "Parity",
     "People",
     "PinnedContent",
+    "PlainSight",
+    "Portion",
     "Proposal",
     "ProposalApproved",
     "ProposalDeclined",
@@ -183,6 +189,7 @@ __all__ = [
     "ServingForm",
     "ServingFormAttached",
     "Signature",
+    "SliceFlips",
     "Source",
     "StageMove",
     "StageMoved",
@@ -194,6 +201,7 @@ __all__ = [
     "Tags",
     "Task",
     "Text",
+    "Turn",
     "Verdict",
     "Verification",
     "VersionAttested",

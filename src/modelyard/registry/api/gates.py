@@ -29,6 +29,7 @@ class GateKind(StrEnum):
     FRESHNESS = "freshness"
     DATA_AGE = "data_age"
     TESTS = "tests"
+    FLIPS = "flips"
 
 
 class Gate(Struct, frozen=True, kw_only=True):
@@ -39,10 +40,13 @@ class Gate(Struct, frozen=True, kw_only=True):
             `group_gap`: groups of `group` at most `at_most` apart in `parity`; `signature`: takes what the champion
             took; `safe`: may be loaded; `freshness`: registered at most `max_age_days` ago; `data_age`: made from data
             of which the oldest version is at most `max_age_days` old; `tests`: the newest attestation of the gate's
-            name about this content says that they passed (at most `max_age_days` ago, if given).
-        dataset: on which rows; empty for the newest evaluation (for `no_worse`: the newest that both have).
+            name about this content says that they passed (at most `max_age_days` ago, if given); `flips`: of the rows
+            that the champion has answered too, at most the share `at_most` become wrong (for numbers: farther from the
+            truth by a move of more than a tenth of its standard deviation).
+        dataset: on which rows; empty for the newest evaluation (for `no_worse` and `flips`: the newest that both have).
         margin: for `no_worse`: by how much it may be worse.
-        proven: for `no_worse`: True wants proof that it is not worse, False only refuses where it is proven worse.
+        proven: for `no_worse`: True wants proof that it is not worse, False only refuses where it is proven worse; for
+            `flips`: True holds the upper end of the 95 % interval against `at_most`, False the share itself.
         data: for `data_age`: this table or file set alone, e.g. `table:trips`.
         by_role: for `tests`: only what somebody in that role has told counts.
     """

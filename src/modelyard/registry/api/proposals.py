@@ -18,6 +18,7 @@ from modelyard.kernel.operations import Effect, operation
 from modelyard.kernel.pages import Limit, Page
 from modelyard.kernel.refs import Name, Ref
 from modelyard.registry.api.evaluations import Figure, Metric
+from modelyard.registry.api.flips import Flips
 from modelyard.registry.api.gates import GateResult
 from modelyard.registry.api.records import AliasName, ModelName, Moment, Text, VersionNumber
 
@@ -159,6 +160,7 @@ class ProposalDiff(Struct, frozen=True, kw_only=True):
 
     Attributes:
         metrics: comparisons over all rows, then by group, the candidate's worst losses first.
+        flips: which predictions change, one a set of rows that both have answered; empty where there is none.
         run_metrics: last metrics of the two runs, as they logged them.
         data: refs that one was made from and the other was not.
         code: the commits of the two runs, and what was changed beside them.
@@ -171,6 +173,7 @@ class ProposalDiff(Struct, frozen=True, kw_only=True):
     candidate: int
     champion: int | None
     metrics: tuple[Comparison, ...] = ()
+    flips: tuple[Flips, ...] = ()
     params: tuple[Change, ...] = ()
     run_metrics: tuple[Change, ...] = ()
     data: tuple[Change, ...] = ()

@@ -31,6 +31,23 @@ class DataTimes(Protocol):
         ...
 
 
+class DataSight(Protocol):
+    """Who may see the rows of data as they are."""
+
+    def shows(self, data: Ref) -> bool:
+        """True if whoever asks may see every column and row of that table or training set."""
+        ...
+
+
+class PlainSight:
+    """Nobody hides anything."""
+
+    def shows(self, data: Ref) -> bool:
+        """Yes."""
+        del data
+        return True
+
+
 class NoTimes:
     """Nobody can say when data was made."""
 

@@ -19,8 +19,9 @@ from modelyard.registry.api import (
     Metric,
     ModelVersion,
     Outcome,
+    Task,
 )
-from modelyard.registry.model import evaluating, signatures
+from modelyard.registry.model import evaluating, flipping, signatures
 
 _DAY_MS = 86_400_000
 
@@ -70,6 +71,8 @@ def _fault_of(gate: Gate) -> str | None:
         return "margin says by how much it may be worse; it is not negative"
     if gate.kind is GateKind.GROUP_GAP and (not gate.group or gate.at_most is None):
         return "group_gap needs group, the column, and at_most, the widest gap"
+    if gate.kind is GateKind.FLIPS and (gate.at_most is None or not 0 <= gate.at_most < 1):
+        return "flips needs at_most, the largest share of rows that may become wrong, from 0 to below 1"
     if gate.max_age_days is not None and gate.max_age_days <= 0:
         return "max_age_days is above 0"
     if gate.kind in (GateKind.FRESHNESS, GateKind.DATA_AGE) and gate.max_age_days is None:
@@ -83,6 +86,7 @@ def ask(gate: Gate, bid: Bid) -> GateResult:
         GateKind.THRESHOLD: _threshold, GateKind.NO_WORSE: _no_worse, GateKind.GROUP_GAP: _group_gap,
         GateKind.SIGNATURE: _signature, GateKind.SAFE: _safe, GateKind.FRESHNESS: _freshness,
         GateKind.DATA_AGE: _data_age, GateKind.TESTS: _tests,
+        GateKind.FLIPS: _flips,
     }[gate.kind]  # fmt: skip
     return asked(gate, bid)
 
@@ -146,6 +150,26 @@ def _no_worse(gate: Gate, bid: Bid) -> GateResult:
     )
     outcome = Outcome.PASSED if passed else Outcome.FAILED
     return _said(gate, bid, outcome, text, value=value, limit=0.0 - gate.margin, span=(low, high))
+
+
+def _flips(gate: Gate, bid: Bid) -> GateResult:
+    if bid.champion is None or gate.at_most is None:
+        return _said(gate, bid, Outcome.PASSED, "there is no champion whose answers could flip")
+    pair = _same_rows(gate, bid)
+    if pair is None:
+        text = f"versions {bid.candidate.version} and {bid.champion.version} were not evaluated on the same rows"
+        return _missing(gate, bid) if not bid.tried else _said(gate, bid, Outcome.UNKNOWN, text)
+    ours, theirs = ((bid.rows(e), e.threshold) for e in pair)
+    found = flipping.flips(pair[0].dataset, pair[0].task, ours, theirs)
+    worse = found.worse
+    how = "become wrong" if pair[0].task is Task.BINARY else "come farther from the truth"
+    text = (
+        f"{worse.rows:,} of the same {found.rows:,} rows {how} ({worse.share:.2%}, {worse.low:.2%} to "
+        f"{worse.high:.2%}), {found.better.rows:,} the other way; wanted at most {gate.at_most:.2%}"
+    )
+    passed = (worse.high if gate.proven else worse.share) <= gate.at_most
+    outcome = Outcome.PASSED if passed else Outcome.FAILED
+    return _said(gate, bid, outcome, text, value=worse.share, limit=gate.at_most, span=(worse.low, worse.high))
 
 
 def _same_rows(gate: Gate, bid: Bid) -> tuple[Evaluation, Evaluation] | None:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from modelyard.ports import calls
 from modelyard.ports.objects import Objects
 from modelyard.ports.secrets import Secrets
-from modelyard.registry.api import DataTimes, NoTimes, People, Registry, Strangers
+from modelyard.registry.api import DataSight, DataTimes, NoTimes, People, PlainSight, Registry, Strangers
 from modelyard.registry.service.adoption import Adoption
 from modelyard.registry.service.aliases import Aliases
 from modelyard.registry.service.attestations import Attestations
@@ -40,6 +40,7 @@ class RegistryService(
         secrets: where the key for signing lies.
         posts: how webhooks are told; None: they are told nothing.
         times: who knows when data was made.
+        sight: who knows which rows of data may be shown to whoever asks.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class RegistryService(
         secrets: Secrets | None = None,
         posts: Posts | None = None,
         times: DataTimes | None = None,
+        sight: DataSight | None = None,
     ) -> None:
         self._objects = objects
         self._people = people or Strangers()
@@ -59,7 +61,7 @@ class RegistryService(
         self._times = times or NoTimes()
         self._intake = Intake(tracking)
         self._looking = Looking(objects)
-        self._differences = Differences(objects, tracking)
+        self._differences = Differences(objects, tracking, sight or PlainSight())
 
     def objects_held(self, digests: Collection[str]) -> set[str]:
         """Those of the digests that a version, its served form or an evaluation needs."""

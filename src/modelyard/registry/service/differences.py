@@ -6,15 +6,27 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from modelyard.kernel.errors import NotFound
 from modelyard.kernel.units import format_bytes
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
 from modelyard.ports.objects import Objects
-from modelyard.registry.api import Change, CodeChange, Comparison, Evaluation, ModelVersion, ProposalDiff
+from modelyard.registry.api import (
+    Change,
+    CodeChange,
+    Comparison,
+    DataSight,
+    Evaluation,
+    Flips,
+    ModelVersion,
+    ProposalDiff,
+)
 from modelyard.registry.model import signatures
 from modelyard.registry.service.evaluations import rows_of
 from modelyard.registry.store import evaluations, versions
+from modelyard.registry.store.evaluations import Compared
 from modelyard.tracking.api import Run, Tracking
 
 _MOST_DATASETS = 3
@@ -29,7 +41,7 @@ class _Fresh(NamedTuple):
 
     candidate: int
     champion: int
-    found: tuple[Comparison, ...]
+    found: Compared
 
 
 def _keep(fresh: Sequence[_Fresh]) -> None:
@@ -44,9 +56,11 @@ class Differences:
     Args:
         objects: where the rows of evaluations lie.
         tracking: who knows the runs.
+        sight: who knows which rows may be shown to whoever asks.
     """
 
-    def __init__(self, objects: Objects, tracking: Tracking) -> None:
+    def __init__(self, objects: Objects, tracking: Tracking, sight: DataSight) -> None:
+        self._sight = sight
         self._objects = objects
         self._tracking = tracking
 
@@ -62,9 +76,10 @@ class Differences:
         params = [r.params if r else {} for r in runs]
         metrics = [{p.key: f"{p.number:.6g}" for p in r.metrics} if r else {} for r in runs]
         fresh: list[_Fresh] = []
+        compared, flips = self._metrics(tx, model, before, after, fresh)
         found = ProposalDiff(
             number=number, candidate=after.version, champion=before.version if before else None,
-            metrics=tuple(self._metrics(tx, model, before, after, fresh)), params=_changes(*params),
+            metrics=tuple(compared), flips=tuple(self._seen(f) for f in flips), params=_changes(*params),
             run_metrics=_changes(*metrics),
             data=_changes(*({str(r).partition("@")[0]: str(r) for r in v.reads} if v else {} for v in (before, after))),
             code=self._code(*runs),
@@ -85,9 +100,10 @@ class Differences:
 
     def _metrics(
         self, tx: Transaction, model: int, before: ModelVersion | None, after: ModelVersion, fresh: list[_Fresh]
-    ) -> list[Comparison]:
+    ) -> tuple[list[Comparison], list[Flips]]:
         theirs = self.tried(tx, model, before.version) if before else []
         made: list[Comparison] = []
+        flips: list[Flips] = []
         seen: set[str] = set()
         for one in self.tried(tx, model, after.version):
             if one.dataset in seen or len(seen) >= _MOST_DATASETS:
@@ -99,17 +115,28 @@ class Differences:
                 if known is None:
                     known = self._compared(one, same)
                     fresh.append(_Fresh(one.id, same.id, known))
-                made += known
+                made += known.metrics
+                flips.append(known.flips)
             else:
                 made += [_alone(one, theirs, at) for at in range(len(one.figures))]
-        return made
+        return made, flips
 
-    def _compared(self, one: Evaluation, other: Evaluation) -> tuple[Comparison, ...]:
-        """Two evaluations on the same rows, by paired bootstrap."""
-        from modelyard.registry.model import evaluating
+    def _compared(self, one: Evaluation, other: Evaluation) -> Compared:
+        """Two evaluations on the same rows, by paired bootstrap, and what flips between them."""
+        from modelyard.registry.model import evaluating, flipping
 
         pair = [(rows_of(self._objects, e), e.threshold) for e in (one, other)]
-        return tuple(evaluating.compared(one.dataset, one.task, pair[0], pair[1]))
+        data = one.data or other.data
+        return Compared(
+            tuple(evaluating.compared(one.dataset, one.task, pair[0], pair[1])),
+            flipping.flips(one.dataset, one.task, pair[0], pair[1], data=data),
+        )
+
+    def _seen(self, flips: Flips) -> Flips:
+        """What flips, with rows only where whoever asks may see those of their data as they are."""
+        if flips.data is None or not flips.examples or self._sight.shows(flips.data):
+            return flips
+        return replace(flips, examples=(), withheld=f"{flips.data} is hidden from you, whole or in part")
 
     def _code(self, before: Run | None, after: Run | None) -> CodeChange:
         """The commits of the two runs, and what the candidate's run had changed beside its own."""

@@ -9,7 +9,7 @@ from modelyard.kernel.ids import ActorId
 from modelyard.kernel.refs import Ref
 from modelyard.ports.database import Row, Transaction
 from modelyard.ports.statements import sql
-from modelyard.registry.api import Comparison, Evaluation, Figure, GroupGap, Task
+from modelyard.registry.api import Comparison, Evaluation, Figure, Flips, GroupGap, Task
 
 _ADD = sql(
     "INSERT INTO registry_evaluation (version, dataset, rows_key, digest, body, at_ms, actor) VALUES "
@@ -37,8 +37,15 @@ class Measured(Struct, frozen=True, kw_only=True):
     data: Ref | None = None
 
 
+class Compared(Struct, frozen=True):
+    """What the comparison of two evaluations found, as it is kept."""
+
+    metrics: tuple[Comparison, ...]
+    flips: Flips
+
+
 _measured = msgspec.json.Decoder(Measured)
-_comparisons = msgspec.json.Decoder(tuple[Comparison, ...])
+_comparisons = msgspec.json.Decoder(Compared)
 
 
 def add(
@@ -74,13 +81,13 @@ def _evaluation(row: Row, name: str, number: int) -> Evaluation:
     )  # fmt: skip
 
 
-def compared(tx: Transaction, candidate: int, champion: int) -> tuple[Comparison, ...] | None:
+def compared(tx: Transaction, candidate: int, champion: int) -> Compared | None:
     """What was found when two evaluations were compared; None if they never were."""
     row = tx.one(_COMPARED, {"candidate": candidate, "champion": champion})
     return _comparisons.decode(row[0]) if row else None
 
 
-def keep_comparison(tx: Transaction, candidate: int, champion: int, found: tuple[Comparison, ...]) -> None:
+def keep_comparison(tx: Transaction, candidate: int, champion: int, found: Compared) -> None:
     """Keep what a comparison found: its rows never change, so neither does it."""
     body = msgspec.json.encode(found)
     tx.run(_KEEP, {"candidate": candidate, "champion": champion, "body": body})

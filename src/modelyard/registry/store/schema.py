@@ -150,4 +150,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(slice="registry", number=6, name="adoption", ddl=_ADOPTION),
     WEBHOOKS,
     Migration(slice="registry", number=8, name="attestations and roles", ddl=_JUDGED),
+    Migration(slice="registry", number=9, name="predictions that flip", ddl=("DELETE FROM registry_comparison",)),
 )
