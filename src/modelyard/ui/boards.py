@@ -152,7 +152,7 @@ def _page(calls: PageCalls, ask: Ask) -> Page:
         state, look, table, found, bool(look.group), _clauses(look, clauses), _views(hub, look, calls.actor_name),
         _experiments(hub), look.hidden("where"), look.query(), _HINT, _LINES, fault,
     )  # fmt: skip
-    foot = Foot(f"GET /v1/run-board?{look.query()}"[:300], "yard tracking board", "yard.tracking.board()")
+    foot = Foot(f"GET /v1/run-board?{look.query()}".rstrip("?")[:300], "yard tracking board", "yard.tracking.board()")
     return Page("Runs", data, (Crumb("Runs"),), foot)
 
 
