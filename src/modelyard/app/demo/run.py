@@ -45,6 +45,8 @@ def run_demo(
         MissingExtra: the demo's libraries are not installed.
     """
     check_installed()
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _end)  # Ctrl-C raises by itself; these two would leave the yard behind
     day_config, text, source = read_input(csv, config)
     tell = Narrator(SystemClock())
     tell.say(f"Modelyard · one whole day · {day_config.title}")
@@ -151,6 +153,10 @@ def _connected(process: subprocess.Popen[bytes], folder: Path, said: Path) -> Ht
             raise Unavailable(f"the yard did not start: {said.read_text()[-500:]}")
         pause.wait(0.05)
     return HttpTransport(running.address, owner_token(folder))
+
+
+def _end(number: int, _: object) -> None:
+    sys.exit(128 + number)
 
 
 def wait_for_interrupt() -> None:
