@@ -135,8 +135,7 @@ def _no_worse(gate: Gate, bid: Bid) -> GateResult:
         return _said(gate, bid, Outcome.PASSED, "there is no champion to be worse than")
     pair = _same_rows(gate, bid)
     if pair is None:
-        text = f"versions {bid.candidate.version} and {bid.champion.version} were not evaluated on the same rows"
-        return _missing(gate, bid) if not bid.tried else _said(gate, bid, Outcome.UNKNOWN, text)
+        return _apart(gate, bid, bid.champion.version)
     ours, theirs = (evaluating.answers_of(bid.rows(e), e.threshold) for e in pair)
     value, low, high = evaluating.ahead(gate.metric, ours, theirs, confidence=2 * gate.confidence - 1)
     if value is None or low is None or high is None:
@@ -157,8 +156,7 @@ def _flips(gate: Gate, bid: Bid) -> GateResult:
         return _said(gate, bid, Outcome.PASSED, "there is no champion whose answers could flip")
     pair = _same_rows(gate, bid)
     if pair is None:
-        text = f"versions {bid.candidate.version} and {bid.champion.version} were not evaluated on the same rows"
-        return _missing(gate, bid) if not bid.tried else _said(gate, bid, Outcome.UNKNOWN, text)
+        return _apart(gate, bid, bid.champion.version)
     ours, theirs = ((bid.rows(e), e.threshold) for e in pair)
     found = flipping.flips(pair[0].dataset, pair[0].task, ours, theirs)
     worse = found.worse
@@ -170,6 +168,13 @@ def _flips(gate: Gate, bid: Bid) -> GateResult:
     passed = (worse.high if gate.proven else worse.share) <= gate.at_most
     outcome = Outcome.PASSED if passed else Outcome.FAILED
     return _said(gate, bid, outcome, text, value=worse.share, limit=gate.at_most, span=(worse.low, worse.high))
+
+
+def _apart(gate: Gate, bid: Bid, champion: int) -> GateResult:
+    if not bid.tried:
+        return _missing(gate, bid)
+    text = f"versions {bid.candidate.version} and {champion} were not evaluated on the same rows"
+    return _said(gate, bid, Outcome.UNKNOWN, text)
 
 
 def _same_rows(gate: Gate, bid: Bid) -> tuple[Evaluation, Evaluation] | None:
