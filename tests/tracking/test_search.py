@@ -21,6 +21,7 @@ from modelyard.tracking.api import (
     Special,
 )
 from modelyard.tracking.model.filters import RUNS, Condition, Entity, parse, parse_order
+from modelyard.tracking.store import search
 from tests.tracking.conftest import Workplace
 
 
@@ -69,6 +70,23 @@ def named(place: Workplace, where: str = "", order_by: list[str] | None = None) 
 )
 def test_a_filter_finds(fleet: Workplace, where: str, found: str) -> None:
     assert named(fleet, where) == found
+
+
+@pytest.mark.parametrize(
+    "orders", [[], ["start_time"], ["metrics.f1 DESC"], ["params.depth"], ["tags.kind", "end_time"]]
+)
+def test_large_sets_choose_what_small_ones_do(
+    fleet: Workplace, orders: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheres = [
+        "metrics.f1 > 0.1", "metrics.f1 >= 0.1 and params.depth != '2' and tags.kind = 'odd'", "metrics.f1 != 0",
+        "params.depth = '3' and tags.kind = 'odd' and metrics.f1 > 0", "tags.nothing = 'x'",
+        "params.note = '" + "x" * 500 + "1'",
+    ]  # fmt: skip
+    small = [named(fleet, where, orders) for where in wheres]
+    monkeypatch.setattr(search, "_SMALL", 0)
+    assert [named(fleet, where, orders) for where in wheres] == small
+    assert len(set(small)) == len(wheres)
 
 
 def test_runs_are_found_by_a_list_of_ids(fleet: Workplace) -> None:

@@ -11,9 +11,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from msgspec import structs
 
 from modelyard.app.house import House
 from modelyard.ports.journal import AuditFilter
+from modelyard.protocols.mlflow.runs import Spelled
+from modelyard.tracking.api import Run, RunId, RunStatus
 from tests.protocols.mlflow.conftest import Wire
 
 PREFIXES = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow", "/api/3.0/mlflow", "/ajax-api/3.0/mlflow")
@@ -240,3 +243,19 @@ def test_small_answers_do_not_wait_for_an_acknowledgement(wire: Wire) -> None:
                 found.append(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
     assert found
     assert all(found)
+
+
+def test_a_run_is_spelled_once_while_its_record_stands() -> None:
+    first = Run(id=RunId("a"), experiment="0", name="first", status=RunStatus.RUNNING)
+    changed = structs.replace(first, name="later")
+    size = len(Spelled().several([first])[0])
+    spelled = Spelled(most_bytes=2 * size)
+    text = spelled.several([first])[0]
+    assert json.loads(bytes(text))["info"]["run_name"] == "first"
+    assert spelled.several([first])[0] is text
+    assert json.loads(bytes(spelled.several([changed])[0]))["info"]["run_name"] == "later"
+    others = [Run(id=RunId(i), experiment="0", name="other", status=RunStatus.RUNNING) for i in "bcd"]
+    assert [json.loads(bytes(t))["info"]["run_id"] for t in spelled.several(others)] == ["b", "c", "d"]
+    assert spelled.several(others[1:])[0] is spelled.several(others[1:])[0]
+    again = spelled.several([first])[0]
+    assert again == text and again is not text

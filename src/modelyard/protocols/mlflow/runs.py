@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Sequence
+from threading import Lock
+
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
@@ -12,7 +16,7 @@ from modelyard.ports.wires import WireRequest, WireResponse, WireRoute
 from modelyard.protocols.mlflow import shapes, wire
 from modelyard.protocols.mlflow.experiments import limit_of, view_of
 from modelyard.protocols.mlflow.wire import EMPTY, KeyValue, answer, body_decoder, query_decoder, required
-from modelyard.tracking.api import Batch, Dataset, DatasetInput, Log, ModelOutput, Real, RunStatus, Tracking
+from modelyard.tracking.api import Batch, Dataset, DatasetInput, Log, ModelOutput, Real, Run, RunStatus, Tracking
 
 _STATUS = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
 _HISTORY_TAG = "mlflow.log-model.history"
@@ -148,10 +152,40 @@ class RunInfoAnswer(Struct, kw_only=True):
 
 
 class RunsAnswer(Struct, kw_only=True):
-    """A page of runs."""
+    """A page of runs, each spelled already."""
 
-    runs: list[shapes.RunShape]
+    runs: list[msgspec.Raw]
     next_page_token: str | UnsetType = UNSET
+
+
+class Spelled:
+    """Runs as JSON; one that is handed in once more, the very same record, is not spelled again.
+
+    It keeps up to `most_bytes`, of the runs that were asked for last.
+    """
+
+    def __init__(self, most_bytes: int = 8 << 20) -> None:
+        self._most_bytes = most_bytes
+        self._held = 0
+        self._kept: OrderedDict[str, tuple[Run, msgspec.Raw]] = OrderedDict()
+        self._lock = Lock()
+
+    def several(self, runs: Sequence[Run]) -> list[msgspec.Raw]:
+        """Each run as JSON."""
+        with self._lock:
+            kept = [self._kept.get(run.id) for run in runs]
+        found = [
+            (run, old[1] if old and old[0] is run else msgspec.Raw(wire.encode(shapes.run(run))))
+            for run, old in zip(runs, kept, strict=True)
+        ]
+        with self._lock:
+            for run, text in found:
+                old = self._kept.pop(run.id, None)
+                self._held += len(text) - (len(old[1]) if old else 0)
+                self._kept[run.id] = (run, text)
+            while self._held > self._most_bytes:
+                self._held -= len(self._kept.popitem(last=False)[1][1])
+        return [text for _, text in found]
 
 
 _log_metric = body_decoder(LogMetric)
@@ -202,6 +236,7 @@ class Runs:
     def __init__(self, tracking: Tracking, log: Log) -> None:
         self._tracking = tracking
         self._log = log
+        self._spelled = Spelled()
 
     def routes(self) -> list[WireRoute]:
         """Their addresses."""
@@ -312,7 +347,7 @@ class Runs:
             asked.experiment_ids or [], asked.filter or "", asked.order_by, view=view_of(asked.run_view_type),
             limit=limit_of(asked.max_results, 1000), cursor=asked.page_token or None,
         )  # fmt: skip
-        return answer(RunsAnswer(runs=[shapes.run(r) for r in page.items], next_page_token=page.next or UNSET))
+        return answer(RunsAnswer(runs=self._spelled.several(page.items), next_page_token=page.next or UNSET))
 
 
 def _status(given: str) -> RunStatus:

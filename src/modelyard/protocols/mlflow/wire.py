@@ -26,7 +26,7 @@ PREFIXES = (*SECOND, *THIRD)
 ARTIFACT_PREFIXES = ("/api/2.0/mlflow-artifacts", "/ajax-api/2.0/mlflow-artifacts")
 READ, WRITE = "tracking:read", "tracking:write"
 EMPTY = WireResponse(body=b"{}")
-_encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder().encode
 _MOST_FIELDS = 1000
 
 
@@ -122,7 +122,7 @@ def either_decoder(kind: type[B]) -> Callable[[WireRequest], B]:
 
 def answer(record: object) -> WireResponse:
     """A record as JSON."""
-    return WireResponse(body=_encode(record))
+    return WireResponse(body=encode(record))
 
 
 def run_ref(run: str | None) -> Ref | None:

@@ -19,6 +19,7 @@ from modelyard.tracking.service.drawn import Drawn
 from modelyard.tracking.service.erasures import TraceErasures
 from modelyard.tracking.service.experiments import Experiments
 from modelyard.tracking.service.folding import Folding
+from modelyard.tracking.service.known import Known
 from modelyard.tracking.service.metrics import Metrics
 from modelyard.tracking.service.models import Models
 from modelyard.tracking.service.reproductions import Reproductions
@@ -59,6 +60,7 @@ class TrackingService(
     ) -> None:
         self._log = HotLog()
         self._drawn = Drawn()
+        self._known = Known()
         self._objects = objects
         self._gives_links = gives_links
         self._under_way = UnderWay()

@@ -31,6 +31,7 @@ from modelyard.tracking.hot import HotLog, active, note
 from modelyard.tracking.model import filters, lineage, names
 from modelyard.tracking.model.pages import offset_of, page_from, stages_of
 from modelyard.tracking.service import experiments
+from modelyard.tracking.service.known import Known
 from modelyard.tracking.store import runs as store
 from modelyard.tracking.store.search import RUN_ATTRIBUTES, Query, Target
 
@@ -52,6 +53,7 @@ class Runs(RunOperations):
     """The operations on runs."""
 
     _log: HotLog
+    _known: Known
 
     def start_run(
         self,
@@ -106,7 +108,7 @@ class Runs(RunOperations):
         for order in filters.parse_orders(order_by or (), filters.RUNS):
             query.sort(order)
         numbers = [int(row[0]) for row in query.rows(tx, limit=limit + 1, offset=offset)]
-        return page_from(store.several(tx, numbers[:limit]), more=len(numbers) > limit, offset=offset)
+        return page_from(self._known.several(tx, numbers[:limit]), more=len(numbers) > limit, offset=offset)
 
     def update_run(
         self, run: str, status: RunStatus | None = None, end_ms: int | None = None, *, name: str | None = None

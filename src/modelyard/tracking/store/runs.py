@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from types import MappingProxyType
 
 import msgspec
 
@@ -190,38 +191,52 @@ def one(tx: Transaction, run: str) -> Run | None:
     return hydrate(tx, [row])[0] if row else None
 
 
-def several(tx: Transaction, numbers: Sequence[int]) -> list[Run]:
-    """Runs by their numbers, in the order given; documents are read for these alone, never sorted along."""
+def marked(tx: Transaction, numbers: Sequence[int]) -> list[Row]:
+    """Rows of `COLUMNS` of runs by their numbers, in the order given; documents are read for these alone.
+
+    How often it was folded and how many packed calls its tail holds follow: while a whole row stands, so do the run's
+    params, tags and last points.
+    """
     if not numbers:
         return []
     inside, params = in_params("r", numbers)
-    text = f"SELECT {COLUMNS} FROM tracking_run r JOIN tracking_document d ON d.run = r.id WHERE r.id IN ({inside})"
+    text = (
+        f"SELECT {COLUMNS}, r.folds, (SELECT COUNT(*) FROM tracking_tail t WHERE t.run = r.id) FROM tracking_run r "
+        f"JOIN tracking_document d ON d.run = r.id WHERE r.id IN ({inside})"
+    )
     rows = {int(row[0]): row for row in tx.all(cached(text), params)}
-    return hydrate(tx, [rows[number] for number in numbers if number in rows])
+    return [rows[number] for number in numbers if number in rows]
 
 
-def hydrate(tx: Transaction, rows: Sequence[Row]) -> list[Run]:
-    """Runs from rows of `COLUMNS`, in the same order, with their last metrics, inputs and outputs."""
+def hydrate(tx: Transaction, rows: Sequence[Row], known: Mapping[int, Run] = MappingProxyType({})) -> list[Run]:
+    """Runs from rows that begin with `COLUMNS`, in the same order, with their last metrics, inputs and outputs.
+
+    Of those `known` by their numbers only what is linked to them is read.
+    """
     if not rows:
         return []
-    numbers = [int(row[0]) for row in rows]
-    metrics = latest(tx, numbers)
+    metrics = latest(tx, [int(row[0]) for row in rows if row[0] not in known])
     inputs = inputs_of(tx, [int(row[0]) for row in rows if row[10] & LINK_INPUTS])
     links = links_of(tx, [int(row[0]) for row in rows if row[10] & LINK_MODELS])
-    return [_run(row, metrics=metrics, inputs=inputs, links=links) for row in rows]
+    return [
+        run if (run := known.get(row[0])) is not None and not row[10]
+        else _run(row, metrics=metrics, inputs=inputs, links=links, known=run)
+        for row in rows
+    ]  # fmt: skip
 
 
 def _run(
     row: Row, *, metrics: dict[int, list[Point]], inputs: dict[int, list[DatasetInput]],
-    links: dict[int, list[tuple[str, ModelOutput]]],
+    links: dict[int, list[tuple[str, ModelOutput]]], known: Run | None,
 ) -> Run:  # fmt: skip
-    number, run, experiment, name, status, user, start_ms, end_ms, stage, location, _, body = row
-    noted = _decode(body)
+    number, run, experiment, name, status, user, start_ms, end_ms, stage, location, _, body = row[:12]
+    noted = _decode(body) if known is None else Document(known.params, known.tags)
+    points = metrics.get(number, []) if known is None else known.metrics
     models = links.get(number, [])
     datasets = inputs.get(number, [])
     return Run(
         id=RunId(run), experiment=str(experiment), name=name, status=RunStatus(status), user=user, start_ms=start_ms,
-        end_ms=end_ms, stage=Stage(stage), artifact_uri=location, metrics=metrics.get(number, []),
+        end_ms=end_ms, stage=Stage(stage), artifact_uri=location, metrics=points,
         params=noted.params, tags=noted.tags, inputs=datasets,
         model_inputs=[m.model for role, m in models if role == "input"],
         outputs=[m for role, m in models if role == "output"],

@@ -2,15 +2,16 @@
 
 A condition on a metric, or that a param or tag equals a text, is a set of runs, read once from the (key, value, run)
 index; each other condition on a param or tag is a join, and so is each sort key. The sets leave the database no choice:
-without statistics it began with the metric that most runs have, ten times as dear. A missing value sorts last, a
-not-a-number before it, whichever way the order goes. Where one metric, param or tag alone sorts what no join narrows,
-its index is walked in that order and no further than the window asks, between the bounds that the filter sets for it;
-only a window beyond its end reads what has no value.
+without statistics it began with the metric that most runs have, ten times as dear. A set that many runs are in is not
+gathered where an index gives the order: each run that is walked past is looked up instead, and few are. A missing value
+sorts last, a not-a-number before it, whichever way the order goes. Where one metric, param or tag alone sorts what no
+join narrows, its index is walked in that order and no further than the window asks, between the bounds that the filter
+sets for it; only a window beyond its end reads what has no value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from modelyard.ports.database import Params, Row, Transaction
@@ -20,6 +21,8 @@ from modelyard.tracking.model.filters import Condition, Entity, Order
 
 _PREFIX = 200
 """Characters of a value that its index holds; as in the tables' indexes."""
+_SMALL = 2000
+"""Runs that a condition's set may have to be gathered; to gather one and to look one up cost about the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,29 @@ class _Walk:
     metric: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """Rows of a table that a condition chooses, and the column of theirs that points to what is searched."""
+
+    table: str
+    column: str
+    test: str
+
+    def within(self, owner: str) -> str:
+        """The condition, over the whole set."""
+        return f"{owner} IN (SELECT {self.column} FROM {self.table} WHERE {self.test})"
+
+    def looked_up(self, owner: str) -> str:
+        """The condition, over the rows of the one that is looked at."""
+        return f"EXISTS (SELECT 1 FROM {self.table} WHERE {self.column} = {owner} AND {self.test})"
+
+    def is_small(self, tx: Transaction, params: Params) -> bool:
+        """True if it is soon gathered."""
+        some = f"SELECT 1 FROM {self.table} WHERE {self.test} LIMIT {_SMALL + 1}"
+        row = tx.one(cached(f"SELECT COUNT(*) FROM ({some}) AS few"), params)
+        return row is None or row[0] <= _SMALL
+
+
 @dataclass(slots=True)
 class Query:
     """A search under construction."""
@@ -79,6 +105,7 @@ class Query:
     orders: list[str] = field(default_factory=list)
     params: dict[str, str | int | float] = field(default_factory=dict)
     bounds: dict[str | None, list[tuple[str, str]]] = field(default_factory=dict)
+    sets: dict[str, _Set] = field(default_factory=dict)
     walk: _Walk | None = None
 
     def within(self, column: str, values: Sequence[str | int]) -> None:
@@ -142,13 +169,14 @@ class Query:
         """Run it; up to `limit` rows from `offset`."""
         walk = self.walk
         if walk is None:
-            return self._window(tx, limit=limit, offset=offset)
+            natural = all(order.startswith(self.target.natural[0]) for order in self.orders[:1])
+            return (self._lazy(tx, ()) if natural else self)._window(tx, limit=limit, offset=offset)
         source = f"{walk.table} s CROSS JOIN {self.target.source}"
         bounds = self.bounds.get(walk.metric, [])
         sets = {whole for whole, _ in bounds}
         wheres = [
             f"s.key = {walk.key}", "s.value IS NOT NULL", f"s.{walk.column} = {self.target.owner}",
-            *(f"s.{test}" for _, test in bounds), *(where for where in self.wheres if where not in sets),
+            *(f"s.{test}" for _, test in bounds), *(w for w in self._lazy(tx, sets).wheres if w not in sets),
         ]  # fmt: skip
         orders = [f"{walk.values} {walk.way}", *self._last_orders([])]
         body = f"FROM {source} WHERE {' AND '.join(wheres)}"
@@ -184,14 +212,27 @@ class Query:
         value = self.bind(float(condition.value) if isinstance(condition.value, int | float) else 0.0)
         test = f"value {condition.comparator} {value}"
         if condition.comparator == "!=":
-            self._among(f"SELECT run FROM tracking_latest WHERE key = {key} AND ({test} OR is_nan = 1)")
+            self._among(_Set("tracking_latest", "run", f"key = {key} AND ({test} OR is_nan = 1)"))
             return
-        self._among(f"SELECT run FROM tracking_latest WHERE key = {key} AND {test}")
+        self._among(_Set("tracking_latest", "run", f"key = {key} AND {test}"))
         self.bounds.setdefault(condition.key, []).append((self.wheres[-1], test))
 
-    def _among(self, runs: str) -> None:
+    def _among(self, rows: _Set) -> None:
         """Keep rows whose number is in a set."""
-        self.wheres.append(f"{self.target.owner} IN ({runs})")
+        self.wheres.append(rows.within(self.target.owner))
+        self.sets[self.wheres[-1]] = rows
+
+    def _lazy(self, tx: Transaction, done: Collection[str]) -> Query:
+        """The same for a window that an index's order ends early: of its sets but those `done`, none large is gathered.
+
+        What the index passes is looked up instead: about a window's length, times how many runs there are to one found.
+        """
+        large = {
+            where: rows.looked_up(self.target.owner)
+            for where, rows in self.sets.items()
+            if where not in done and not rows.is_small(tx, self.params)
+        }
+        return replace(self, wheres=[large.get(where, where) for where in self.wheres]) if large else self
 
     def _keep_text(self, condition: Condition) -> None:
         alias = f"t{len(self.joins) + len(self.wheres)}"
@@ -207,9 +248,7 @@ class Query:
         if condition.comparator == "=":  # the index holds the head of the value
             head = self.bind(str(condition.value)[:_PREFIX])
             whole = "" if len(str(condition.value)) < _PREFIX else f" AND {self.compare('value', condition)}"
-            self._among(
-                f"SELECT {column} FROM {table} WHERE key = {key} AND substr(value, 1, {_PREFIX}) = {head}{whole}"
-            )
+            self._among(_Set(table, column, f"key = {key} AND substr(value, 1, {_PREFIX}) = {head}{whole}"))
             return
         self.joins.append(f"JOIN {table} {alias} ON {alias}.{column} = {self.target.owner} AND {alias}.key = {key}")
         self.wheres.append(self.compare(f"{alias}.value", condition))

@@ -35,7 +35,7 @@ _TAIL_SIZES = sql("SELECT run, COUNT(*), SUM(points) FROM tracking_tail GROUP BY
 _FOLDS = sql("SELECT folds FROM tracking_run WHERE id = :run")
 _IDENTITY = sql("SELECT run FROM tracking_run WHERE id = :run")
 _STATE = sql(
-    "SELECT run, folds, (SELECT MAX(id) FROM tracking_tail WHERE run = :run) FROM tracking_run WHERE id = :run"
+    "SELECT run, folds, (SELECT COUNT(*) FROM tracking_tail WHERE run = :run) FROM tracking_run WHERE id = :run"
 )
 _COUNT_FOLD = sql("UPDATE tracking_run SET folds = folds + 1 WHERE id = :run AND folds = :folds AND run = :identity")
 _DROP_TAIL = sql("DELETE FROM tracking_tail WHERE id = :id")
@@ -190,7 +190,10 @@ def identity_of(tx: Transaction, run: int) -> str | None:
 
 
 def state_of(tx: Transaction, run: int) -> tuple[str, int, int]:
-    """Which run it is, how often it was folded and its last packed call: while these stand, so do its series."""
+    """Which run it is, how often it was folded and how many packed calls its tail holds: with these, its series stand.
+
+    The last one's number would not do: of two writers on one Postgres the later number may be committed first.
+    """
     row = tx.one(_STATE, {"run": run})
     return (str(row[0]), int(row[1]), int(row[2] or 0)) if row else ("", 0, 0)
 
