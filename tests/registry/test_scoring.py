@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelyard.registry.api import Metric, Parity
-from modelyard.registry.model import scoring
+from modelyard.registry.api import Metric
+from modelyard.registry.model import resampling, scoring
 from modelyard.registry.model.scoring import Answers
 
 _ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 20)), min_size=2, max_size=60)
@@ -54,7 +52,7 @@ def test_the_interval_of_a_mean_is_that_of_theory() -> None:
     rng = np.random.default_rng(3)
     labels = (rng.random(2000) < 0.3).astype(float)
     answers = Answers(labels, np.full(2000, 0.0))
-    samples = scoring.spread([partial(scoring.measure, Metric.ACCURACY, answers)], 2000)[0]
+    samples = resampling.spread([Metric.ACCURACY], answers)[0]
     low, high = scoring.interval(samples)
     assert low is not None and high is not None
     expected = 2 * 1.96 * (0.3 * 0.7 / 2000) ** 0.5
@@ -66,13 +64,13 @@ def test_pairing_makes_the_difference_of_two_like_models_sure() -> None:
     labels = (rng.random(1000) < 0.5).astype(float)
     scores = np.clip(labels * 0.4 + 0.3 + rng.normal(0, 0.2, 1000), 0.01, 0.99)
     worse, better = Answers(labels, scores), Answers(labels, np.clip(scores + (labels - 0.5) * 0.04, 0.01, 0.99))
-    samples = scoring.spread([partial(scoring.advantage, Metric.LOG_LOSS, better, worse)], 1000)[0]
+    samples = resampling.spread([Metric.LOG_LOSS], better, worse)[0]
     low, _ = scoring.interval(samples)
     assert low is not None and low > 0
 
 
 def test_resampling_is_the_same_for_the_same_rows() -> None:
-    first, again = (np.concatenate(list(scoring.resamples(50, 0))) for _ in range(2))
+    first, again = (np.concatenate(list(resampling.resamples(50, 0))) for _ in range(2))
     assert first.shape == (1000, 50)
     assert (first == again).all()
     assert (first.sum(axis=1) == 50).all()
@@ -81,9 +79,3 @@ def test_resampling_is_the_same_for_the_same_rows() -> None:
 def test_calibration_error_is_the_gap_between_said_and_seen() -> None:
     answers = Answers(np.array([1.0, 1.0, 0.0, 0.0]), np.array([0.75, 0.75, 0.25, 0.25]))
     assert scoring.value_of(Metric.CALIBRATION_ERROR, answers) == pytest.approx(0.25)
-
-
-def test_small_groups_are_not_judged() -> None:
-    answers = Answers(np.ones(70), np.full(70, 0.9))
-    column = ["a"] * 35 + ["b"] * 34 + ["c"]
-    assert list(scoring.large_groups(Parity.SELECTION_RATE, answers, column)) == ["a", "b"]

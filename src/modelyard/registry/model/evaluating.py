@@ -23,7 +23,8 @@ from modelyard.registry.api import (
     Parity,
     Task,
 )
-from modelyard.registry.model import scoring
+from modelyard.registry.model import resampling, scoring
+from modelyard.registry.model.parities import MIN_GROUP_ROWS, Column, Tally
 from modelyard.registry.model.scoring import Answers, Floats
 
 MOST_ROWS = 1_000_000
@@ -95,18 +96,20 @@ def answers_of(rows: EvaluationRows, threshold: float) -> Answers:
     return Answers(np.asarray(rows.labels, np.float64), np.asarray(rows.scores, np.float64), threshold, latencies)
 
 
-def parts_of(rows: EvaluationRows) -> list[tuple[str, NDArray[np.bool_]]]:
-    """The groups of rows with enough of them, largest first: `column=value` and True where a row is in it."""
+def parts_of(rows: EvaluationRows) -> list[tuple[str, NDArray[np.intp]]]:
+    """The groups of rows with enough of them, largest first: `column=value` and the places of its rows."""
     counted = [
         (count, column, value)
         for column, values in rows.groups.items()
         for value, count in Counter(values).items()
-        if count >= scoring.MIN_GROUP_ROWS
+        if count >= MIN_GROUP_ROWS
     ]
     counted.sort(key=lambda c: (-c[0], c[1], c[2]))
+    chosen = counted[:_MOST_PARTS]
+    columns = {name: Column(rows.groups[name]) for name in {c[1] for c in chosen}}
     return [
-        (f"{column}={value}", np.asarray(rows.groups[column], dtype=object) == value)
-        for _, column, value in counted[:_MOST_PARTS]
+        (f"{column}={value}", np.flatnonzero(columns[column].codes == columns[column].names.index(value)))
+        for _, column, value in chosen
     ]
 
 
@@ -114,9 +117,8 @@ def figures(rows: EvaluationRows, task: Task, threshold: float) -> tuple[Figure,
     """Every metric over all rows with its interval, then a few over each large group."""
     answers = answers_of(rows, threshold)
     wanted = metrics_of(task, timed=bool(rows.latencies_ms))
-    found = scoring.spread([partial(scoring.measure, m, answers) for m in wanted], len(answers))
     made: list[Figure] = []
-    for metric, samples in zip(wanted, found, strict=True):
+    for metric, samples in zip(wanted, resampling.spread(wanted, answers), strict=True):
         low, high = scoring.interval(samples)
         value = scoring.value_of(metric, answers)
         made.append(Figure(metric=metric, value=value, low=low, high=high, rows=len(answers)))
@@ -128,27 +130,25 @@ def figures(rows: EvaluationRows, task: Task, threshold: float) -> tuple[Figure,
     return tuple(made)
 
 
-def group_gap(rows: EvaluationRows, threshold: float, parity: Parity, column: str) -> GroupGap:
-    """How far the groups of a column lie apart."""
-    answers = answers_of(rows, threshold)
-    members = scoring.large_groups(parity, answers, rows.groups.get(column, []))
-    if len(members) < 2:
-        return GroupGap(parity=parity, column=column, gap=None)
-    whole = np.ones((1, len(answers)))
-    each = scoring.rates(parity, answers, members, whole)[0]
-    samples = scoring.spread([partial(scoring.gap, parity, answers, members)], len(answers))[0]
-    low, high = scoring.interval(samples)
-    return GroupGap(
-        parity=parity, column=column, gap=float(each.max() - each.min()), low=low, high=high,
-        rates={name: float(rate) for name, rate in zip(members, each, strict=True)},
-    )  # fmt: skip
-
-
 def gaps(rows: EvaluationRows, task: Task, threshold: float) -> tuple[GroupGap, ...]:
-    """The gaps of every column of groups, both ways; none for numbers."""
+    """How far the groups of every column lie apart, both ways; none for numbers."""
     if task is not Task.BINARY:
         return ()
-    return tuple(group_gap(rows, threshold, parity, column) for column in rows.groups for parity in Parity)
+    answers = answers_of(rows, threshold)
+    made: list[GroupGap] = []
+    for name, values in rows.groups.items():
+        column = Column(values)
+        made += [_gap(name, parity, Tally(parity, answers, column)) for parity in Parity]
+    return tuple(made)
+
+
+def _gap(column: str, parity: Parity, tally: Tally) -> GroupGap:
+    if len(tally.names) < 2:
+        return GroupGap(parity=parity, column=column, gap=None)
+    low, high = scoring.interval(tally.gaps())
+    rates = tally.rates
+    gap = max(rates.values()) - min(rates.values())
+    return GroupGap(parity=parity, column=column, gap=gap, low=low, high=high, rates=dict(rates))
 
 
 def ahead(
@@ -156,7 +156,7 @@ def ahead(
 ) -> tuple[float | None, float | None, float | None]:
     """The candidate's advantage on the same rows with its interval, by paired bootstrap."""
     value = scoring.finite(scoring.advantage(metric, candidate, champion)[0])
-    samples = scoring.spread([partial(scoring.advantage, metric, candidate, champion)], len(candidate))[0]
+    samples = resampling.spread([metric], candidate, champion)[0]
     return (value, *scoring.interval(samples, confidence))
 
 
@@ -182,8 +182,8 @@ def compared(
 
 
 def _comparisons(dataset: str, metrics: Sequence[Metric], group: str, one: Answers, other: Answers) -> list[Comparison]:
-    """Two models on the same rows, each metric by the same resamples."""
-    found = scoring.spread([partial(scoring.advantage, m, one, other) for m in metrics], len(one))
+    """Two models on the same rows, both by the same resamples."""
+    found = resampling.spread(metrics, one, other)
     return [
         _comparison(dataset, metric, one, other, group=group, samples=samples)
         for metric, samples in zip(metrics, found, strict=True)
@@ -196,9 +196,10 @@ def _comparison(
     low, high = scoring.interval(samples)
     figure = partial(Figure, metric=metric, group=group, rows=len(one))
     better = None if low is None or high is None else True if low > 0 else False if high < 0 else None
-    value = scoring.finite(scoring.advantage(metric, one, other)[0])
+    ours, theirs = (scoring.measure(metric, answers)[0] for answers in (one, other))
+    value = scoring.finite(ours - theirs if metric.more_is_better else theirs - ours)
     return Comparison(
         metric=metric, dataset=dataset, group=group, paired=True, low=low, high=high, better=better,
-        candidate=figure(value=scoring.value_of(metric, one)), champion=figure(value=scoring.value_of(metric, other)),
+        candidate=figure(value=scoring.finite(ours)), champion=figure(value=scoring.finite(theirs)),
         advantage=value, chance=None if value is None else scoring.chance(value, samples),
     )  # fmt: skip

@@ -85,7 +85,7 @@ def _turns(ours: Answers, theirs: Answers) -> tuple[Turn, ...]:
 def _slices(rows: EvaluationRows, changed: Flags, better: Flags, worse: Flags) -> tuple[SliceFlips, ...]:
     made = [
         SliceFlips(
-            group=name, rows=int(inside.sum()), changed=portion(int(changed[inside].sum()), int(inside.sum())),
+            group=name, rows=len(inside), changed=portion(int(changed[inside].sum()), len(inside)),
             better=int(better[inside].sum()), worse=int(worse[inside].sum()),
         )
         for name, inside in parts_of(rows)
