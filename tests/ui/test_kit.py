@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from modelyard import ui
-from modelyard.ui.kit import assets
+from modelyard.ui.kit import scripts
 from modelyard.ui.kit.gallery import HOSTILE
 
 ROOT = Path(ui.__file__).parent
@@ -83,10 +83,8 @@ def test_every_file_of_the_screens_is_ours_and_served_for_ever(client: TestClien
     html = client.get("/kit").text
     files = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', html))
     assert {file.rpartition("/")[2] for file in files} == {"yard.js", "yard.css", "icon.svg"}
-    for file in list(files):  # and what scripts import, as a browser would find it
-        for name in re.findall(r'from "\./(\w+\.js)"|import "\./(\w+\.js)"', client.get(file).text):
-            files.add(f"{file.rpartition('/')[0]}/{''.join(name)}")
-    assert len(files) >= 12
+    runs = client.get(next(file for file in files if file.endswith("/yard.js")).replace("yard.js", "runs.js")).text
+    assert re.findall(r'^import .*"\./([\w.]+)";$', runs, re.MULTILINE) == ["yard.js"]
     for file in files:
         answer = client.get(file)
         assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
@@ -113,13 +111,43 @@ def test_vendored_files_are_the_recorded_ones() -> None:
     assert len(re.findall(r"[0-9a-f]{64}", record)) == 3
 
 
-def test_our_scripts_import_only_each_other() -> None:
-    known = assets.load().files
+def test_our_scripts_write_no_markup() -> None:
     for path in (ROOT / "static" / "js").glob("*.js"):
         text = path.read_text()
-        for name in re.findall(r'from "\./([\w.]+)"|import "\./([\w.]+)"', text):
-            assert f"js/{name[0] or name[1]}" in known
         assert "innerHTML" not in text and "eval(" not in text and "document.write" not in text
+
+
+def test_scripts_are_joined_with_what_they_need_each_module_once() -> None:
+    found = scripts.joined(
+        {
+            "yard.js": 'import "./table.js";\nimport { el as make } from "./draw.js";\nmake();\n',
+            "table.js": 'import { el } from "./draw.js";\nel();\n',
+            "draw.js": "export const el = () => 1;\nexport const icon = () => el();\n",
+            "own.js": 'import { el } from "./draw.js";\nimport { offer } from "./offers.js";\noffer(el);\n',
+            "offers.js": "export const offer = f => f;\n",
+            "alone.js": "document.title;\n",
+        }
+    )
+    assert set(found) == {"yard.js", "own.js", "alone.js"} and found["alone.js"] == "document.title;\n"
+    assert re.findall(r"^\$\.(\w+) = ", found["yard.js"], re.MULTILINE) == ["draw", "table", "yard"]
+    assert "const { el: make } = $.draw;" in found["yard.js"] and "return { el, icon };" in found["yard.js"]
+    assert found["own.js"].startswith('import { $ } from "./yard.js";\n$.offers = ')
+    assert re.findall(r"^\$\.(\w+) = ", found["own.js"], re.MULTILINE) == ["offers", "own"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("export default 1;", "form of import or export"),
+        ('import all from "./draw.js";', "form of import or export"),
+        ('import { el } from "./nowhere.js";', "it is not there"),
+        ('import "./round.js";', "imports it in turn"),
+    ],
+)
+def test_scripts_that_cannot_be_joined_stop_the_start(text: str, why: str) -> None:
+    round_ = 'import "./yard.js";'
+    with pytest.raises(ValueError, match=why):
+        scripts.joined({"yard.js": text, "draw.js": "", "round.js": round_})
 
 
 def test_declaring_screens_loads_neither_templates_nor_a_server() -> None:

@@ -1,7 +1,7 @@
 """The files that browsers fetch: style sheet, scripts, vendored libraries; served for ever under their content's hash.
 
-The style sheet is the parts of `static/css` in order of their names. All assets share one hash, so that script modules
-can import each other by relative address. Nothing outside `static` can be reached.
+The style sheet is the parts of `static/css` in order of their names; scripts are put together by `scripts`. All assets
+share one hash, so that scripts can name each other by relative address. Nothing outside `static` can be reached.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import hashlib
 from pathlib import Path
 
 from msgspec import Struct
+
+from modelyard.ui.kit import scripts
 
 _FOLDER = Path(__file__).parents[1] / "static"
 _MEDIA = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -51,10 +53,12 @@ def load() -> Assets:
     files: dict[str, Asset] = {}
     css = b"\n".join(path.read_bytes() for path in sorted((_FOLDER / "css").glob("*.css")))
     files["yard.css"] = _packed(css, _MEDIA[".css"])
-    for folder in ("js", "vendor"):
-        for path in sorted((_FOLDER / folder).iterdir()):
-            if path.suffix in _MEDIA:
-                files[f"{folder}/{path.name}"] = _packed(path.read_bytes(), _MEDIA[path.suffix])
+    sources = {path.name: path.read_text("utf-8") for path in (_FOLDER / "js").glob("*.js")}
+    for name, text in scripts.joined(sources).items():
+        files[f"js/{name}"] = _packed(text.encode(), _MEDIA[".js"])
+    for path in sorted((_FOLDER / "vendor").iterdir()):
+        if path.suffix in _MEDIA:
+            files[f"vendor/{path.name}"] = _packed(path.read_bytes(), _MEDIA[path.suffix])
     files["icon.svg"] = _packed((_FOLDER / "icon.svg").read_bytes(), _MEDIA[".svg"])
     whole = hashlib.sha256()
     for name, asset in sorted(files.items()):
