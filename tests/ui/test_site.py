@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import struct
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 from starlette.testclient import TestClient
+
+from modelyard.kernel.clock import FrozenClock
+from modelyard.ui.kit.frame import Vitals
+from modelyard.ui.kit.pages import Page, Screens
+from modelyard.ui.kit.site import Site
 
 if TYPE_CHECKING:
     from tests.ui.conftest import OneDoor
@@ -139,3 +145,23 @@ def test_find_opens_a_pasted_ref_and_finds_words(client: TestClient) -> None:
     assert {f["text"] for f in client.get("/find.json", params={"q": "ti"}).json()["found"]} >= {"tips", "tips-drift"}
     assert "Nothing is called that" in client.get("/find", params={"q": "zzz"}, headers=HTML).text
     assert client.get("/go", params={"ref": "run:amber"}).headers["location"] == "/runs/amber"
+
+
+class Little(msgspec.Struct, frozen=True):
+    """Less than the template asks for."""
+
+    part: str = "parts"
+
+
+def test_a_page_whose_rest_cannot_be_made_says_so_below_its_frame(
+    door: OneDoor, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine = Screens("little")
+    mine.page("/little", template="pages/gallery.html", nav="runs")(lambda _calls, _ask: Page("Little", Little()))
+    clock = FrozenClock(datetime(2026, 11, 22, 23, 41, 7, tzinfo=UTC))
+    site = Site([mine], door=door, clock=clock, yard="taxi", vitals=lambda: Vitals("", ""))
+    with TestClient(site.app(), base_url="http://yard.test") as client:
+        client.cookies.set("yard_session", "good")
+        html = client.get("/little", headers=HTML).text
+    assert html.index("<title>Little") < html.index('<nav class="nav"') < html.index("could not be made whole")
+    assert html.count("<main") == 1 and "Traceback" in caplog.text and "/little" in caplog.text

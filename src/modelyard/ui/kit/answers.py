@@ -7,7 +7,8 @@ address given to others. It knows no page and no slice.
 from __future__ import annotations
 
 import gzip
-from collections.abc import AsyncIterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -48,6 +49,10 @@ FORM_LIMIT = 256 * 1024
 _SMALL = 1400
 """Bytes that go in one packet anyway."""
 _WEIGHT = "\ue000weight\ue000"
+_PAGE_HEADERS = {**HEADERS, "cache-control": "no-store", "vary": "accept, cookie"}
+_LOG = logging.getLogger("modelyard.ui")
+Runner = Callable[[Callable[[], bytes]], Awaitable[bytes]]
+"""What has plain work done off the loop."""
 
 
 def wants_json(request: Request) -> bool:
@@ -127,22 +132,40 @@ class Answers:
         self.env: Environment = environment.environment()
         self.env.globals["asset"] = assets.url
 
-    def page(self, page: Page, template: str, *, ask: Ask, frame: Frame, nav: str, began: float) -> Response:
-        """A page in its frame; its foot tells how long it took and what it weighs."""
-        html = environment.render(
+    def page(
+        self, page: Page, template: str, *, ask: Ask, frame: Frame, nav: str, began: float, run: Runner
+    ) -> Response:
+        """A page in its frame; its foot tells how long it took and what it weighs.
+
+        The frame is sent at once, so that a browser begins with it and with our files while `run` makes the rest.
+        """
+        parts = environment.parts(
             self.env, template, ask, page=page, data=page.data, frame=frame, csrf=frame.csrf, lit=nav, weight=_WEIGHT
         )
-        took = figures.duration(self.clock.monotonic() - began)
-        weight = figures.size(len(html.encode("utf-8", "replace")))
-        response = self.html(html.replace(_WEIGHT, f"{took} · {weight}"), page.status)
+        first = _bytes(next(parts))
+
+        def rest() -> bytes:
+            try:
+                html = "".join(parts)
+            except Exception:  # noqa: BLE001 - the outermost edge of a page: the log keeps the trace
+                _LOG.exception("page %s could not be made whole", ask.path)
+                return _bytes(environment.render(self.env, "kit/broken.html", ask))
+            took = figures.duration(self.clock.monotonic() - began)
+            weight = figures.size(len(first) + len(_bytes(html)))
+            return _bytes(html.replace(_WEIGHT, f"{took} · {weight}"))
+
+        async def body() -> AsyncIterator[bytes]:
+            yield first
+            yield await run(rest)
+
+        response = StreamingResponse(body(), page.status, _PAGE_HEADERS, "text/html; charset=utf-8")
         if frame.said is not None:
             response.delete_cookie(SAID, path="/")
         return response
 
     def html(self, html: str, status: int = 200) -> Response:
         """Finished HTML; pages hold live state and are never stored by caches."""
-        headers = {**HEADERS, "cache-control": "no-store", "vary": "accept, cookie"}
-        return Response(html.encode("utf-8", "replace"), status, headers, "text/html; charset=utf-8")
+        return Response(_bytes(html), status, _PAGE_HEADERS, "text/html; charset=utf-8")
 
     def data(self, record: msgspec.Struct | bytes, status: int = 200, *, packs: bool = False) -> Response:
         """The JSON twin of a page, or what a feed gives; packed on the wire where the caller reads that.
@@ -199,6 +222,10 @@ class Answers:
             text = quote(msgspec.json.encode(done).decode(), safe="")
             response.set_cookie(SAID, text, max_age=30, path="/", httponly=True, samesite="lax")
         return response
+
+
+def _bytes(html: str) -> bytes:
+    return html.encode("utf-8", "replace")
 
 
 def _event(told: Told) -> bytes:

@@ -6,7 +6,7 @@ script, a style or an event handler: the content policy of the site would refuse
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ _FIGURES = (
     *("number", "metric", "signed", "interval", "share", "money", "size", "energy", "duration"),
     *("iso", "stamp", "short", "plural", "initials", "sentence"),
 )
+_PAUSE = "\ue000pause\ue000"
 _asked: ContextVar[Ask] = ContextVar("modelyard_asked")
 
 STATE_WORDS = {
@@ -126,8 +127,21 @@ def environment() -> Environment:
 
 def render(env: Environment, template: str, ask: Ask, **context: object) -> str:
     """Render a template for one asking; relative times are those of `ask.now`."""
-    token = _asked.set(ask)
-    try:
-        return env.get_template(template).render(ask=ask, **context)
-    finally:
-        _asked.reset(token)
+    return "".join(parts(env, template, ask, **context))
+
+
+def parts(env: Environment, template: str, ask: Ask, **context: object) -> Iterator[str]:
+    """The same as it comes, cut where the template says `{{ pause }}`; what stands before is not waited for."""
+    pieces = env.get_template(template).generate(ask=ask, pause=_PAUSE, **context)
+    piece: str | None = ""
+    while piece is not None:
+        part: list[str] = []
+        token = _asked.set(ask)  # for as long as this thread renders: the next part may be rendered by another
+        try:
+            while (piece := next(pieces, None)) is not None:
+                part.append(piece)
+                if _PAUSE in piece:
+                    break
+        finally:
+            _asked.reset(token)
+        yield "".join(part).replace(_PAUSE, "")

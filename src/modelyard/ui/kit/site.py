@@ -105,7 +105,9 @@ class Site:
                     if twin:
                         return self._answers.data(page.data, page.status, packs=takes_packed(request))
                     frame = self._frame(calls, said)
-                    return self._answers.page(page, route.template, ask=ask, frame=frame, nav=route.nav, began=began)
+                    return self._answers.page(
+                        page, route.template, ask=ask, frame=frame, nav=route.nav, began=began, run=self._run
+                    )
 
                 return await self._run(work)
             except YardError as error:
@@ -203,7 +205,7 @@ class Site:
             html = environment.render(self._answers.env, "kit/alone.html", ask, page=page, data=page.data)
             return self._answers.html(html, page.status)
         frame = await self._run(lambda: self._frame(calls))
-        return self._answers.page(page, "kit/trouble.html", ask=ask, frame=frame, nav="", began=began)
+        return self._answers.page(page, "kit/trouble.html", ask=ask, frame=frame, nav="", began=began, run=self._run)
 
     async def _stray(self, request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException) and error.status_code == 405:
