@@ -18,13 +18,19 @@ const refLink = cell => {
 };
 const meter = done => svg("svg", { class: "meter", role: "img", "aria-label": share(done, 0) },
   svg("rect", { class: "all", width: "100%", height: 4, rx: 2 }), svg("rect", { class: "part", width: `${(done * 100).toFixed(1)}%`, height: 4, rx: 2 }));
+const PLAIN = /^[ -~]*$/; // text of one direction needs no element of its own to be kept apart from what is beside it
+const plainly = text => PLAIN.test(text) ? text : el("bdi", {}, text);
 
 const DRAW = {
   null: c => el("span", { class: "null", title: c.why || null }, "null"),
   none: () => el("span", { class: "faint" }, "–"),
   ref: refLink,
-  link: c => el("a", { href: c.href }, el("bdi", {}, c.text)),
-  mark: c => el("span", { class: "run-on" }, mark(c.state, c.text ? "" : STATES[c.state]), c.done !== undefined && c.done !== null ? meter(c.done) : null, c.text ? el("bdi", { class: `cut${c.state === "bad" ? " is-bad" : ""}` }, c.text) : null),
+  link: c => el("a", { href: c.href }, plainly(c.text)),
+  mark: c => {
+    const shape = mark(c.state, c.text ? "" : STATES[c.state]), bad = c.state === "bad";
+    if ((c.done ?? null) !== null) return el("span", { class: "run-on" }, shape, meter(c.done), c.text ? el("bdi", { class: `cut${bad ? " is-bad" : ""}` }, c.text) : null);
+    return c.text ? [shape, bad ? el("span", { class: "is-bad" }, plainly(c.text)) : plainly(c.text)] : shape;
+  },
   actor: c => el("span", { class: "actor", title: c.name }, el("span", { class: `face${c.machine ? " machine" : ""}`, "aria-hidden": "true" }, initials(c.name)), c.full === false ? el("span", { class: "unseen" }, c.name) : el("bdi", { class: "cut" }, c.name)),
   trend: c => spark(c.values),
   alias: c => el("span", { class: "run-on" }, ...c.names.map(name => el("span", { class: `alias${name === "production" ? " solid" : ""}` }, name))),
@@ -32,29 +38,28 @@ const DRAW = {
   tone: (c, column) => el("span", { class: c.tone === "dim" ? "faint" : `is-${c.tone}` }, typeof c.value === "string" ? c.value : asKind(c.value, column.kind, column.digits)),
   time: c => el("time", { datetime: c.at, title: stamp(c.at) }, moment(c.at)),
 };
-const PLAIN = /^[ -~]*$/; // text of one direction needs no element of its own to be kept apart from what is beside it
 const content = (cell, column) => {
   if (cell === null) return DRAW.none();
   if (typeof cell === "number") return asKind(cell, column.kind, column.digits);
-  if (typeof cell === "string") return column.kind === "code" ? el("code", {}, cell) : PLAIN.test(cell) ? cell : el("bdi", {}, cell);
+  if (typeof cell === "string") return column.kind === "code" ? el("code", {}, cell) : plainly(cell);
   return DRAW[cell.t]?.(cell, column) ?? "";
 };
 // What may be written into a copy of a cell that was drawn before: cells of one shape differ in words and addresses alone.
-const words = (node, text) => { node.firstChild.data = text; };
+const words = (node, text) => { node.lastChild.data = text; };
 const REWRITE = {
   none: () => {},
   number: (td, cell, column) => words(td, asKind(cell, column.kind, column.digits)),
   plain: (td, cell, column) => words(column.kind === "code" ? td.firstChild : td, cell),
-  link: (td, cell) => { td.firstChild.setAttribute("href", cell.href); words(td.firstChild.firstChild, cell.text); },
+  link: (td, cell) => { td.firstChild.setAttribute("href", cell.href); words(td.firstChild, cell.text); },
   time: (td, cell) => { td.firstChild.setAttribute("datetime", cell.at); td.firstChild.title = stamp(cell.at); words(td.firstChild, moment(cell.at)); },
-  mark: (td, cell) => words(td.firstChild.lastChild, cell.text),
+  mark: (td, cell) => words(cell.state === "bad" ? td.lastChild : td, cell.text),
 };
 const shape = cell => { // null where a cell is drawn anew each time
   if (cell === null || cell.t === "none") return "none";
   if (typeof cell === "number") return "number";
   if (typeof cell === "string") return cell && PLAIN.test(cell) ? "plain" : null;
-  if (cell.t === "link") return cell.text ? "link" : null;
-  if (cell.t === "mark") return cell.text && (cell.done ?? null) === null ? `mark ${cell.state}` : null;
+  if (cell.t === "link") return cell.text && PLAIN.test(cell.text) ? "link" : null;
+  if (cell.t === "mark") return cell.text && PLAIN.test(cell.text) && (cell.done ?? null) === null ? `mark ${cell.state}` : null;
   return cell.t === "time" ? "time" : null;
 };
 
@@ -271,7 +276,7 @@ class YardTable extends HTMLElement {
       const column = this.columns[at], wide = cell?.t === "span" ? cell.columns : 1;
       for (let more = 1; more < wide; more++) td.nextSibling.remove();
       if (wide > 1) { td.colSpan = wide; td.classList.remove("num"); }
-      td.append(cell?.t === "span" ? el("span", { class: `is-${cell.tone}` }, cell.text) : content(cell, column));
+      td.append(...[cell?.t === "span" ? el("span", { class: `is-${cell.tone}` }, cell.text) : content(cell, column)].flat());
       at += wide;
       td = td.nextSibling;
     }
