@@ -81,8 +81,8 @@ class House:
     def yard(self, actor: Actor | None = None, *, closes: bool = False) -> Yard:
         """The typed client of this house, acting as `actor`; by default as its owner."""
         actor = actor or self.owner()
-        transport = Embedded(self.guard, self.engines.services, actor, address=str(self.settings.home_path.resolve()))
-        contents = StoredContents(self.engines.files_address, self.settings.home_path)
+        transport = Embedded(self.guard, self.engines.services, actor, address=str(self.engines.home))
+        contents = StoredContents(self.engines.files_address, self.engines.home)
         return Yard(transport, close=self.close if closes else None, contents=contents)
 
     def owner(self) -> Actor:
