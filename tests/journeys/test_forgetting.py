@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 
 from modelyard.app.house import House
 from modelyard.kernel.mentions import MARK
+from modelyard.kernel.refs import Ref
 from modelyard.lake.api import Column, Declared, FileEntry, Lake, Mode
 from modelyard.quality.api import ColumnRule, Contract, Severity
 from modelyard.settings import Settings
@@ -138,6 +139,7 @@ def test_whoever_is_forgotten_is_nowhere_in_the_home_and_tagged_versions_stay(tm
         yard.quality.check("trips")
         kept, noted = trace(yard.tracking), run(yard.tracking)
         yard.registry.create_model("tips", f"as {SUBJECT} likes it", tags={"for": SUBJECT})
+        yard.teamwork.comment(Ref("model:tips"), f"{SUBJECT} asked for it, @{SUBJECT}")
         assert len(naming(home)) > 8
         receipt = yard.governance.forget("taxi", SUBJECT)
         assert receipt.scan.found == (), receipt
@@ -145,6 +147,10 @@ def test_whoever_is_forgotten_is_nowhere_in_the_home_and_tagged_versions_stay(tm
         assert [(h.what, h.count) for h in receipt.done if h.by == "traces"] == [("traces", 3), ("assessments", 1)]
         assert [each.id for each in yard.tracking.traces(["0"]).items] == [kept]
         assert [(h.what, h.count) for h in receipt.done if h.by == "registry"] == [("descriptions", 1), ("tags", 1)]
+        assert [(str(h.ref), h.what, h.count) for h in receipt.done if h.by == "teamwork"] == [
+            ("comments:model", "texts of comments", 1)
+        ]
+        assert [(said.text, said.mentions) for said in yard.teamwork.comments(Ref("model:tips")).items] == [(MARK, ())]
         assert sum(h.count for h in receipt.done if h.by == "log") > 1
         assert yard.tracking.run_record(noted).params == {"taxi": MARK}
         assert [file.path for file in yard.tracking.artifacts(noted).items] == ["fine.txt"]

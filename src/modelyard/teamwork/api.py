@@ -1,6 +1,7 @@
 """The one door of teamwork: comments on any ref, with mentions.
 
-A comment is text in Markdown; whoever shows it makes it safe. Nothing here edits what somebody else wrote.
+A comment is text in Markdown; whoever shows it makes it safe. Nothing here edits what somebody else wrote, except to
+forget a person.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from msgspec import Meta, Struct
 
 from modelyard.kernel.events import News
 from modelyard.kernel.ids import ActorId, IdKind
-from modelyard.kernel.operations import operation
+from modelyard.kernel.operations import Effect, operation
 from modelyard.kernel.pages import Limit, Page
 from modelyard.kernel.refs import Ref
 
@@ -47,6 +48,43 @@ class CommentAdded(News, frozen=True, kw_only=True):
     mentions: tuple[str, ...]
 
 
+Value = Annotated[str, Meta(min_length=1, max_length=300, description="what names the person, as text")]
+
+
+class ErasedComments(Struct, frozen=True, kw_only=True):
+    """Comments on things of one kind that name somebody.
+
+    Attributes:
+        kind: of the things, e.g. `model`; their names could name somebody.
+        what: what is counted, e.g. `texts of comments`.
+    """
+
+    kind: str
+    what: str
+    count: int
+
+
+class CommentErasure(Struct, frozen=True, kw_only=True):
+    """What of somebody was found in comments.
+
+    Attributes:
+        applied: False: nothing was changed.
+        found: by kind of thing and what names the person.
+        longer: words that hold the value within them, and are taken for somebody else's.
+    """
+
+    applied: bool
+    found: tuple[ErasedComments, ...] = ()
+    longer: tuple[str, ...] = ()
+
+
+class CommentsForgotten(News, frozen=True, kw_only=True):
+    """Comments that named somebody got a mark in its place."""
+
+    what: str
+    count: int
+
+
 class Teamwork(ABC):
     """What people say about things."""
 
@@ -79,3 +117,22 @@ class Teamwork(ABC):
     @abstractmethod
     def mentions(self, limit: Limit = 100, cursor: str | None = None) -> Page[Comment]:
         """List comments that mention you, newest first."""
+
+    @operation("POST", "/comment-erasures", scope="governance:erase", effect=Effect.WORK, private=("value", "return"))
+    @abstractmethod
+    def erase_comments(self, value: Value, names: tuple[str, ...] = (), *, apply: bool = False) -> CommentErasure:
+        """Find what names somebody in comments, or put a mark in its place.
+
+        A comment stays, with its author, thing and moment; its text says `(forgotten)` and calls nobody any more. An
+        author who was called so gets the mark, too. A comment on a thing whose own name tells of the person is about
+        that thing no longer. A value of at least six bytes counts wherever it stands for itself, a shorter one only
+        under one of the names or as what an author is called.
+
+        Args:
+            value: what names the person, e.g. a customer's number.
+            names: keys under which it counts however short it is, e.g. `customer_id`.
+            apply: change it; else nothing changes.
+
+        Example:
+            yard teamwork erase-comments C-104711 --names customer_id --apply
+        """

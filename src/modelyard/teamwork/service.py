@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from modelyard.kernel.errors import InvalidInput
+from modelyard.kernel.mentions import Sought
 from modelyard.kernel.pages import Page, page_of, place_of
 from modelyard.kernel.refs import Ref, parts
 from modelyard.ports import calls
+from modelyard.ports.mentions import Hit, Place, purge
 from modelyard.teamwork import store
-from modelyard.teamwork.api import COMMENT, Comment, CommentAdded, Teamwork
+from modelyard.teamwork.api import (
+    COMMENT,
+    Comment,
+    CommentAdded,
+    CommentErasure,
+    CommentsForgotten,
+    ErasedComments,
+    Teamwork,
+)
 from modelyard.teamwork.model import mentioned
 
 
@@ -42,3 +55,20 @@ class TeamworkService(Teamwork):
         call = calls.current()
         rows = store.mentioning(call.tx, call.actor.name, before=place_of(cursor, store.LAST), limit=limit + 1)
         return page_of(rows, limit, lambda c: (c.id,))
+
+    def erase_comments(self, value: str, names: tuple[str, ...] = (), *, apply: bool = False) -> CommentErasure:
+        """Find what names somebody in comments, or put a mark in its place."""
+        done = purge(Sought(value, names), store.PLACES, changed=_forgotten if apply else None)
+        counts: Counter[tuple[str, str]] = Counter()
+        for (what, thing), count in done.counts.items():
+            counts[thing.partition(":")[0], what] += count
+        found = [ErasedComments(kind=kind, what=what, count=count) for (kind, what), count in sorted(counts.items())]
+        return CommentErasure(applied=apply, found=tuple(found), longer=tuple(sorted(done.longer)))
+
+
+def _forgotten(place: Place, hits: Sequence[Hit]) -> None:
+    """In the unit that marks them: a text that is gone calls nobody."""
+    call = calls.current()
+    if place is store.TEXTS:
+        store.uncall(call.tx, [str(hit.keys[0]) for hit in hits])
+    call.emit(CommentsForgotten(what=place.what, count=len(hits)))

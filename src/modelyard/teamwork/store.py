@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import sqlalchemy as sa
 
 from modelyard.kernel.ids import ActorId
+from modelyard.kernel.mentions import USERS
 from modelyard.kernel.refs import Ref
 from modelyard.ports.database import Migration, Row, Statement, Transaction
+from modelyard.ports.mentions import Place
 from modelyard.teamwork.api import Comment, CommentId
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -51,6 +55,21 @@ _ABOUT_ANY = Statement(_newest.where(_comment.c.bare == p("about_")))
 _MENTIONING = Statement(
     _newest.join_from(_comment, _mention, _mention.c.comment == _comment.c.id).where(_mention.c.name == p("name_"))
 )
+_CALL_NOBODY = Statement(sa.update(_comment).where(_comment.c.id == p("id_")).values(mentions="[]"))
+_UNCALLED = Statement(sa.delete(_mention).where(_mention.c.comment == p("id_")))
+TEXTS = Place("texts of comments", "teamwork_comment", ("id",), ("",), ("body",), "r.bare")
+PLACES = (
+    TEXTS,
+    Place(
+        "authors of comments", "teamwork_comment", ("id",), ("",), ("author_name",), "r.bare",
+        under={"author_name": USERS[0]},
+    ),
+    Place(
+        "names of things with comments", "teamwork_comment", ("id",), ("",), ("about", "bare"), "r.bare",
+        instead={"about": "forgotten:{}", "bare": "forgotten:{}"},
+    ),
+)  # fmt: skip
+"""Where comments may name somebody; whom one calls stands in its text, too."""
 _names = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -83,3 +102,10 @@ def about(tx: Transaction, thing: Ref, *, before: str = LAST, limit: int) -> lis
 def mentioning(tx: Transaction, name: str, *, before: str = LAST, limit: int) -> list[Comment]:
     """Comments that mention a name, newest first."""
     return [_as_comment(row) for row in tx.all(_MENTIONING, {"name_": name, "before": before, "limit_": limit})]
+
+
+def uncall(tx: Transaction, comments: Sequence[str]) -> None:
+    """Have comments mention nobody any more."""
+    rows = [{"id_": comment} for comment in comments]
+    tx.many(_UNCALLED, rows)
+    tx.many(_CALL_NOBODY, rows)

@@ -31,7 +31,7 @@ def every_room() -> tuple[Room, ...]:
         registry.ROOM,
         serving.ROOM,
         monitoring.ROOM,
+        teamwork.ROOM,
         governance.ROOM,
         cost.ROOM,
-        teamwork.ROOM,
     )

@@ -32,6 +32,8 @@ from modelyard.governance.service import (
     RunsEraser,
     ServingPredictions,
     TracesEraser,
+    Words,
+    WordsEraser,
 )
 from modelyard.governance.store import MIGRATIONS
 from modelyard.kernel.errors import NotFound
@@ -40,6 +42,7 @@ from modelyard.lake.api import Lake
 from modelyard.ports.objects import Keeper
 from modelyard.registry.api import Registry
 from modelyard.serving.api import Prediction, Serving
+from modelyard.teamwork.api import Teamwork
 from modelyard.tracking.api import Tracking
 
 
@@ -80,7 +83,9 @@ def _build(engines: Engines) -> GovernanceService:
     contents = Contents(engines.objects, keys, tables.namesakes)
     noted: tuple[Eraser, ...] = (
         TracesEraser(tracking, keys), RunsEraser(tracking, keys, contents, _pinned(registry)),
-        RegistryEraser(registry, keys, contents), LogEraser(engines.journal, DatabaseReplies(), keys),
+        RegistryEraser(registry, keys, contents),
+        WordsEraser("teamwork", "comments", partial(_said, engines.service(Teamwork)), keys),
+        LogEraser(engines.journal, DatabaseReplies(), keys),
     )  # fmt: skip
 
     erasing = Erasing(
@@ -101,6 +106,12 @@ def _build(engines: Engines) -> GovernanceService:
 def _pinned(registry: Registry) -> Callable[[Collection[str]], set[str]]:
     """Who says which objects the registry needs."""
     return registry.objects_held if isinstance(registry, Keeper) else lambda _: set()
+
+
+def _said(teamwork: Teamwork, value: str, names: tuple[str, ...], *, apply: bool) -> Words:
+    """What comments say of somebody, in governance's words."""
+    found = teamwork.erase_comments(value, names, apply=apply)
+    return Words([(each.kind, each.what, each.count) for each in found.found], found.longer)
 
 
 def _elsewhere(engines: Engines) -> tuple[str, ...]:

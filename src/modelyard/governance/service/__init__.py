@@ -19,6 +19,7 @@ from modelyard.governance.service.runs import RegistryEraser, RunsEraser
 from modelyard.governance.service.signing import OwnerToken, SignedIn
 from modelyard.governance.service.tables import LakeEraser, LakeRows, NamedKeys
 from modelyard.governance.service.traces import TracesEraser
+from modelyard.governance.service.words import Words, WordsEraser
 
 __all__ = [
     "Contents",
@@ -43,4 +44,6 @@ __all__ = [
     "ServingPredictions",
     "SignedIn",
     "TracesEraser",
+    "Words",
+    "WordsEraser",
 ]
