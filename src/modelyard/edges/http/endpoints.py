@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -22,8 +20,6 @@ from modelyard.edges.http.messages import (
     Answer,
     Outgoing,
     Receive,
-    Scope,
-    Send,
     as_yard_error,
     incoming,
     problem,
@@ -35,7 +31,7 @@ from modelyard.edges.http.messages import (
     whole,
 )
 from modelyard.edges.http.ranges import head_of, span_of
-from modelyard.kernel.actors import SYSTEM, Actor
+from modelyard.edges.http.requests import Request
 from modelyard.kernel.contents import Content
 from modelyard.kernel.errors import InvalidInput, Malformed, OutOfRange, UnsupportedMedia, YardError
 from modelyard.kernel.operations import Effect, Form, Operation, Parameter
@@ -47,56 +43,6 @@ _DETAIL = 2000
 _NDJSON = "application/x-ndjson"
 _EVENTS = "text/event-stream"
 _QUICK = frozenset({Effect.WRITE, Effect.READ})
-
-
-class Waker:
-    """Brings answers from the writer's thread to the event loop, one wake-up for a whole group."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._ready: deque[Callable[[], None]] = deque()
-        self._scheduled = False
-
-    def submit(self, guard: Guard, task: Task[Any], done: Callable[[], None]) -> None:
-        """Hand a WRITE to the writer; `done` is called in the event loop after its commit, and must not raise."""
-        task.on_done(lambda _: self._wake(done))
-        guard.database.submit(task)
-
-    async def run(self, guard: Guard, task: Task[R]) -> R:
-        """Hand a WRITE to the writer and wait for its commit.
-
-        Raises:
-            YardError: what the call ended in.
-        """
-        future: asyncio.Future[None] = self._loop.create_future()
-        self.submit(guard, task, lambda: None if future.done() else future.set_result(None))
-        await future
-        return task.result()
-
-    def _wake(self, done: Callable[[], None]) -> None:
-        self._ready.append(done)
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon_threadsafe(self._drain)
-
-    def _drain(self) -> None:
-        self._scheduled = False
-        while self._ready:
-            self._ready.popleft()()
-
-
-@dataclass(slots=True)
-class Request:
-    """One request on its way through the edge."""
-
-    scope: Scope
-    receive: Receive
-    send: Send
-    headers: dict[bytes, bytes]
-    values: dict[str, str]
-    request_id: str
-    waker: Waker
-    actor: Actor = SYSTEM
 
 
 class Endpoint(ABC):
@@ -375,7 +321,7 @@ class WireEndpoint(BriefEndpoint):
         arrived = WireRequest(
             verb=request.scope["method"], path=request.scope["path"], path_params=request.values,
             query=request.scope["query_string"].decode("latin-1"),
-            headers={k.decode("latin-1"): v.decode("latin-1") for k, v in request.headers.items()},
+            headers=request.fields(),
             body=body, content=content,
         )  # fmt: skip
         decoded = route.decode(arrived)

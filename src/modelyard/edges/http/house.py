@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from modelyard.edges.guard import Guard
-from modelyard.edges.http.endpoints import Endpoint, Request
+from modelyard.edges.http.endpoints import Endpoint
 from modelyard.edges.http.messages import respond
+from modelyard.edges.http.requests import Request
 from modelyard.edges.metrics import Meter
 
 OPEN = ("yard.health", "yard.ready")

@@ -119,7 +119,10 @@ class Answer:
 
 
 Handler = Callable[[bytes, Callable[[Answer], None]], None]
-"""Takes the body of a brief request and, now or later, gives the answer to the function."""
+"""Takes the body of a brief request and, now or later, gives the answer to the function.
+
+It serves any number of requests that have the very same head.
+"""
 
 
 @runtime_checkable

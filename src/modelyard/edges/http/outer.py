@@ -16,7 +16,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from modelyard.edges.guard import Guard
-from modelyard.edges.http.endpoints import BriefEndpoint, Endpoint, Request, Waker
+from modelyard.edges.http.endpoints import BriefEndpoint, Endpoint
 from modelyard.edges.http.messages import (
     Answer,
     App,
@@ -31,6 +31,7 @@ from modelyard.edges.http.messages import (
     reply,
     whole,
 )
+from modelyard.edges.http.requests import Request, Waker
 from modelyard.edges.http.router import Match, Router
 from modelyard.edges.metrics import Meter
 from modelyard.kernel.actors import Actor
@@ -121,6 +122,7 @@ class Outer:
             return None
         request = Request(scope, _nothing_more, _to_nobody, headers, {}, "", self._woken())
         try:
+            self._hosts.check(headers)
             endpoint = self._route(request)
         except YardError:
             return None  # the long way says so
@@ -133,10 +135,10 @@ class Outer:
             self._waker = Waker(asyncio.get_running_loop())
         return self._waker
 
-    def _take(self, request: Request, endpoint: BriefEndpoint, body: bytes, send: Callable[[Answer], None]) -> None:
-        """Answer a brief request whose body is here."""
+    def _take(self, head: Request, endpoint: BriefEndpoint, body: bytes, send: Callable[[Answer], None]) -> None:
+        """Answer a brief request whose body is here; its head may have come before."""
         began = time.perf_counter()
-        request.request_id = self._guard.new_request_id()
+        request = head.again(self._guard.new_request_id())
 
         def finish(result: Callable[[], Any]) -> None:
             try:
@@ -147,7 +149,6 @@ class Outer:
             self._meter.note(endpoint.name, time.perf_counter() - began)
 
         try:
-            self._hosts.check(request.headers)
             if endpoint.needs is not None:
                 request.actor = self._actor(request)
             task = endpoint.begin(request, body)
