@@ -20,6 +20,8 @@ _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _VALID = frozenset(_ALPHABET)
 _LENGTH = 26
 _RANDOM_BITS = 80
+_HALF = 1 << 60
+_LOW_SHIFTS, _HIGH_SHIFTS = range(50, -1, -10), range(60, -1, -10)
 
 T = TypeVar("T", bound=str)
 ActorId = NewType("ActorId", str)
@@ -52,12 +54,9 @@ class _Source:
 
 
 def _encode(value: int) -> str:
-    out = []
-    for _ in range(_LENGTH // 2):
-        out.append(_PAIRS[value & 1023])
-        value >>= 10
-    out.reverse()
-    return "".join(out)
+    high, value = divmod(value, _HALF)  # small numbers are quicker to take apart
+    low = [_PAIRS[value >> shift & 1023] for shift in _LOW_SHIFTS]
+    return "".join([*[_PAIRS[high >> shift & 1023] for shift in _HIGH_SHIFTS], *low])
 
 
 _source = _Source()

@@ -6,8 +6,7 @@ each operation and nobody else does (tests use `modelyard.testing`). It never co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -92,11 +91,18 @@ def current() -> Call:
         raise Internal("a service was used outside a call; go through the SDK or modelyard.testing") from None
 
 
-@contextmanager
-def running(call: Call) -> Iterator[None]:
+class running:  # noqa: N801  # used as a function; a class costs a third of a generator here
     """Make `call` the current one; for the guard."""
-    token = _current.set(call)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_call", "_token")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def __enter__(self) -> None:
+        """From here on."""
+        self._token = _current.set(self._call)
+
+    def __exit__(self, *_: object) -> None:
+        """Until here."""
+        _current.reset(self._token)

@@ -65,7 +65,9 @@ class Metric(
     dataset_digest: str | None = None
 
 
-class LogMetric(Struct, kw_only=True, rename={"at_ms": "timestamp", "model": "model_id", "dataset": "dataset_name"}):
+class LogMetric(
+    Struct, kw_only=True, frozen=True, rename={"at_ms": "timestamp", "model": "model_id", "dataset": "dataset_name"}
+):
     """`LogMetric`: a metric and its run."""
 
     key: str
@@ -196,11 +198,7 @@ _one = body_decoder(One)
 def decode_metric(request: WireRequest) -> Batch:
     """`LogMetric` as a batch of one point."""
     asked = _log_metric(request)
-    point = Metric(
-        key=asked.key, value=asked.value, at_ms=asked.at_ms, step=asked.step, model=asked.model, dataset=asked.dataset,
-        dataset_digest=asked.dataset_digest,
-    )  # fmt: skip
-    return Batch.of(required(asked.run_id or asked.run_uuid, "run_id"), points=(point,))
+    return Batch.of(required(asked.run_id or asked.run_uuid, "run_id"), points=(asked,))
 
 
 def decode_batch(request: WireRequest) -> Batch:

@@ -7,6 +7,7 @@ counts as not given.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -125,6 +126,7 @@ def answer(record: object) -> WireResponse:
     return WireResponse(body=encode(record))
 
 
+@lru_cache(maxsize=4096)
 def run_ref(run: str | None) -> Ref | None:
     """The ref of the run that a request names."""
     return ref("run", run) if run else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from math import isnan
@@ -23,6 +23,8 @@ from modelyard.tracking.api.records import Real, RunId
 
 HEAD = struct.Struct("<qI")
 """One key's part of a packed batch: key number, count; then steps and times as int64, values as float64."""
+
+_POINT = struct.Struct("<qqd")
 
 RUN_NAME_TAG = "mlflow.runName"
 FORGOTTEN_NAME = "forgotten-"
@@ -137,12 +139,14 @@ class Batch(Struct, frozen=True, kw_only=True):
         )
 
 
-def pack(points: Iterable[Measured]) -> tuple[bytes, tuple[Latest, ...]]:
+def pack(points: Sequence[Measured]) -> tuple[bytes, tuple[Latest, ...]]:
     """Points as packed columns by key, and the last point of each key (by step, then time, then value).
 
     Raises:
         InvalidInput: a name or number breaks a rule.
     """
+    if len(points) == 1 and (one := _single(points[0])) is not None:
+        return one
     columns: dict[str, tuple[array[int], array[int], array[float]]] = {}
     for i, p in enumerate(points):
         found = columns.get(p.key)
@@ -167,6 +171,21 @@ def pack(points: Iterable[Measured]) -> tuple[bytes, tuple[Latest, ...]]:
         best = _last(steps, times, values)
         latest.append(Latest(key, number, steps[best], times[best], values[best]))
     return b"".join(parts), tuple(latest)
+
+
+def _single(point: Measured) -> tuple[bytes, tuple[Latest, ...]] | None:
+    """As `pack`; None where it must say what is wrong. Most calls of clients bring one point."""
+    key, step, at_ms = point.key, point.step, point.at_ms
+    limits.check_key(key, "name")
+    try:
+        value = float(point.value)
+        columns = _POINT.pack(step, at_ms, value)
+    except (struct.error, OverflowError):
+        return None
+    if at_ms < 0:
+        return None
+    number = key_number(key)
+    return HEAD.pack(number, 1) + columns, (Latest(key, number, step, at_ms, value),)
 
 
 def _last(steps: array[int], times: array[int], values: array[float]) -> int:

@@ -92,6 +92,8 @@ class Head:
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Document).decode
 _BY_NAME = attrgetter("key")
+_STAGES = {stage.value: stage for stage in Stage}
+_STATUSES = {status.value: status for status in RunStatus}
 _decode_tags = msgspec.json.Decoder(dict[str, str]).decode
 
 
@@ -119,7 +121,7 @@ def head(tx: Transaction, run: str) -> Head | None:
     if row is None:
         return None
     number, experiment, stage, status, name, start_ms, links = row
-    return Head(number, experiment, Stage(stage), RunStatus(status), name, start_ms, links)
+    return Head(number, experiment, _STAGES[stage], _STATUSES[status], name, start_ms, links)
 
 
 def end_of(tx: Transaction, number: int) -> int | None:
@@ -235,8 +237,8 @@ def _run(
     models = links.get(number, [])
     datasets = inputs.get(number, [])
     return Run(
-        id=RunId(run), experiment=str(experiment), name=name, status=RunStatus(status), user=user, start_ms=start_ms,
-        end_ms=end_ms, stage=Stage(stage), artifact_uri=location, metrics=points,
+        id=RunId(run), experiment=str(experiment), name=name, status=_STATUSES[status], user=user, start_ms=start_ms,
+        end_ms=end_ms, stage=_STAGES[stage], artifact_uri=location, metrics=points,
         params=noted.params, tags=noted.tags, inputs=datasets,
         model_inputs=[m.model for role, m in models if role == "input"],
         outputs=[m for role, m in models if role == "output"],
