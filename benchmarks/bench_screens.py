@@ -40,10 +40,11 @@ new MutationObserver((_, watch) => {
 """
 _SORT = """
 async selector => {
-  const table = document.querySelector("yard-table"), before = table.body.rows[1], began = performance.now();
+  const table = document.querySelector("yard-table"), first = () => table.body.rows[1].dataset.run;
+  const before = first(), began = performance.now();
   const changed = new Promise(done => {
-    const watch = new MutationObserver(() => { if (table.body.rows[1] !== before) { watch.disconnect(); done(); } });
-    watch.observe(table.body, { childList: true });
+    const watch = new MutationObserver(() => { if (first() !== before) { watch.disconnect(); done(); } });
+    watch.observe(table.body, { childList: true, subtree: true, attributeFilter: ["data-run"] });
   });
   document.querySelector(selector).click();
   await changed;

@@ -45,7 +45,7 @@ const content = (cell, column) => {
   return DRAW[cell.t]?.(cell, column) ?? "";
 };
 // What may be written into a copy of a cell that was drawn before: cells of one shape differ in words and addresses alone.
-const words = (node, text) => { node.lastChild.data = text; };
+const words = (node, text) => { if (node.lastChild.data !== text) node.lastChild.data = text; };
 const REWRITE = {
   none: () => {},
   number: (td, cell, column) => words(td, asKind(cell, column.kind, column.digits)),
@@ -134,10 +134,17 @@ class YardTable extends HTMLElement {
     }
     this.top.firstChild.style.height = `${first * this.height}px`;
     this.bottom.firstChild.style.height = `${(all - last) * this.height}px`;
-    this.body.replaceChildren(this.top, ...shown, this.bottom);
+    this.place([this.top, ...shown, this.bottom]);
     if (keep?.isConnected && document.activeElement !== keep && this.body.contains(keep)) keep.focus({ preventScroll: true });
     if (this.indexed) this.want(first, last);
     else if (this.next && last > known - 100) this.fetch();
+  }
+
+  place(rows) { // these rows and no others; those that stand already are not moved, because moving one lays all out anew
+    const wanted = new Set(rows);
+    for (const row of [...this.body.rows]) if (!wanted.has(row)) row.remove();
+    let at = this.body.firstChild;
+    for (const row of rows) if (row === at) at = at.nextSibling; else this.body.insertBefore(row, at);
   }
 
   grey() { return el("tr", { class: "awaited", "aria-hidden": "true" }, el("td", { colspan: this.columns.length + Number(this.selectable) })); }
@@ -206,7 +213,8 @@ class YardTable extends HTMLElement {
     if (!answer.ok) throw new Error((await answer.json()).detail ?? String(answer.status));
     const page = await answer.json();
     if (turn !== this.turn) return;
-    this.rows = page.rows;
+    const stood = [...this.body.rows].filter(row => row.shape);
+    this.rows = page.rows.map((row, i) => stood[i] ? this.rewritten(stood[i], row) : row);
     this.known = page.rows.length;
     this.asked.clear();
     this.count(page.total);
@@ -255,10 +263,24 @@ class YardTable extends HTMLElement {
   }
 
   make(row) {
-    const shapes = row.cells.map(shape), tr = shapes.includes(null) ? this.fresh(row) : this.copied(row, shapes);
-    for (const [name, value] of [["data-href", row.href], ["data-ref", row.ref], ["data-run", row.key]]) if (value) tr.setAttribute(name, value);
+    const shapes = row.cells.map(shape);
+    return this.named(shapes.includes(null) ? this.fresh(row) : this.copied(row, shapes), row);
+  }
+
+  rewritten(tr, row) { // another row in the element of one that looks alike; the row itself where none does
+    const shapes = row.cells.map(shape);
+    if (tr.shape !== shapes.join()) return row;
+    this.write(tr, row, shapes);
+    delete tr.told;
+    if (this.selectable) { tr.firstChild.firstChild.checked = false; tr.removeAttribute("aria-selected"); }
+    return this.named(tr, row);
+  }
+
+  named(tr, row) { // what a row is, beside its cells
+    for (const [name, value] of [["data-href", row.href], ["data-ref", row.ref], ["data-run", row.key]]) if (value) tr.setAttribute(name, value); else tr.removeAttribute(name);
     if (row.href) tr.tabIndex = -1;
-    if (row.tone || row.pinned) tr.className = `${row.tone ?? ""}${row.pinned ? " pinned" : ""}`;
+    const look = row.tone || row.pinned ? `${row.tone ?? ""}${row.pinned ? " pinned" : ""}` : "";
+    if (tr.className !== look) tr.className = look;
     if (this.selectable) {
       const box = tr.firstChild.firstChild;
       box.value = row.key ?? "";
@@ -285,16 +307,17 @@ class YardTable extends HTMLElement {
 
   copied(row, shapes) { // a row like one that was drawn before, with other words in it
     const key = shapes.join(), stencil = this.stencils.get(key);
-    if (!stencil) {
-      const made = this.fresh(row);
-      this.stencils.set(key, made.cloneNode(true));
-      return made;
-    }
-    const tr = stencil.cloneNode(true);
+    if (!stencil) this.stencils.set(key, this.fresh(row));
+    const tr = (stencil ?? this.stencils.get(key)).cloneNode(true);
+    tr.shape = key;
+    this.write(tr, row, shapes);
+    return tr;
+  }
+
+  write(tr, row, shapes) {
     let td = tr.firstChild;
     if (this.selectable) td = td.nextSibling;
     for (let i = 0; i < shapes.length; i++, td = td.nextSibling) REWRITE[shapes[i].split(" ", 1)[0]](td, row.cells[i], this.columns[i]);
-    return tr;
   }
 }
 customElements.define("yard-table", YardTable);
