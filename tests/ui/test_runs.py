@@ -53,6 +53,7 @@ def test_a_run_shows_its_metrics_with_extremes_and_curves_and_what_it_used(house
     files = client.get(f"/runs/{run.id}.json?folder=model").json()["files"]["rows"]
     assert [row["cells"][0]["text"] for row in files] == ["model/weights.bin"]
     assert f"/runs/{run.id}" in client.get("/runs").text
+    assert '<a href="/runs?experiment=0"><b class="cut"><bdi>Default</bdi></b></a>' in page.text
 
 
 def test_curves_of_several_runs_come_as_blocks_of_float32(house: House, client: TestClient) -> None:

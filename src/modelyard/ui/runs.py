@@ -88,6 +88,7 @@ class RunData(Struct, frozen=True):
 
     run: Run
     ref: str
+    experiment: str
     state: str
     said: str
     started: datetime
@@ -131,6 +132,7 @@ def _one(calls: PageCalls, ask: Ask) -> Page:
     data = RunData(
         run=run,
         ref=f"run:{run.id}",
+        experiment=_experiment(hub, run),
         state=MARKS[run.status.value],
         said=_said(run, ask.now),
         started=from_ms(run.start_ms),
@@ -156,6 +158,12 @@ def _one(calls: PageCalls, ask: Ask) -> Page:
         f"GET /v1/runs/{run.id}", f"yard tracking run-record {run.id}", f"yard.tracking.run_record({str(run.id)!r})"
     )
     return Page(run.name, data, (Crumb("Runs", "/runs"), Crumb(run.name)), foot)
+
+
+def _experiment(hub: Slices, run: Run) -> str:
+    """The name of the run's experiment; its number for whoever may not see it."""
+    found = allowed(lambda: hub.tracking.experiment(run.experiment))
+    return found.name if found else run.experiment
 
 
 def _said(run: Run, now: datetime) -> str:
