@@ -12,7 +12,7 @@ import pytest
 from modelyard.app.house import House
 from modelyard.tracking.api import Likeness, Point, RunStatus, Subject, Verdict
 from modelyard.ui import plotted
-from modelyard.ui.kit import spreads
+from modelyard.ui.kit import brushes, spreads
 from tests.ui.conftest import Reader, signed_in
 
 
@@ -169,6 +169,21 @@ def test_a_run_shows_summaries_code_log_and_repetitions(bare: House, reader: Rea
     assert data["verdicts"]["rows"][0]["cells"][3] == "0.1 against 0.2"
     page = reader.get(f"/runs/{runs[1]}").text
     assert "yard reproduce" in page and "0.1 against 0.2" in page and "+ one line" in page
+
+
+def test_a_range_of_an_axis_is_read_as_it_is_written_and_chooses_with_its_ends() -> None:
+    rates, models = spreads.scale("lr", ["0.1", None, "0.3", "0.2"]), spreads.scale("m", ["b..c", "a", None, "d:e"])
+    scales = [rates, models, spreads.scale("lr:x", [1, 2, 3, 4])]
+    low = brushes.read("lr:0.1..0.2", scales)
+    odd = brushes.read("m:b..c..d:e", scales)
+    colon = brushes.read("lr:x:2..3", scales)
+    assert low and odd and colon and (colon.field, colon.low, colon.high) == ("lr:x", 2, 3)
+    assert (odd.low, odd.high, odd.words) == (1, 2, "b..c to d:e") and low.words == "0.1 to 0.2"
+    assert brushes.outside([low], scales, 4) == (1, 2) and brushes.outside([odd], scales, 4) == (1, 2)
+    assert brushes.outside([low, odd, colon], scales, 4) == (0, 1, 2, 3) and brushes.outside([], scales, 4) == ()
+    assert brushes.stretch(low, rates) == pytest.approx((0, 0.5)) and brushes.stretch(odd, models) == (0.25, 1)
+    for none in ("lr:0.3..0.1", "lr:0.1..nan", "lr:0.1", "lr", "m:d:e..a", "m:a..z", "other:1..2", ""):
+        assert brushes.read(none, scales) is None
 
 
 def test_scales_are_of_numbers_or_of_words_and_say_where_nothing_stands() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -102,6 +103,31 @@ def test_rows_that_are_copied_from_each_other_say_what_the_server_says(browser: 
     assert told["strange"][1].count("&lt;b&gt;ж&lt;/b&gt;") == 1 and told["strange"][4] == "&lt;i&gt;&amp;amp;"
     assert told["strange"][5] == "<bdi>ж</bdi>" and told["after"] == told["own"][9]
     assert told["many"] < 5
+    reader.close()
+
+
+def test_rows_that_are_sorted_anew_are_written_into_those_that_stand(browser: Browser, place: Place) -> None:
+    reader = place.reader(browser)
+    page = reader.ready("/runs?sort=-started")
+    page.wait_for_selector("yard-table[windowed]")
+    page.click("th a[data-sort='metrics.auc']")
+    page.wait_for_selector("th[aria-sort=ascending][data-key='metrics.auc']")
+    page.check("tbody tr[data-run] >> nth=2 >> .check")
+    page.evaluate("document.querySelectorAll('yard-table tbody tr').forEach(row => { row.stood = true; })")
+    page.click("th[aria-sort=ascending] a")
+    page.wait_for_selector("th[aria-sort=descending][data-key='metrics.auc']")
+    told = page.evaluate(
+        """async () => {
+          const table = document.querySelector("yard-table"), shown = [...table.body.rows].slice(1, 21);
+          const { rows } = await (await fetch(`${table.source}&first=0&limit=20`)).json();
+          const plain = tr => [tr.dataset.run, tr.dataset.href, tr.className, tr.innerHTML].join();
+          const alike = rows.map((row, i) => plain(table.make(row)) === plain(shown[i]));
+          const ticked = table.querySelectorAll("tbody :checked").length;
+          return { alike, ticked, stood: shown.filter(row => row.stood).length };
+        }"""
+    )
+    assert told["alike"] == [True] * 20 and told["stood"] > 15 and told["ticked"] == 0
+    assert page.inner_text("[data-chosen-count]") == "1 chosen"
     reader.close()
 
 
@@ -300,4 +326,70 @@ def test_foreign_html_and_svg_reach_neither_the_page_nor_the_yard(browser: Brows
     assert page.goto(f"{place.address}/runs").ok  # type: ignore[union-attr]  # still signed in
     reader.faults.clear()  # each refusal is told on the console
     reader.outside.clear()
+    reader.close()
+
+
+def test_ranges_on_axes_choose_runs_everywhere_on_the_page(browser: Browser, place: Place) -> None:
+    reader = place.reader(browser)
+    chosen = "&".join(f"run={run}" for run in place.runs[:6])
+    page = reader.ready(f"/compare?{chosen}&side=spread")
+    rate, model = page.get_by_role("slider", name="lr"), page.get_by_role("slider", name="model")
+    told, faded = page.locator("[data-brush-told]"), ".sides li.out, .spread .curve.out, .spread a.out, thead th.out"
+    box = rate.bounding_box()
+    assert box and rate.get_attribute("aria-valuetext") == "all" and page.locator(faded).count() == 0
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.6, steps=4)
+    page.mouse.up()
+    assert told.inner_text() == "4 of 6 runs lie within what is chosen." and page.locator(faded).count() == 8
+    assert "4 of 6 runs chosen" in str(rate.get_attribute("aria-valuetext")) and "brush=params.lr%3A0.." in page.url
+    page.keyboard.press("Tab")
+    assert model.evaluate("one => one === document.activeElement")
+    page.keyboard.press("ArrowUp")
+    assert told.inner_text() == "2 of 6 runs lie within what is chosen."
+    assert str(model.get_attribute("aria-valuetext")).startswith("mlp, ")
+    page.reload()
+    page.wait_for_selector("[data-brush-clear]:not([hidden])")
+    assert told.inner_text() == "2 of 6 runs lie within what is chosen." and page.locator(faded).count() == 16
+    twin = page.evaluate("async () => (await (await fetch(document.querySelector('.twins a').href)).json()).chosen")
+    assert len(twin["out"]) == 4 and [b["words"] for b in twin["brushes"]][1] == "mlp"
+    page.click(".tabs >> text=Curves")
+    page.wait_for_selector(".banner >> text=2 of 6 runs")
+    assert page.locator(".sides li.out").count() == 4
+    page.go_back()
+    page.wait_for_selector("svg[data-brushes][role=group]")
+    model.focus()
+    page.keyboard.press("Escape")
+    assert told.inner_text() == "4 of 6 runs lie within what is chosen."
+    rate.dblclick(position={"x": 4, "y": 20})
+    assert page.locator(faded).count() == 0 and "brush" not in page.url
+    reader.close()
+
+
+def test_a_range_is_moved_extended_and_made_narrower_by_keys(browser: Browser, place: Place) -> None:
+    reader = place.reader(browser)
+    chosen = "&".join(f"run={run}" for run in place.runs[:6])
+    page = reader.ready(f"/compare?{chosen}&side=spread&brush=params.lr:0.6..1.5")
+    page.get_by_role("slider", name="lr").focus()
+    for key, low, high in (
+        ("ArrowUp", 0.75, 1.65), ("Shift+ArrowUp", 0.75, 1.8), ("Shift+ArrowDown", 0.6, 1.8), ("ArrowLeft", 0.75, 1.65),
+        ("ArrowRight", 0.6, 1.8), ("ArrowDown", 0.45, 1.65),
+    ):  # fmt: skip
+        page.keyboard.press(key)
+        told = parse_qs(urlsplit(page.url).query)["brush"][0].removeprefix("params.lr:").split("..")
+        assert [float(end) for end in told] == pytest.approx([low, high]), key
+    assert page.evaluate("document.querySelectorAll('.sides li.out').length") == 4
+    page.keyboard.press("Escape")
+    assert "brush" not in page.url
+    reader.close()
+
+
+def test_the_foot_of_a_comparison_names_what_is_shown(browser: Browser, place: Place) -> None:
+    reader = place.reader(browser)
+    chosen = "&".join(f"run={run}" for run in place.runs[1:4])
+    page = reader.ready(f"/compare?{chosen}&metric=loss&axis=relative")
+    assert "axis=relative" in page.inner_text(".foot code")
+    page.click(".choice label >> text=Time")
+    page.wait_for_url("**axis=time**")
+    assert "axis=time" in page.inner_text(".foot code") and "axis=time" in str(page.get_attribute(".twins a", "href"))
     reader.close()

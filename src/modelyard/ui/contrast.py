@@ -13,7 +13,8 @@ from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.tracking.api import Axis, Run
 from modelyard.ui.curves import IN_SIGHT, Range, curves_url
 from modelyard.ui.hub import Slices, slices
-from modelyard.ui.kit import spreads
+from modelyard.ui.kit import brushes, spreads
+from modelyard.ui.kit.brushes import Brush
 from modelyard.ui.kit.calls import PageCalls
 from modelyard.ui.kit.figures import duration, metric, plural, stamp
 from modelyard.ui.kit.pages import Ask, Crumb, Foot, Page, Screens
@@ -24,6 +25,9 @@ from modelyard.ui.runs import MARKS
 MOST, DRAWN, SHOWN, PICTURED = 100, 6, 20, 8
 """Runs that are compared; metrics drawn unasked; runs with a column of their own; runs whose pictures are shown."""
 _SIDES, _AXES, _FILES = ("curves", "spread", "pictures"), 7, 400
+_SHORT = 40
+_KEPT = ("run", "pick", "side", "brush")
+"""Fields of the address that every form of the page keeps."""
 _LOW = re.compile(r"loss|err|mse|mae|rmse|mape|brier|perplexity|latency|_ms$|seconds|time", re.IGNORECASE)
 _PICTURE = re.compile(r"^(?P<key>.+?)%step%(?P<step>\d+)%")
 _STEP = re.compile(r"(?:step|epoch|iter)[_\-= ]?(?P<step>\d+)", re.IGNORECASE)
@@ -74,10 +78,29 @@ class Pictures(Struct, frozen=True):
     keys: tuple[str, ...]
 
 
+class AxisData(Struct, frozen=True):
+    """An axis of the parallel coordinates: its ends, its words if it is of words, and the value of each run."""
+
+    name: str
+    low: float
+    high: float
+    words: tuple[str, ...]
+    values: tuple[float | None, ...]
+
+
+class Chosen(Struct, frozen=True):
+    """The runs that lie within all brushes of the address; `out` are the ids of the others."""
+
+    brushes: tuple[Brush, ...]
+    out: tuple[str, ...]
+    said: str
+
+
 class Spread(Struct, frozen=True):
     """How the runs spread over what varies; `front` says which way the best so far is drawn."""
 
     parallel: Parallel | None
+    axes: tuple[AxisData, ...]
     scatter: Scatter
     fields: tuple[str, ...]
     chosen: tuple[str, ...]
@@ -106,6 +129,7 @@ class ContrastData(Struct, frozen=True):
     going: bool
     range: str
     first: tuple[str, ...]
+    chosen: Chosen
     spread: Spread | None = None
     pictures: Pictures | None = None
 
@@ -134,6 +158,8 @@ def _page(calls: PageCalls, ask: Ask) -> Page:
     every = _differences(runs[:SHOWN])
     equal, alike = bool(ask.text("equal")), sum(not d.differs for d in every)
     going = any(not run.status.is_over for run in runs)
+    values = _values(runs, metrics) if side == "spread" or ask.texts("brush") else {}
+    chosen = _chosen(runs, values, ask)
     data = ContrastData(
         side=side,
         sides=tuple((name.capitalize(), ask.url(side=None if name == _SIDES[0] else name)) for name in _SIDES),
@@ -143,20 +169,28 @@ def _page(calls: PageCalls, ask: Ask) -> Page:
         best=bool(ask.text("best")), log=bool(ask.text("log")), equal=equal,
         differences=tuple(d for d in every if d.differs or equal), alike=alike,
         state=_state(len(every), alike, going=going),
-        hidden=tuple((name, v) for name, vs in ask.query.items() for v in vs if name in ("run", "pick", "side")),
+        hidden=tuple((name, v) for name, vs in ask.query.items() for v in vs if name in _KEPT),
         going=going, range=str(seen),
         first=tuple(
             curves_url(key, ids, axis, seen) for key in (wanted[:IN_SIGHT] if side == _SIDES[0] else ())
         ),
-        spread=_spread(runs, ask, metrics) if side == "spread" else None,
+        chosen=chosen,
+        spread=_spread(runs, ask, values, chosen) if side == "spread" else None,
         pictures=_pictures(hub, runs, ask) if side == "pictures" else None,
     )  # fmt: skip
-    foot = Foot(
-        f"GET {curves_url(wanted[0], ids)}"[:300] if wanted else "GET /v1/runs", f"yard tracking run-record {ids[0]}",
-        f"yard.tracking.chart({wanted[0]!r}, {ids!r})"[:2000] if wanted else "yard.tracking.runs()",
-    )  # fmt: skip
+    foot = _foot(wanted, ids, axis, seen)
     title = f"Compare {plural(len(runs), 'run')}"
     return Page(title, data, (Crumb("Runs", "/runs"), Crumb(title)), foot)
+
+
+def _foot(metrics: Sequence[str], ids: list[str], axis: Axis, seen: Range) -> Foot:
+    """The call behind the first chart, as it is looked at."""
+    cli = f"yard tracking run-record {ids[0]}"
+    if not metrics:
+        return Foot("GET /v1/runs", cli, "yard.tracking.runs()")
+    by = "" if axis is Axis.STEP else f", axis={axis.value!r}"
+    python = f"yard.tracking.chart({metrics[0]!r}, {ids!r}{by})"
+    return Foot(f"GET {curves_url(metrics[0], ids, axis, seen)}"[:300], cli, python[:2000])
 
 
 def _state(told: int, alike: int, *, going: bool) -> str:
@@ -219,19 +253,40 @@ def _differences(runs: Sequence[Run]) -> list[Difference]:
 # --- spread ----------------------------------------------------------------------------------------------------------
 
 
-def _spread(runs: Sequence[Run], ask: Ask, metrics: Sequence[str]) -> Spread:
-    """Parallel coordinates of what varies, and a scatter of two fields with the front of the best so far."""
+def _values(runs: Sequence[Run], metrics: Sequence[str]) -> dict[str, list[spreads.Value]]:
+    """What each run says of each field that can be an axis."""
     values: dict[str, list[spreads.Value]] = {"started": [run.start_ms / 1000 for run in runs]}
     for name in sorted({name for run in runs for name in run.params}):
         values[f"params.{name}"] = [run.params.get(name) for run in runs]
+    held = [{p.key: p.number for p in run.metrics} for run in runs]
     for name in metrics:
-        held = [{p.key: p.number for p in run.metrics} for run in runs]
         values[f"metrics.{name}"] = [one.get(name) for one in held]
+    return values
+
+
+def _chosen(runs: Sequence[Run], values: dict[str, list[spreads.Value]], ask: Ask) -> Chosen:
+    """The runs within all ranges that the address tells; of one axis the last range counts."""
+    found: dict[str, Brush] = {}
+    scales = [spreads.scale(f, values[f]) for f in values if any(b.startswith(f"{f}:") for b in ask.texts("brush"))]
+    for text in ask.texts("brush"):
+        if (brush := brushes.read(text, scales)) is not None:
+            found[brush.field] = brush
+    told = tuple(found.values())
+    out = tuple(str(runs[i].id) for i in brushes.outside(told, scales, len(runs)))
+    many = len(runs) - len(out)
+    verb = "lies" if many == 1 else "lie"
+    said = f"{many} of {plural(len(runs), 'run')} {verb} within what is chosen." if told else ""
+    return Chosen(told, out, said)
+
+
+def _spread(runs: Sequence[Run], ask: Ask, values: dict[str, list[spreads.Value]], chosen: Chosen) -> Spread:
+    """Parallel coordinates of what varies, and a scatter of two fields with the front of the best so far."""
     varying = [f for f, told in values.items() if f != "started" and len(set(told)) > 1]
     given = [f for f in ask.texts("field") if f in values] or [
-        *[f for f in varying if f.startswith("params.")][: _AXES - 2],
+        *[f for f in varying if f.startswith("params.") and _is_brief(values[f])][: _AXES - 2],
         *[f for f in varying if f.startswith("metrics.") and "system/" not in f][:2],
     ]
+    given += [brush.field for brush in chosen.brushes if brush.field not in given]
     things = [(str(run.id), i % 8 + 1) for i, run in enumerate(runs)]
     results = [f for f in varying if f.startswith("metrics.")]
     y = ask.text("y") if ask.text("y") in values else (results or ["started"])[0]
@@ -240,11 +295,20 @@ def _spread(runs: Sequence[Run], ask: Ask, metrics: Sequence[str]) -> Spread:
     front: Best = "min" if asked == "min" else "max" if asked == "max" else "" if asked == "none" else direction(y)
     said = [(key, series, f"{run.name}: {_said(values[x][i])}, {_said(values[y][i])}")
             for i, ((key, series), run) in enumerate(zip(things, runs, strict=True))]  # fmt: skip
+    scales = [spreads.scale(f, values[f]) for f in given] if len(given) > 1 else []
+    held = {brush.field: brush for brush in chosen.brushes}
+    stretches = [brushes.stretch(held[s.name], s) if s.name in held else None for s in scales]
     return Spread(
-        spreads.parallel([spreads.scale(f, values[f]) for f in given], things) if len(given) > 1 else None,
+        spreads.parallel(scales, things, stretches=stretches) if scales else None,
+        tuple(AxisData(s.name, *s.ends, s.words, s.values) for s in scales),
         spreads.scatter(_scale(x, values[x]), _scale(y, values[y]), said, best=front),
         tuple(values), tuple(given), x, y, front,
     )  # fmt: skip
+
+
+def _is_brief(values: Sequence[spreads.Value]) -> bool:
+    """True if an axis can be read: no value is a whole object written out."""
+    return all(value is None or len(str(value)) <= _SHORT for value in values)
 
 
 def _scale(name: str, values: Sequence[spreads.Value]) -> spreads.Scale:

@@ -50,7 +50,7 @@ def screens() -> Screens:
 
 def curves_url(key: str, runs: Sequence[str], axis: Axis = Axis.STEP, seen: Range | None = None) -> str:
     """Where a chart of one metric of some runs reads it, written as scripts write it, so that it is fetched once."""
-    fields = [("metric", key), *(("run", run) for run in runs), ("axis", axis.value), ("buckets", str(BUCKETS))]
+    fields = [("metric", key), ("axis", axis.value), ("buckets", str(BUCKETS)), *(("run", run) for run in runs)]
     if seen is not None and str(seen):
         fields.append(("range", str(seen)))
     return "/curves?" + urlencode(fields)

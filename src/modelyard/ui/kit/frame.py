@@ -77,6 +77,18 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("walk its lineage", "W"),
         ),
     ),
+    (
+        "In a chart, on an axis of a spread",
+        (
+            ("nearer, farther", "+ -"),
+            ("move", "← →"),
+            ("show all of a chart", "0"),
+            ("move a range", "↑ ↓"),
+            ("extend a range", "Shift ↑ ↓"),
+            ("narrower, wider range", "← →"),
+            ("choose all again", "Esc"),
+        ),
+    ),
 )
 
 

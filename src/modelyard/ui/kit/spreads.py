@@ -17,21 +17,32 @@ Value = float | str | None
 
 
 class Scale(Struct, frozen=True):
-    """One axis: its name, its ticks as (place in 0..1, word), and where each thing stands on it (None: nowhere)."""
+    """One axis: its name, its ticks as (place in 0..1, word), and where each thing stands on it (None: nowhere).
+
+    `values` are the numbers themselves, or places among `words`; `ends` are the lowest and the highest of them.
+    """
 
     name: str
     ticks: tuple[tuple[float, str], ...]
     places: tuple[float | None, ...]
     words: tuple[str, ...] = ()
+    values: tuple[float | None, ...] = ()
+    ends: tuple[float, float] = (0.0, 1.0)
 
 
 class Parallel(Struct, frozen=True):
-    """Drawn parallel coordinates: axes as (x, name, ticks as (y, word)), lines as (key, series, path)."""
+    """Drawn parallel coordinates: axes as (x, name, ticks as (y, word)), lines as (key, series, path).
+
+    Axes go from `top` down to `bottom`; `ranges` are (y, height) of what is chosen on each, empty where all is.
+    """
 
     width: int
     height: int
+    top: int
+    bottom: int
     axes: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]
     lines: tuple[tuple[str, int, str], ...]
+    ranges: tuple[tuple[str, str], ...] = ()
 
 
 class Dot(Struct, frozen=True):
@@ -80,11 +91,15 @@ def scale(name: str, values: Sequence[Value]) -> Scale:
         marks = ticks(low, high, 4) if spread else [low]
         if spread:
             marks = [low, *(m for m in marks if low + spread * 0.08 < m < high - spread * 0.08), high]
-        return Scale(name, tuple(((m - low) / spread if spread else 0.5, _short(m)) for m in marks), places)
+        told_at = tuple(((m - low) / spread if spread else 0.5, _short(m)) for m in marks)
+        return Scale(name, told_at, places, values=tuple(numbers), ends=(low, high))
     words = sorted({str(v) for v in told})
     at = {word: i / (len(words) - 1) if len(words) > 1 else 0.5 for i, word in enumerate(words)}
     places = tuple(None if v is None else at[str(v)] for v in values)
-    return Scale(name, tuple((at[w], w) for w in words[:12]), places, tuple(words))
+    order = {word: float(i) for i, word in enumerate(words)}
+    stood = tuple(None if v is None else order[str(v)] for v in values)
+    ends = (0.0, max(0.0, len(words) - 1.0))
+    return Scale(name, tuple((at[w], w) for w in words[:12]), places, tuple(words), stood, ends)
 
 
 def _is_odd(value: Value) -> bool:
@@ -100,9 +115,13 @@ def _short(value: float) -> str:
 
 
 def parallel(
-    scales: Sequence[Scale], things: Sequence[tuple[str, int]], *, width: int = 900, height: int = 260
-) -> Parallel:
-    """Draw things, each (key, series), over scales side by side; a thing that is missing on one skips it."""
+    scales: Sequence[Scale], things: Sequence[tuple[str, int]], *,
+    stretches: Sequence[tuple[float, float] | None] = (), width: int = 900, height: int = 260,
+) -> Parallel:  # fmt: skip
+    """Draw things, each (key, series), over scales side by side; a thing that is missing on one skips it.
+
+    `stretches` say from where to where each axis is chosen, as places in 0..1.
+    """
     top, bottom, edge = 30, height - 12, 60
     step = (width - 2 * edge) / max(1, len(scales) - 1)
 
@@ -129,7 +148,8 @@ def parallel(
             before = (x, at)
         if "C" in path:
             lines.append((key, series, path))
-    return Parallel(width, height, axes, tuple(lines))
+    ranges = tuple(("", "") if s is None else (_r(y(s[1])), _r(y(s[0]) - y(s[1]))) for s in stretches)
+    return Parallel(width, height, top, bottom, axes, tuple(lines), ranges or (("", ""),) * len(axes))
 
 
 def scatter(

@@ -1,5 +1,6 @@
 // <yard-curves>: one metric of several runs, from the packed answer of tracking.chart; smoothed, best so far, logarithmic,
 // lit where the reader looks, and going on while the runs go on (one stream for all charts of a page).
+import { keep } from "./address.js";
 import { library } from "./chart.js";
 import { el } from "./draw.js";
 import { duration, metric, number } from "./write.js";
@@ -104,7 +105,7 @@ class YardCurves extends HTMLElement {
     if (this.axis !== "step" && [...document.querySelectorAll("yard-curves")].some(chart => chart.axis !== this.axis)) return; // an address has one stretch
     const fields = new URLSearchParams(location.search);
     if (this.dataset.range) fields.set("range", this.dataset.range); else fields.delete("range");
-    history.replaceState(null, "", `${location.pathname}${fields.size ? `?${fields}` : ""}`);
+    keep(fields, ["range"]);
   }
 
   told(x) { return Number((this.axis === "step" ? x : Math.round(x)).toPrecision(15)); }
@@ -158,7 +159,7 @@ class YardCurves extends HTMLElement {
     const series = [{}];
     all.forEach((_, i) => {
       const back = i < behind.length, run = this.runs[back ? i : i - behind.length], stroke = colour(`--s${run.series}`);
-      series.push({ label: run.name, stroke: back ? stroke.replace("rgb(", "rgba(").replace(")", ", .22)") : stroke, width: back ? 1 : 1.5, dash: !back && run.dashed ? [4, 3] : undefined, points: { show: all[i].x.length < 2, size: 6, fill: stroke }, spanGaps: true });
+      series.push({ label: run.name, stroke: back || run.out ? stroke.replace("rgb(", "rgba(").replace(")", ", .22)") : stroke, width: back ? 1 : 1.5, dash: !back && run.dashed ? [4, 3] : undefined, points: { show: all[i].x.length < 2, size: 6, fill: stroke }, spanGaps: true });
     });
     this.first = behind.length;
     const axis = { stroke: ink, font, ticks: { show: false }, grid: { stroke: hair, width: 1 } };
@@ -271,7 +272,9 @@ controls?.addEventListener("input", event => {
     if (name === "axis" && value !== (fields.get(name) ?? usual)) fields.delete("range");
     if (value && value !== usual) fields.set(name, value); else fields.delete(name);
   }
-  history.replaceState(null, "", `${location.pathname}?${fields}`);
+  keep(fields, ["smooth", "axis", "log", "best", "range"]);
+  const call = document.querySelector(".foot code"); // names the points that the first chart shows
+  if (call) call.textContent = call.textContent.replace(/axis=\w+/, `axis=${form.get("axis") ?? "step"}`);
   controls.querySelector("[data-smooth-told]").textContent = Number(form.get("smooth")) ? `± ${number(Number(form.get("smooth")))} points` : "off";
   clearTimeout(controls.timer);
   controls.timer = setTimeout(() => charts.forEach(chart => chart.look({ smooth: form.get("smooth") ?? "0", axis: form.get("axis") ?? "step", log: form.get("log") ?? "", best: form.get("best") ?? "" })), event.target.type === "range" ? 120 : 0);
