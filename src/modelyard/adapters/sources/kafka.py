@@ -29,6 +29,8 @@ from modelyard.ports.sources import Abilities, Ask, Batch, Shape, Stream, Stream
 TIMEOUT_S = 10.0
 _PATIENCE_S = 30.0
 _TURN_S = 0.1
+_LINGER_MS = 50
+"""How long a broker keeps an empty answer back; whatever else is asked of it waits so long."""
 _OPTIONS = ("format", "security", "mechanism")
 _SECURITY = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 _REFUSED = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED)
@@ -73,6 +75,7 @@ class KafkaSource:
             "bootstrap.servers": ",".join(_brokers(address)), "group.id": "modelyard", "enable.auto.commit": False,
             "enable.partition.eof": False, "auto.offset.reset": "error", "allow.auto.create.topics": False,
             "security.protocol": options.get("security", "plaintext"), "log_level": 0,
+            "fetch.wait.max.ms": _LINGER_MS,
         }  # fmt: skip
         if secret is not None:
             settings |= {
@@ -126,6 +129,7 @@ class KafkaSource:
 
     def _messages(self, ask: Ask) -> Iterator[_Message]:
         documents.plain(ask, what="Kafka")
+        self._consumer.unassign()  # what still fetches holds up every question that follows
         if (topic := self._topics().get(ask.stream)) is None:
             raise NotFound(f"there is no topic {ask.stream[:80]!r}; list them: yard lake streams")
         offsets, begin, ends = _offsets(ask.after), list[TopicPartition](), dict[int, int]()
