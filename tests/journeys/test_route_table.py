@@ -6,7 +6,6 @@ import re
 import threading
 from collections.abc import Iterator
 
-import httpx2
 import pytest
 
 from modelyard.app.control import Control
@@ -15,6 +14,7 @@ from modelyard.kernel.operations import Form, Operation
 from modelyard.kernel.pages import encode_cursor
 from modelyard.kernel.refs import Name
 from modelyard.settings import Settings
+from tests.journeys.asking import Asker, Said
 
 _HOLE = re.compile(r"\{([a-z_]+)\*?\}")
 _OPEN = {"yard.health", "yard.ready"}
@@ -29,9 +29,8 @@ class Served:
         self.owner = owner
         self.nobody = nobody
 
-    def client(self, token: str | None) -> httpx2.Client:
-        headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        return httpx2.Client(base_url=self.address, headers=headers, trust_env=False, timeout=30)
+    def client(self, token: str | None) -> Asker:
+        return Asker(self.address, token)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +94,7 @@ _BODIES = [
 ]  # fmt: skip
 
 
-def assert_bounded(answer: httpx2.Response, what: object) -> None:
+def assert_bounded(answer: Said, what: object) -> None:
     """A readable refusal or an answer; never a fault, a trace or a path of the machine."""
     assert answer.status_code < 500, (what, answer.status_code, answer.text[:500])
     if answer.status_code >= 400:
@@ -185,7 +184,7 @@ def _plausible(hint: object) -> bytes:
 
 def test_every_operation_is_in_the_document_with_its_scope(served: Served) -> None:
     with served.client(served.owner) as http:
-        document = http.get("/v1/openapi.json").json()
+        document = http.request("GET", "/v1/openapi.json").json()
     said = {entry["operationId"] for path in document["paths"].values() for entry in path.values()}
     assert said == {op.name for op in served.house.operations()}
     for op in served.house.operations():
