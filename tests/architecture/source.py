@@ -46,8 +46,16 @@ class Source:
 
     @cached_property
     def nodes(self) -> tuple[ast.AST, ...]:
-        """Every node of the tree, walked once."""
-        return tuple(ast.walk(self.tree))
+        """Every node of the tree, walked once, in the order of `ast.walk` and without its generators."""
+        found: list[ast.AST] = [self.tree]
+        for node in found:
+            for name in node._fields:
+                value = getattr(node, name, None)
+                if isinstance(value, ast.AST):
+                    found.append(value)
+                elif isinstance(value, list):
+                    found += [each for each in value if isinstance(each, ast.AST)]
+        return tuple(found)
 
     @cached_property
     def prose(self) -> frozenset[int]:
