@@ -15,7 +15,7 @@ def reactions(service: TrackingService) -> tuple[Reaction, ...]:
 
 
 def duties(service: TrackingService) -> tuple[Duty, ...]:
-    """Folding, every second; what retention lets go, and parts of uploads that ended, every hour."""
+    """Folding, four times a second; what retention lets go, and parts of uploads that ended, every hour."""
 
     def fold() -> None:
         service.folding.round()
@@ -24,7 +24,7 @@ def duties(service: TrackingService) -> tuple[Duty, ...]:
         service.sweep_uploads()
 
     return (
-        Duty(name="tracking.fold", every_s=1.0, run=fold),
+        Duty(name="tracking.fold", every_s=0.25, run=fold),
         Duty(name="tracking.collect", every_s=_HOUR_S, run=service.collect_due),
         Duty(name="tracking.sweep_uploads", every_s=_HOUR_S, run=sweep),
     )

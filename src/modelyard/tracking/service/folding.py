@@ -36,7 +36,8 @@ class Folding:
         call = calls.current()
         if not self._looked:
             self._recall(call.tx, call.now_ms)
-        self._log.prove(call.tx)
+        if self._log.unproven:
+            self._log.prove(call.tx)
         due: list[int] = []
         for run, w in list(self._log.waiting.items()):
             if w.is_over and _is_short(w.calls, w.points):
