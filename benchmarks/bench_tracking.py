@@ -86,7 +86,7 @@ def disk_bytes(home: Path) -> int:
         if now == seen:
             return now
         seen = now
-        time.sleep(3)
+        time.sleep(6)
 
 
 def long_run(server: Server, batches: int) -> tuple[list[float], list[float]]:

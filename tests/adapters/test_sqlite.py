@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -203,6 +203,33 @@ def test_moving_the_file_moves_the_database(file: Path, tmp_path: Path) -> None:
     shutil.move(file, moved / "yard.db")
     with opened(moved / "yard.db") as database:
         assert check(database)[0] == ["a"]
+
+
+def test_space_that_deleted_rows_left_goes_back_to_the_disk_when_nobody_writes(file: Path) -> None:
+    insert = Statement(sa.text("INSERT INTO pad VALUES (zeroblob(4000))"))
+    delete = Statement(sa.text("DELETE FROM pad"))
+    with opened(file) as database:
+        database.write(lambda tx: tx.run(Statement(sa.text("CREATE TABLE pad (body BLOB)"))))
+        database.write(lambda tx: [tx.run(insert) for _ in range(2000)])
+        database.write(lambda tx: notes.add(tx, "a"), lambda: [notes.entry("a")])
+        database.write(lambda tx: tx.run(delete))
+        assert database.trim() == 0  # something was written since
+        before = file.stat().st_size
+        assert database.trim() > 1500
+        assert file.stat().st_size < before / 4
+        assert database.trim() == 0
+        assert check(database)[0] == ["a"]
+
+
+def test_a_file_of_an_older_yard_stays_as_long_as_it_is(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as old:
+        old.execute("PRAGMA journal_mode = WAL")
+        old.execute("CREATE TABLE pad (body BLOB)")
+        old.executemany("INSERT INTO pad VALUES (zeroblob(?))", [(4000,)] * 500)
+        old.commit()
+    with opened(file) as database:
+        database.write(lambda tx: tx.run(Statement(sa.text("DELETE FROM pad"))))
+        assert [database.trim() for _ in range(3)] == [0, 0, 0]
 
 
 def test_the_address_picks_the_adapter(tmp_path: Path) -> None:

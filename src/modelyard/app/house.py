@@ -24,6 +24,7 @@ from modelyard.kernel.actors import Actor, Authority
 from modelyard.kernel.clock import Clock, SystemClock
 from modelyard.kernel.errors import Internal
 from modelyard.kernel.operations import Operation, operations
+from modelyard.ports.duties import Duty
 from modelyard.ports.identity import Identities
 from modelyard.sdk.hub import Yard
 from modelyard.settings import Settings
@@ -62,8 +63,11 @@ class House:
             self.guard,
             self.engines.journal,
             [r for room in self.rooms for r in room.reactions(services[room.name])],
-            [d for room in self.rooms for d in room.duties(services[room.name])],
+            [*(d for room in self.rooms for d in room.duties(services[room.name])), Duty("yard.trim", 2.0, self._trim)],
         )
+
+    def _trim(self) -> None:
+        self.engines.database.trim()
 
     def recover(self) -> list[str]:
         """Sweep what a crash left; one sentence for each thing swept."""

@@ -215,6 +215,13 @@ class Database(Protocol):
         """
         ...
 
+    def trim(self) -> int:
+        """Give pages that deleted rows left back to the disk, if nothing was written since it was asked last; how many.
+
+        Never from the writer.
+        """
+        ...
+
     def close(self) -> None:
         """Drain the writer, then close every connection."""
         ...

@@ -127,6 +127,10 @@ class PostgresDatabase:
     def scrub(self) -> None:
         """Nothing: the server writes its own disk, and frees deleted rows by its own autovacuum."""
 
+    def trim(self) -> int:
+        """Nothing: the same."""
+        return 0
+
     def close(self) -> None:
         """Drain the writer, then close every connection."""
         self._writer.close()

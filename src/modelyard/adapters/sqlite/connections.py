@@ -61,6 +61,7 @@ def _log_ahead(connection: sqlite3.Connection, patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heard by a file that is new
             connection.execute("PRAGMA journal_mode = WAL").fetchone()
         except sqlite3.OperationalError as err:
             if err.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:

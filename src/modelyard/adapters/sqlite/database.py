@@ -29,6 +29,7 @@ T = TypeVar("T")
 TYPES = {"int": "INTEGER", "real": "REAL", "text": "TEXT", "bytes": "BLOB", "serial": "INTEGER PRIMARY KEY"}
 _SCRUB_TRIES, _SCRUB_PAUSE_S = 40, 0.05
 _IDLE_READERS = 16
+_SPARE_PAGES, _TRIM_PAGES, _TRIM_STEPS = 64, 128, 32
 
 
 def _no_entries() -> Sequence[Entry]:
@@ -64,6 +65,8 @@ class SqliteDatabase:
         self._clock = clock or SystemClock()
         self._readers: deque[sqlite3.Connection] = deque()
         self._closed = False
+        self._written: tuple[int, int] | None = None
+        self._trimmed = False
         self._readers.append(self._connect(reader=True))
         self._writer = Writer(self._engine, journal=journal)
 
@@ -151,6 +154,33 @@ class SqliteDatabase:
         finally:
             connection.close()
 
+    def trim(self) -> int:
+        """Shorten the file by free pages, a few at a time between other writers; a file of an older yard keeps them."""
+        log = self._path.with_name(self._path.name + "-wal")
+        if (written := _written(log)) != self._written:
+            self._written, self._trimmed = written, False
+            return 0
+        if self._trimmed:
+            return 0
+        self._trimmed = True  # also if it fails: it is tried again when something has been written
+        connection = self._connect()
+        try:
+            free = left = _free_pages(connection)
+            for _ in range(_TRIM_STEPS):
+                if left <= _SPARE_PAGES:
+                    break
+                connection.executescript(f"PRAGMA incremental_vacuum({_TRIM_PAGES})")  # `execute` ends after one page
+                before, left = left, _free_pages(connection)
+                if left >= before:
+                    break
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.Error as err:
+            raise translate(err, self._path) from err
+        finally:
+            connection.close()
+        self._written, self._trimmed = _written(log), free - left < _TRIM_STEPS * _TRIM_PAGES
+        return free - left
+
     def close(self) -> None:
         """Drain the writer, then close every connection; the last one folds the log back into the file."""
         self._writer.close()
@@ -173,6 +203,19 @@ class SqliteDatabase:
     def _unmigrated(self, error: sqlite3.Error) -> BaseException:
         found = translate(error, self._path)
         return Internal(f"a migration of {self._path.name} failed and was undone") if type(found) is Internal else found
+
+
+def _free_pages(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
+
+
+def _written(log: Path) -> tuple[int, int] | None:
+    """What tells whether anything was written to the log since it was asked last."""
+    try:
+        stat = log.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
 
 
 class _Engine:
