@@ -164,11 +164,11 @@ def test_heads_that_hold_other_line_ends_or_differ_are_parsed(address: str, pars
 
 def test_a_connection_that_rests_is_closed_when_its_time_is_up(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        server.BoundedProtocol, "timeout_keep_alive", property(lambda _: 0.2, lambda *_: None), raising=False
+        server.BoundedProtocol, "timeout_keep_alive", property(lambda _: 0.8, lambda *_: None), raising=False
     )
     with raw(address) as connection:
-        for _ in range(4):
+        for _ in range(3):
             connection.sendall(READ)
             assert heard(connection) == [b"404"]
-            time.sleep(0.12)
+            time.sleep(0.45)
         assert connection.recv(1) == b""
