@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from threading import Lock
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from modelyard.kernel.errors import InvalidInput
+from modelyard.kernel.kept import Kept
 from modelyard.kernel.operations import Effect
 from modelyard.kernel.refs import Ref
 from modelyard.ports.wires import WireRequest, WireResponse, WireRoute
@@ -167,27 +166,18 @@ class Spelled:
     """
 
     def __init__(self, most_bytes: int = 8 << 20) -> None:
-        self._most_bytes = most_bytes
-        self._held = 0
-        self._kept: OrderedDict[str, tuple[Run, msgspec.Raw]] = OrderedDict()
-        self._lock = Lock()
+        self._kept = Kept[str, tuple[Run, msgspec.Raw]](most_bytes, lambda held: len(held[1]))
 
     def several(self, runs: Sequence[Run]) -> list[msgspec.Raw]:
         """Each run as JSON."""
-        with self._lock:
-            kept = [self._kept.get(run.id) for run in runs]
-        found = [
-            (run, old[1] if old and old[0] is run else msgspec.Raw(wire.encode(shapes.run(run))))
-            for run, old in zip(runs, kept, strict=True)
-        ]
-        with self._lock:
-            for run, text in found:
-                old = self._kept.pop(run.id, None)
-                self._held += len(text) - (len(old[1]) if old else 0)
-                self._kept[run.id] = (run, text)
-            while self._held > self._most_bytes:
-                self._held -= len(self._kept.popitem(last=False)[1][1])
-        return [text for _, text in found]
+        return [self._one(run) for run in runs]
+
+    def _one(self, run: Run) -> msgspec.Raw:
+        if (held := self._kept.get(run.id)) is not None and held[0] is run:
+            return held[1]
+        text = msgspec.Raw(wire.encode(shapes.run(run)))
+        self._kept.put(run.id, (run, text))
+        return text
 
 
 _log_metric = body_decoder(LogMetric)

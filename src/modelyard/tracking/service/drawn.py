@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from threading import Lock
+
+from modelyard.kernel.kept import Kept
 
 MOST_BYTES = 16 << 20
 
@@ -16,28 +16,17 @@ class Drawn:
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._most_bytes = most_bytes
-        self._held = 0
-        self._blocks: OrderedDict[Hashable, bytes] = OrderedDict()
-        self._lock = Lock()
+        self._blocks = Kept[Hashable, bytes](most_bytes, len)
 
     @property
     def held_bytes(self) -> int:
         """How much is kept."""
-        return self._held
+        return self._blocks.held
 
     def block(self, mark: Hashable, draw: Callable[[], bytes]) -> bytes:
         """What is kept under the mark, or what `draw` draws, kept from now on."""
-        with self._lock:
-            if (found := self._blocks.get(mark)) is not None:
-                self._blocks.move_to_end(mark)
-                return found
-        made = draw()  # outside the lock: two who ask at once may both draw, and draw the same
-        with self._lock:
-            if mark not in self._blocks and len(made) <= self._most_bytes:
-                self._blocks[mark] = made
-                self._held += len(made)
-            while self._held > self._most_bytes:
-                _, gone = self._blocks.popitem(last=False)
-                self._held -= len(gone)
+        if (found := self._blocks.get(mark)) is not None:
+            return found
+        made = draw()  # outside any lock: two who ask at once may both draw, and draw the same
+        self._blocks.put(mark, made)
         return made
