@@ -127,6 +127,13 @@ def test_a_figure_of_plotly_is_drawn_and_what_is_left_out_is_named(shown: Any) -
         assert plotted.read(json.loads(text)) is None
 
 
+def test_axes_are_first_what_runs_say_differently(bare: House, reader: Reader, runs: list[str]) -> None:
+    bare.yard().tracking.log(runs[0], params={"a_word": "of one run alone"})
+    query = "&".join(f"run={run}" for run in runs)
+    chosen = reader.twin(f"/compare?{query}&side=spread")["spread"]["chosen"]
+    assert chosen[:3] == ["params.depth", "params.l2", "params.a_word"]
+
+
 def test_runs_stand_beside_each_other_with_what_differs(reader: Reader, runs: list[str]) -> None:
     query = "&".join(f"run={run}" for run in runs)
     data = reader.twin(f"/compare?{query}")

@@ -282,8 +282,10 @@ def _chosen(runs: Sequence[Run], values: dict[str, list[spreads.Value]], ask: As
 def _spread(runs: Sequence[Run], ask: Ask, values: dict[str, list[spreads.Value]], chosen: Chosen) -> Spread:
     """Parallel coordinates of what varies, and a scatter of two fields with the front of the best so far."""
     varying = [f for f, told in values.items() if f != "started" and len(set(told)) > 1]
+    params = [f for f in varying if f.startswith("params.") and _is_brief(values[f])]
+    params.sort(key=lambda f: len(set(values[f]) - {None}) < 2)  # last those that some runs have and all alike
     given = [f for f in ask.texts("field") if f in values] or [
-        *[f for f in varying if f.startswith("params.") and _is_brief(values[f])][: _AXES - 2],
+        *params[: _AXES - 2],
         *[f for f in varying if f.startswith("metrics.") and "system/" not in f][:2],
     ]
     given += [brush.field for brush in chosen.brushes if brush.field not in given]
