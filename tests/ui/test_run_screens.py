@@ -113,6 +113,7 @@ def test_rows_that_are_sorted_anew_are_written_into_those_that_stand(browser: Br
     page.click("th a[data-sort='metrics.auc']")
     page.wait_for_selector("th[aria-sort=ascending][data-key='metrics.auc']")
     page.wait_for_function("[...document.querySelectorAll('tbody tr[data-run]')].filter(row => row.shape).length > 15")
+    page.wait_for_timeout(1000)  # what lies around what is in sight comes once that is painted
     page.check("tbody tr[data-run] >> nth=2 >> .check")
     page.evaluate("document.querySelectorAll('yard-table tbody tr').forEach(row => { row.stood = true; })")
     page.click("th[aria-sort=ascending] a")

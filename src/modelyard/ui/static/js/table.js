@@ -271,7 +271,7 @@ class YardTable extends HTMLElement {
     const shapes = row.cells.map(shape);
     if (tr.shape !== shapes.join()) return row;
     this.write(tr, row, shapes);
-    delete tr.told;
+    tr.told = JSON.stringify(row); // a refresh that brings the same leaves it
     if (this.selectable) { tr.firstChild.firstChild.checked = false; tr.removeAttribute("aria-selected"); }
     return this.named(tr, row);
   }
