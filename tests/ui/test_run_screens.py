@@ -110,26 +110,59 @@ def test_rows_that_are_sorted_anew_are_written_into_those_that_stand(browser: Br
     reader = place.reader(browser)
     page = reader.ready("/runs?sort=-started")
     page.wait_for_selector("yard-table[windowed]")
-    page.click("th a[data-sort='metrics.auc']")
-    page.wait_for_selector("th[aria-sort=ascending][data-key='metrics.auc']")
-    page.wait_for_function("[...document.querySelectorAll('tbody tr[data-run]')].filter(row => row.shape).length > 15")
-    page.wait_for_timeout(1000)  # what lies around what is in sight comes once that is painted
+    page.evaluate("document.querySelectorAll('yard-table tbody tr[data-run]').forEach(row => { row.stood = true; })")
     page.check("tbody tr[data-run] >> nth=2 >> .check")
-    page.evaluate("document.querySelectorAll('yard-table tbody tr').forEach(row => { row.stood = true; })")
-    page.click("th[aria-sort=ascending] a")
-    page.wait_for_selector("th[aria-sort=descending][data-key='metrics.auc']")
+    for way, head in (("ascending", "th"), ("descending", "th[aria-sort=ascending]")):
+        page.click(f"{head} a[data-sort='metrics.auc']")
+        page.wait_for_selector(f"th[aria-sort={way}][data-key='metrics.auc']")
+        told = page.evaluate(
+            """async () => {
+              const table = document.querySelector("yard-table"), shown = [...table.body.rows].slice(1, 21);
+              const { rows } = await (await fetch(`${table.source}&first=0&limit=20`)).json();
+              const plain = tr => [tr.dataset.run, tr.dataset.href, tr.className, tr.innerHTML].join();
+              const alike = rows.map((row, i) => plain(table.make(row)) === plain(shown[i]));
+              const ticked = shown.filter(row => row.querySelector(":checked")).length;
+              return { alike, ticked, stood: shown.filter(row => row.stood).length };
+            }"""
+        )
+        assert told == {"alike": [True] * 20, "stood": 20, "ticked": 0}
+    assert page.inner_text("[data-chosen-count]") == "1 chosen"
+    reader.close()
+
+
+def test_rows_that_are_fetched_anew_keep_their_elements_wherever_they_go(browser: Browser, place: Place) -> None:
+    reader = place.reader(browser)
+    page = reader.ready("/runs?sort=-started")
+    page.wait_for_selector("yard-table[windowed]")
+    _becomes(page, "document.querySelector('yard-table').rows.filter(Boolean).length", 100)
     told = page.evaluate(
         """async () => {
-          const table = document.querySelector("yard-table"), shown = [...table.body.rows].slice(1, 21);
-          const { rows } = await (await fetch(`${table.source}&first=0&limit=20`)).json();
-          const plain = tr => [tr.dataset.run, tr.dataset.href, tr.className, tr.innerHTML].join();
-          const alike = rows.map((row, i) => plain(table.make(row)) === plain(shown[i]));
-          const ticked = table.querySelectorAll("tbody :checked").length;
-          return { alike, ticked, stood: shown.filter(row => row.stood).length };
+          const table = document.querySelector("yard-table"), asked = window.fetch;
+          const own = [...table.body.rows].slice(1, 29);
+          const names = () => [...table.body.rows].slice(1, 4).map(tr => tr.cells[1].textContent);
+          const firsts = names();
+          own[0].querySelector(".check").click();
+          own[1].focus();
+          window.fetch = async (...all) => { // what the server would say if the second run came first, and logged
+            const page = await (await asked(...all)).json(), [first, second, ...rest] = page.rows;
+            second.cells[5] = "другое";
+            return new Response(JSON.stringify({ ...page, rows: [second, first, ...rest] }));
+          };
+          await table.take(0, 28);
+          window.fetch = asked;
+          const now = [...table.body.rows].slice(1, 29);
+          return {
+            swapped: now[0] === own[1] && now[1] === own[0], stood: now.every(tr => own.includes(tr)),
+            firsts, names: names(),
+            written: own[1].cells[6].textContent, ticked: own[0].querySelector(".check").checked,
+            focus: document.activeElement === own[1],
+          };
         }"""
     )
-    assert told["alike"] == [True] * 20 and told["stood"] > 15 and told["ticked"] == 0
-    assert page.inner_text("[data-chosen-count]") == "1 chosen"
+    first, second, third = told.pop("firsts")
+    assert told.pop("names") == [second, first, third]
+    assert told.pop("written") == "другое"
+    assert told == dict.fromkeys(("swapped", "stood", "ticked", "focus"), True)
     reader.close()
 
 

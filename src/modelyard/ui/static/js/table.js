@@ -19,6 +19,7 @@ const refLink = cell => {
 const meter = done => svg("svg", { class: "meter", role: "img", "aria-label": share(done, 0) },
   svg("rect", { class: "all", width: "100%", height: 4, rx: 2 }), svg("rect", { class: "part", width: `${(done * 100).toFixed(1)}%`, height: 4, rx: 2 }));
 const PLAIN = /^[ -~]*$/; // text of one direction needs no element of its own to be kept apart from what is beside it
+const whole = at => `${at.slice(0, 19)}Z`; // to the second; moments come in UTC
 const plainly = text => PLAIN.test(text) ? text : el("bdi", {}, text);
 
 const DRAW = {
@@ -36,7 +37,8 @@ const DRAW = {
   alias: c => el("span", { class: "run-on" }, ...c.names.map(name => el("span", { class: `alias${name === "production" ? " solid" : ""}` }, name))),
   best: (c, column) => el("span", { class: "best" }, asKind(c.value, column.kind, column.digits)),
   tone: (c, column) => el("span", { class: c.tone === "dim" ? "faint" : `is-${c.tone}` }, typeof c.value === "string" ? c.value : asKind(c.value, column.kind, column.digits)),
-  time: c => el("time", { datetime: c.at, title: stamp(c.at) }, moment(c.at)),
+  time: c => el("time", { datetime: whole(c.at), title: stamp(c.at) }, moment(c.at)),
+  span: c => el("span", { class: `is-${c.tone}` }, c.text),
 };
 const content = (cell, column) => {
   if (cell === null) return DRAW.none();
@@ -44,23 +46,31 @@ const content = (cell, column) => {
   if (typeof cell === "string") return column.kind === "code" ? el("code", {}, cell) : plainly(cell);
   return DRAW[cell.t]?.(cell, column) ?? "";
 };
-// What may be written into a copy of a cell that was drawn before: cells of one shape differ in words and addresses alone.
+// What may be written into a cell that stands: cells of one shape differ in words and addresses alone.
 const words = (node, text) => { if (node.lastChild.data !== text) node.lastChild.data = text; };
 const REWRITE = {
   none: () => {},
-  number: (td, cell, column) => words(td, asKind(cell, column.kind, column.digits)),
-  plain: (td, cell, column) => words(column.kind === "code" ? td.firstChild : td, cell),
+  text: (td, cell, column) => words(td, typeof cell === "number" ? asKind(cell, column.kind, column.digits) : cell),
+  code: (td, cell) => words(td.firstChild, cell),
   link: (td, cell) => { td.firstChild.setAttribute("href", cell.href); words(td.firstChild, cell.text); },
-  time: (td, cell) => { td.firstChild.setAttribute("datetime", cell.at); td.firstChild.title = stamp(cell.at); words(td.firstChild, moment(cell.at)); },
+  time: (td, cell) => { td.firstChild.setAttribute("datetime", whole(cell.at)); td.firstChild.title = stamp(cell.at); words(td.firstChild, moment(cell.at)); },
   mark: (td, cell) => words(cell.state === "bad" ? td.lastChild : td, cell.text),
 };
-const shape = cell => { // null where a cell is drawn anew each time
+const shape = (cell, column) => { // null where a cell is drawn anew each time
   if (cell === null || cell.t === "none") return "none";
-  if (typeof cell === "number") return "number";
-  if (typeof cell === "string") return cell && PLAIN.test(cell) ? "plain" : null;
+  if (typeof cell === "number") return "text";
+  if (typeof cell === "string") return cell && PLAIN.test(cell) ? (column.kind === "code" ? "code" : "text") : null;
   if (cell.t === "link") return cell.text && PLAIN.test(cell.text) ? "link" : null;
   if (cell.t === "mark") return cell.text && PLAIN.test(cell.text) && (cell.done ?? null) === null ? `mark ${cell.state}` : null;
   return cell.t === "time" ? "time" : null;
+};
+const TAGS = { A: "link", CODE: "code", TIME: "time" };
+const seen = td => { // the shape of a cell that the server drew
+  const [first, last, more] = td.childNodes, text = node => node?.childNodes.length === 1 && node.firstChild.nodeType === 3;
+  if (!first || more) return null;
+  if (last) return first.classList?.[0] !== "mark" || (first.classList[1] === "bad" ? !text(last) || last.className !== "is-bad" : last.nodeType !== 3) ? null : `mark ${first.classList[1]}`;
+  if (first.nodeType === 3) return "text";
+  return !text(first) ? null : first.className === "faint" && first.textContent === "–" ? "none" : first.className ? null : TAGS[first.tagName] ?? null;
 };
 
 const BLOCK = 100, KEPT = 4000;
@@ -149,12 +159,16 @@ class YardTable extends HTMLElement {
 
   grey() { return el("tr", { class: "awaited", "aria-hidden": "true" }, el("td", { colspan: this.columns.length + Number(this.selectable) })); }
 
-  want(first, last) { // the blocks that are looked at and not here yet, each asked for once
+  want(first, last) { // what is not here yet of the blocks that are looked at, each asked for once
     for (let block = Math.floor(first / BLOCK); block * BLOCK < last; block++) {
       const from = Math.max(block * BLOCK, first), to = Math.min((block + 1) * BLOCK, last);
-      let missing = false;
-      for (let i = from; i < to && !missing; i++) missing = !this.rows[i];
-      if (missing && !this.asked.has(block)) this.take(block * BLOCK, BLOCK, block);
+      let missing = from;
+      while (missing < to && this.rows[missing]) missing += 1;
+      if (missing === to || this.asked.has(block)) continue;
+      let begin = missing, end = missing;
+      while (begin > block * BLOCK && !this.rows[begin - 1]) begin -= 1;
+      while (end < (block + 1) * BLOCK && !this.rows[end]) end += 1;
+      this.take(begin, end - begin, block);
     }
   }
 
@@ -169,10 +183,17 @@ class YardTable extends HTMLElement {
       const page = await answer.json();
       if (turn !== this.turn) return;
       this.count(page.total);
-      page.rows.forEach((row, i) => { this.rows[first + i] = this.same(this.rows[first + i], row); });
+      const stood = new Map([...this.body.rows].filter(tr => tr.dataset.run).map(tr => [tr.dataset.run, tr])); // where they are now or were
+      const held = document.activeElement?.closest?.("tr"), place = held ? this.rows.indexOf(held) : -1;
+      page.rows.forEach((row, i) => {
+        const tr = stood.get(row.key), was = tr ? this.rows.indexOf(tr) : -1;
+        if (was >= 0 && (was < first || was >= first + page.rows.length)) delete this.rows[was]; // it has moved here
+        this.rows[first + i] = this.same(tr, row);
+      });
       this.known += page.rows.length;
       if (this.known > KEPT) this.forget();
       this.draw();
+      if (place >= 0 && !held.isConnected) this.rows[place]?.focus?.({ preventScroll: true });
     } catch {
       if (turn === this.turn) setTimeout(() => { this.asked.delete(block); this.plan(); }, 2000); // asked again, but not at once
       return;
@@ -180,13 +201,10 @@ class YardTable extends HTMLElement {
     this.asked.delete(block);
   }
 
-  same(old, row) { // an unchanged row keeps its element, and with it focus and tick
-    const text = JSON.stringify(row);
-    if (old instanceof Element && old.told === text) return old;
-    const made = this.make(row);
-    made.told = text;
-    if (old instanceof Element && old === document.activeElement) requestAnimationFrame(() => made.focus({ preventScroll: true }));
-    return made;
+  same(old, row) { // a row that stands keeps its element, and with it focus and tick; what it says otherwise is written into it
+    if (!old?.cells || !this.takes(old, row)) return this.make(row);
+    if (!old.row || JSON.stringify(old.row) !== JSON.stringify(row)) this.named(this.write(old, row), row);
+    return old;
   }
 
   count(total) {
@@ -213,8 +231,8 @@ class YardTable extends HTMLElement {
     if (!answer.ok) throw new Error((await answer.json()).detail ?? String(answer.status));
     const page = await answer.json();
     if (turn !== this.turn) return;
-    const stood = [...this.body.rows].filter(row => row.shape);
-    this.rows = page.rows.map((row, i) => stood[i] ? this.rewritten(stood[i], row) : row);
+    const stood = [...this.body.rows].filter(tr => tr.dataset.run);
+    this.rows = page.rows.map((row, i) => stood[i] && this.takes(stood[i], row) ? this.rewritten(stood[i], row) : row);
     this.known = page.rows.length;
     this.asked.clear();
     this.count(page.total);
@@ -255,7 +273,7 @@ class YardTable extends HTMLElement {
     const tr = el("tr", {});
     if (this.selectable) tr.append(el("td", { class: "pick" }, el("input", { class: "check", type: "checkbox", name: "pick" })));
     for (const column of this.columns) {
-      const td = el("td", { class: `${RIGHT.has(column.kind) ? "num" : ""}${column.begins ? " begins" : ""}${column.held ? " held-left" : ""}` });
+      const td = el("td", { class: [RIGHT.has(column.kind) && "num", column.begins && "begins", column.held && "held-left"].filter(Boolean).join(" ") || null });
       if (column.left) td.style.left = column.left;
       tr.append(td);
     }
@@ -263,20 +281,23 @@ class YardTable extends HTMLElement {
   }
 
   make(row) {
-    const shapes = row.cells.map(shape);
-    return this.named(shapes.includes(null) ? this.fresh(row) : this.copied(row, shapes), row);
+    if (row.cells.length !== this.columns.length) return this.named(this.fresh(row), row);
+    const key = row.cells.map((cell, i) => shape(cell, this.columns[i])).join();
+    if (!this.stencils.has(key)) this.stencils.set(key, this.fresh(row));
+    const stencil = this.stencils.get(key), tr = stencil.cloneNode(true);
+    tr.shapes = [...stencil.shapes];
+    return this.named(this.write(tr, row), row);
   }
 
-  rewritten(tr, row) { // another row in the element of one that looks alike; the row itself where none does
-    const shapes = row.cells.map(shape);
-    if (tr.shape !== shapes.join()) return row;
-    this.write(tr, row, shapes);
-    tr.told = JSON.stringify(row); // a refresh that brings the same leaves it
+  takes(tr, row) { return row.cells.length === this.columns.length && tr.cells.length === row.cells.length + Number(this.selectable); } // none spans others
+
+  rewritten(tr, row) { // another row in the element of one that stands
     if (this.selectable) { tr.firstChild.firstChild.checked = false; tr.removeAttribute("aria-selected"); }
-    return this.named(tr, row);
+    return this.named(this.write(tr, row), row);
   }
 
   named(tr, row) { // what a row is, beside its cells
+    tr.row = row;
     for (const [name, value] of [["data-href", row.href], ["data-ref", row.ref], ["data-run", row.key]]) if (value) tr.setAttribute(name, value); else tr.removeAttribute(name);
     if (row.href) tr.tabIndex = -1;
     const look = row.tone || row.pinned ? `${row.tone ?? ""}${row.pinned ? " pinned" : ""}` : "";
@@ -298,27 +319,28 @@ class YardTable extends HTMLElement {
       const column = this.columns[at], wide = cell?.t === "span" ? cell.columns : 1;
       for (let more = 1; more < wide; more++) td.nextSibling.remove();
       if (wide > 1) { td.colSpan = wide; td.classList.remove("num"); }
-      td.append(...[cell?.t === "span" ? el("span", { class: `is-${cell.tone}` }, cell.text) : content(cell, column)].flat());
+      td.append(...[content(cell, column)].flat());
       at += wide;
       td = td.nextSibling;
     }
+    tr.shapes = row.cells.map((cell, i) => shape(cell, this.columns[i]));
     return tr;
   }
 
-  copied(row, shapes) { // a row like one that was drawn before, with other words in it
-    const key = shapes.join(), stencil = this.stencils.get(key);
-    if (!stencil) this.stencils.set(key, this.fresh(row));
-    const tr = (stencil ?? this.stencils.get(key)).cloneNode(true);
-    tr.shape = key;
-    this.write(tr, row, shapes);
-    return tr;
-  }
-
-  write(tr, row, shapes) {
+  write(tr, row) {
     let td = tr.firstChild;
     if (this.selectable) td = td.nextSibling;
-    for (let i = 0; i < shapes.length; i++, td = td.nextSibling) REWRITE[shapes[i].split(" ", 1)[0]](td, row.cells[i], this.columns[i]);
+    const shapes = tr.shapes ??= this.shapesOf(tr);
+    row.cells.forEach((cell, i) => {
+      const wanted = shape(cell, this.columns[i]);
+      if (wanted && shapes[i] === wanted) REWRITE[wanted.split(" ", 1)[0]](td, cell, this.columns[i]);
+      else { td.replaceChildren(...[content(cell, this.columns[i])].flat()); shapes[i] = wanted; }
+      td = td.nextSibling;
+    });
+    return tr;
   }
+
+  shapesOf(tr) { return [...tr.cells].slice(Number(this.selectable)).map(seen); }
 }
 customElements.define("yard-table", YardTable);
 document.addEventListener("change", event => {
