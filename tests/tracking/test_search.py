@@ -81,11 +81,15 @@ def test_large_sets_choose_what_small_ones_do(
     wheres = [
         "metrics.f1 > 0.1", "metrics.f1 >= 0.1 and params.depth != '2' and tags.kind = 'odd'", "metrics.f1 != 0",
         "params.depth = '3' and tags.kind = 'odd' and metrics.f1 > 0", "tags.nothing = 'x'",
-        "params.note = '" + "x" * 500 + "1'",
+        "params.note = '" + "x" * 500 + "1'", "tags.kind = 'Even' and params.depth LIKE '%' and metrics.f1 >= 0",
     ]  # fmt: skip
     small = [named(fleet, where, orders) for where in wheres]
-    monkeypatch.setattr(search, "_SMALL", 0)
-    assert [named(fleet, where, orders) for where in wheres] == small
+    for size in (0, 1, 2):
+        monkeypatch.setattr(search, "_SMALL", size)
+        assert [named(fleet, where, orders) for where in wheres] == small, size
+        for where, whole in zip(wheres, small, strict=True):
+            windows = [fleet.tracking.board(None, where, orders, first=at, limit=2).rows for at in (0, 2, 4)]
+            assert " ".join(r.name for rows in windows for r in rows) == whole, (size, where)
     assert len(set(small)) == len(wheres)
 
 

@@ -2,7 +2,8 @@
 
 `{like:NAME}` in a text becomes a comparison that heeds case on both engines: GLOB on SQLite (whose LIKE does not heed
 it), LIKE on Postgres. Bind both forms with `like_params`. A text is written by a store; a value goes into a parameter,
-never into the text.
+never into the text. `{by:INDEX}` behind a table says which index SQLite reads it by, where without statistics it took a
+worse one; it means nothing to Postgres, which has them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from modelyard.ports.database import Statement
 
 _BATCH = 200
 _LIKE = re.compile(r"\{like:(\w+)\}")
+_BY = re.compile(r"\{by:(\w+)\}")
 _GLOB = {"*": "[*]", "?": "[?]", "[": "[[]", "%": "*", "_": "?"}
 
 
@@ -33,13 +35,14 @@ class _Sql(ClauseElement):
 
 @compiles(_Sql)
 def _plain(element: _Sql, compiler: SQLCompiler, **options: Any) -> str:
-    text = _LIKE.sub(r"LIKE :\1 ESCAPE ''", element.text)
+    text = _BY.sub("", _LIKE.sub(r"LIKE :\1 ESCAPE ''", element.text))
     return compiler.process(sa.text(text), **options)
 
 
 @compiles(_Sql, "sqlite")
 def _sqlite(element: _Sql, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(sa.text(_LIKE.sub(r"GLOB :\1_glob", element.text)), **options)
+    text = _BY.sub(r"INDEXED BY \1", _LIKE.sub(r"GLOB :\1_glob", element.text))
+    return compiler.process(sa.text(text), **options)
 
 
 def sql(text: str) -> Statement:

@@ -45,6 +45,7 @@ _TARGET = Target(
     natural=("r.start_ms", "DESC"),
     tie="r.run",
     gaps=frozenset({"end_time"}),
+    by_value=True,
     walks=True,
 )
 

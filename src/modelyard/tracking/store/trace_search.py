@@ -22,6 +22,7 @@ _TARGET = Target(
     params=("tracking_trace_metadata", "trace"),
     natural=("r.at_ms", "DESC"),
     tie="r.trace",
+    by_value=True,
 )  # fmt: skip
 _SPAN = {"name": "s.name", "type": "s.type", "status": "s.status"}
 _ATTRIBUTES = "attributes."
