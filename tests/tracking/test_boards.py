@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.kernel.errors import InvalidInput, NotFound
-from modelyard.tracking.api import FieldKind, Point, RunStatus, Special
+from modelyard.tracking.api import FieldKind, Point, RunStatus, Special, View
 from modelyard.tracking.model.filters import RUNS, identify, written
+from modelyard.tracking.store import search
 from tests.tracking.conftest import Workplace
 
 
@@ -54,7 +55,7 @@ def test_a_missing_value_comes_last_and_a_not_a_number_before_it_either_way(flee
 def test_a_window_has_the_columns_asked_for_and_the_count_of_all(fleet: Workplace) -> None:
     columns = ["metrics.f1", "params.`a b`", "tags.team", "end_time", "params.lr"]
     board = fleet.tracking.board(None, "params.lr = '1' AND tags.team != 'c'", columns=columns, first=1, limit=2)
-    assert (board.total, board.first, [r.name for r in board.rows]) == (3, 1, ["r4", "r1"])
+    assert (board.total, board.first, [r.name for r in board.rows]) == (3, 1, ["r4", "r1"]) and not board.more
     assert board.rows[0].values[:3] == [0.0, "x", "b"] and board.rows[0].values[4] == "1"
     assert board.clauses == ["params.lr = '1'", "tags.team != 'c'"]
     last = fleet.tracking.board(None, columns=columns, limit=2).rows
@@ -63,6 +64,43 @@ def test_a_window_has_the_columns_asked_for_and_the_count_of_all(fleet: Workplac
     for wrong in ("metrics", "datasets.name", "nothing.x"):
         with pytest.raises(InvalidInput):
             fleet.tracking.board(columns=[wrong])
+
+
+def test_what_would_take_long_to_count_is_left_to_the_tally(fleet: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_SMALL", 0)
+    monkeypatch.setattr(search, "_FEW", 1)
+    tracking, where = fleet.tracking, "metrics.f1 >= 0 AND tags.team = 'a'"
+    board = tracking.board(None, where, limit=2)
+    assert (board.total, board.more, [r.name for r in board.rows]) == (None, True, ["r5", "r3"])
+    last = tracking.board(None, where, first=2, limit=2)
+    assert (last.total, last.more, [r.name for r in last.rows]) == (3, False, ["r1"])
+    beyond = tracking.board(None, where, first=7)
+    assert (beyond.total, beyond.more, beyond.rows) == (None, False, [])
+    assert (tally := tracking.board_tally(None, where)).total == 3
+    assert tally.states == {"FAILED": 1, "FINISHED": 2}
+    nothing = tracking.board(None, "metrics.f1 < 0")
+    assert (nothing.total, nothing.more) == (0, False) and tracking.board_tally(None, "metrics.f1 < 0").states == {}
+
+
+def test_all_runs_are_counted_by_what_few_are_left_out(fleet: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracking = fleet.tracking
+    gone = tracking.board(None, "run_name = 'r1'").rows[0].id
+    tracking.delete_run(gone)
+
+    def counts() -> list[int | None]:
+        scopes: list[list[str] | None] = [None, ["0"], ["1"], ["0", "1"], []]
+        boards = [tracking.board(scope, limit=1) for scope in scopes]
+        assert [board.more for board in boards] == [True, True, True, True, False]
+        whole = tracking.board(view=View.ALL, limit=9)
+        assert [(whole.total, whole.more), (tracking.board(view=View.DELETED).total, False)] == [(9, False), (1, False)]
+        return [board.total for board in boards]
+
+    assert counts() == [8, 5, 3, 8, 0]
+    monkeypatch.setattr(search, "_FEW", 4)
+    assert counts() == [8, 5, 3, None, 0]
+    monkeypatch.setattr(search, "_FEW", 1)
+    assert counts() == [8, None, None, None, 0]
+    assert tracking.board_tally(["0", "1"]).total == 8 and tracking.board_tally(view=View.DELETED).total == 1
 
 
 def test_fields_tell_kind_count_and_range(fleet: Workplace) -> None:

@@ -6,10 +6,14 @@ import gzip
 import json
 
 import pytest
+from playwright.sync_api import Browser
 
+from modelyard.app import screens
 from modelyard.app.house import House
 from modelyard.tracking.api import Point, RunStatus, Special
-from tests.ui.conftest import Reader, signed_in
+from modelyard.tracking.store import search
+from modelyard.ui.kit.frame import Vitals
+from tests.ui.conftest import Reader, Watched, serving, signed_in
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +48,52 @@ def test_the_first_rows_stand_in_the_page_and_any_others_come_by_their_place(rea
     assert answer.headers["content-encoding"] == "gzip" and "accept-encoding" in answer.headers["vary"]
     assert "data-indexed" in reader.get("/runs").text and 'href="/runs?after=28"' in reader.get("/runs").text
     assert shown(reader, "after=60")[0] == "r09"
+
+
+def test_what_would_take_long_to_count_is_told_behind_the_rows(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_SMALL", 0)
+    monkeypatch.setattr(search, "_FEW", 1)
+    asked = "/runs?where=metrics.auc+%3E%3D+0.2"
+    data = reader.twin(asked)
+    assert (data["found"], data["state"], data["table"]["next"]) == (None, "More than 28 runs found.", "28")
+    told = {"total": 51, "state": "51 runs found: 1 running, 5 failed, 45 finished."}
+    assert reader.get(data["tally"]).json() == told
+    page = reader.get(asked).text
+    assert "data-total" not in page and "data-tally" in page and 'counted=yes">Count them</a>' in page
+    counted = reader.twin(data["counted"])
+    assert (counted["found"], counted["state"], counted["table"]["total"]) == (51, told["state"], 51)
+    rows = reader.get(data["table"]["source"] + "&first=28&limit=10").json()
+    assert "total" not in rows and rows["next"] == "38"
+    last = reader.get(data["table"]["source"] + "&first=45&limit=10").json()
+    assert (last["total"], len(last["rows"])) == (51, 6) and "next" not in last
+    assert reader.get("/runs/tally?where=metrics.auc+%3E+'x'").status_code == 422
+
+
+@pytest.mark.browser
+def test_rows_come_before_their_count_and_can_all_be_scrolled_to(
+    browser: Browser, house: House, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_SMALL", 0)
+    monkeypatch.setattr(search, "_FEW", 1)
+    with serving(screens.site(house, Vitals)) as address:
+        seen = Watched(browser, address, session=str(reader.cookies["yard_session"]))
+        page = seen.ready("/runs?where=metrics.auc+%3E%3D+0.1")
+        page.wait_for_selector("#runs-said >> text=/^61 runs found: 1 running, /")
+        page.evaluate("document.querySelector('yard-table').scrollTop = 1e6")
+        page.wait_for_selector("tbody tr[data-run] >> text=r03")
+        page.click("th a[data-sort='metrics.auc']")
+        page.wait_for_function("document.querySelector('yard-table').rows[0]?.textContent?.includes('r10')")
+        assert page.evaluate("document.querySelector('yard-table').total") == 61
+        assert page.inner_text("#runs-said").startswith("61 runs found: ")
+        seen.close()
+
+
+def test_states_are_those_of_the_runs_that_are_shown(reader: Reader, house: House) -> None:
+    tracking = house.yard().tracking
+    run = tracking.board(None, "run_name = 'r05'").rows[0].id
+    tracking.delete_run(run)
+    assert reader.twin("/runs?stage=deleted")["state"] == "1 run: 1 finished."
+    tracking.restore_run(run)
 
 
 def test_order_filter_and_columns_are_read_from_the_address(reader: Reader) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import isfinite
 from urllib.parse import parse_qsl
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from modelyard.kernel.clock import from_ms
 from modelyard.kernel.errors import InvalidInput
@@ -32,8 +32,8 @@ from modelyard.ui.looks import ROAD, Look, chosen, label, quoted
 from modelyard.ui.needs import allowed
 from modelyard.ui.runs import MARKS
 
-WINDOW, FIRST = 100, 28
-"""Rows of one window that script asks for; rows that stand in the page itself."""
+WINDOW, FIRST, SOON = 100, 28, 1000
+"""Rows of one window that script asks for; rows that stand in the page itself; runs that it tells the states of."""
 _LOOKED, _METRICS, _PARAMS, _SHORT = 25, 7, 6, 40
 _HINT = "metrics.auc > 0.9 and params.model = 'gbm'"
 _LINES = "mlflow.set_tracking_uri(yard_address)\nmlflow.start_run()\nmlflow.log_metric('auc', 0.94)"
@@ -84,12 +84,19 @@ class ViewLink(Struct, frozen=True):
 
 
 class BoardData(Struct, frozen=True):
-    """Runs as they are looked at; `fault` is why the filter finds nothing to show."""
+    """Runs as they are looked at.
+
+    Attributes:
+        found: how many; None where that is told afterwards.
+        tally: the feed that tells how many and in which states; empty where the page does.
+        counted: the address of the page that does, for who has no script.
+        fault: why the filter finds nothing to show.
+    """
 
     state: str
     look: Look
     table: Table
-    found: int
+    found: int | None
     grouped: bool
     clauses: tuple[Clause, ...]
     views: tuple[ViewLink, ...]
@@ -98,7 +105,16 @@ class BoardData(Struct, frozen=True):
     query: str
     hint: str
     lines: str
+    tally: str = ""
+    counted: str = ""
     fault: str = ""
+
+
+class Told(Struct, frozen=True):
+    """How many runs are found, and that in words."""
+
+    total: int
+    state: str
 
 
 class Words(Struct, frozen=True):
@@ -118,6 +134,7 @@ def screens() -> Screens:
     mine = Screens("boards")
     mine.page(ROAD, template="pages/runs.html", nav="runs")(_page)
     mine.feed("/runs/rows")(_rows)
+    mine.feed("/runs/tally")(_tally)
     mine.feed("/runs/fields")(_fields)
     mine.feed("/runs/values")(_values)
     mine.form("/runs/views")(_save)
@@ -128,8 +145,10 @@ def screens() -> Screens:
 def _page(calls: PageCalls, ask: Ask) -> Page:
     hub, look = slices(calls), Look.of(ask)
     first = ask.number("after", 0, high=10_000_000)
-    fault, columns, found, table = "", look.columns, 0, Table("runs", "Runs", _ALWAYS, ())
+    fault, columns, table = "", look.columns, Table("runs", "Runs", _ALWAYS, ())
+    found: int | None = 0
     clauses: list[str] = []
+    tally = counted = ""
     state = "No run is shown."
     try:
         columns = look.columns or _usual(hub, look)
@@ -143,14 +162,21 @@ def _page(calls: PageCalls, ask: Ask) -> Page:
         else:
             shown = _arranged(look, columns)
             board = _window(hub, look, shown, first, FIRST)
-            found, clauses = board.total, board.clauses
-            table = _table(hub, look, shown, board)
-            state = _said(hub, look, found)
+            if ask.text("counted") or (board.total is not None and board.total <= SOON):
+                told = _told(hub, look)
+                found, state, board = told.total, told.state, structs.replace(board, total=told.total)
+            else:
+                found, state = board.total, _least(look, board)
+                tally, counted = (
+                    f"/runs/tally?{look.query()}",
+                    look.url() + ("&" if look.query() else "?") + "counted=yes",
+                )
+            clauses, table = board.clauses, _table(hub, look, shown, board)
     except InvalidInput as refused:
         fault = refused.detail
     data = BoardData(
         state, look, table, found, bool(look.group), _clauses(look, clauses), _views(hub, look, calls.actor_name),
-        _experiments(hub), look.hidden("where"), look.query(), _HINT, _LINES, fault,
+        _experiments(hub), look.hidden("where"), look.query(), _HINT, _LINES, tally, counted, fault,
     )  # fmt: skip
     foot = Foot(f"GET /v1/run-board?{look.query()}".rstrip("?")[:300], "yard tracking board", "yard.tracking.board()")
     return Page("Runs", data, (Crumb("Runs"),), foot)
@@ -166,7 +192,12 @@ def _rows(calls: PageCalls, ask: Ask) -> Rows:
         ask.number("first", 0, high=10_000_000),
         ask.number("limit", WINDOW, low=1, high=500),
     )
-    return Rows(tuple(_row(row, columns) for row in board.rows), total=board.total)
+    after = str(board.first + len(board.rows)) if board.more else ""
+    return Rows(tuple(_row(row, columns) for row in board.rows), next=after, total=board.total)
+
+
+def _tally(calls: PageCalls, ask: Ask) -> Told:
+    return _told(slices(calls), Look.of(ask))
 
 
 def _fields(calls: PageCalls, ask: Ask) -> Words:
@@ -224,7 +255,7 @@ def _table(hub: Slices, look: Look, columns: Columns, board: Board) -> Table:
     last = board.first + len(rows)
     return Table(
         "runs", "Runs", _heads(columns, board.rows), rows, source=_source(look, columns),
-        next=str(last) if last < board.total else "", sort=look.sort or "-started", total=board.total,
+        next=str(last) if board.more else "", sort=look.sort or "-started", total=board.total,
         selectable=True, indexed=True, first=board.first, kept=kept,
     )  # fmt: skip
 
@@ -284,15 +315,24 @@ def _cell(name: str, value: float | str | None) -> Cell:
 # --- words, groups, views --------------------------------------------------------------------------------------------
 
 
-def _said(hub: Slices, look: Look, found: int) -> str:
-    """The state in words: how many, and how many of them go on or have failed."""
-    if not found:
-        return "No run is shown."
-    counts = {g.value: g.runs for g in hub.tracking.board_groups("status", look.scope, look.where)}
-    told = [f"{number(counts[s])} {word}" for s, word in _STATES if counts.get(s)]
-    return (
-        f"{plural(found, 'run')}{' found' if look.where else ''}: {', '.join(told)}." if told else plural(found, "run")
-    )
+def _told(hub: Slices, look: Look) -> Told:
+    """How many, and how many of them go on or have failed."""
+    tally = hub.tracking.board_tally(look.scope, look.where, view=look.stage)
+    if not tally.total:
+        return Told(0, "No run is shown.")
+    told = ", ".join(f"{number(tally.states[s])} {word}" for s, word in _STATES if tally.states.get(s))
+    return Told(tally.total, f"{plural(tally.total, 'run')}{_found(look)}: {told}.")
+
+
+def _least(look: Look, board: Board) -> str:
+    """How many as far as the window says."""
+    if board.total is not None:
+        return f"{plural(board.total, 'run')}{_found(look)}."
+    return f"More than {plural(board.first + len(board.rows), 'run')}{_found(look)}."
+
+
+def _found(look: Look) -> str:
+    return " found" if look.where else ""
 
 
 def _clauses(look: Look, clauses: Sequence[str]) -> tuple[Clause, ...]:

@@ -16,6 +16,7 @@ from modelyard.tracking.api.boards import (
     RunGroup,
     SavedView,
     Spread,
+    Tally,
 )
 from modelyard.tracking.api.collection import (
     Collection,
@@ -208,6 +209,7 @@ __all__ = [
     "Subject",
     "Summary",
     "Tail",
+    "Tally",
     "Trace",
     "TraceErasure",
     "TraceId",

@@ -64,14 +64,23 @@ class Board(Struct, frozen=True, kw_only=True):
     """A window of the runs that were found.
 
     Attributes:
-        total: how many were found in all.
+        total: how many were found in all; None where only a walk past all of them could say: `board_tally` counts them.
+        more: whether others follow this window.
         clauses: the filter's comparisons, each as a filter writes it.
     """
 
-    total: int
+    total: int | None
+    more: bool
     first: int
     rows: list[BoardRow]
     clauses: list[str]
+
+
+class Tally(Struct, frozen=True, kw_only=True):
+    """How many runs were found, and how many of them have each status that any has."""
+
+    total: int
+    states: dict[str, int]
 
 
 class Spread(Struct, frozen=True, kw_only=True):
@@ -120,6 +129,9 @@ class BoardOperations(ABC):
     ) -> Board:
         """Show any window of the runs that are found, with the columns asked for alone.
 
+        It costs about as much among many runs as among few, so those of a filter are counted where it finds few or a
+        condition holds of few.
+
         Args:
             experiments: numbers of experiments; by default all.
             where: MLflow's filter language, e.g. `metrics.f1 > 0.9 AND params.model = 'gbm'`.
@@ -134,6 +146,23 @@ class BoardOperations(ABC):
 
         Example:
             yard tracking board --where "metrics.f1 > 0.9" --columns metrics.f1
+        """
+
+    @operation("GET", "/run-tally", scope="tracking:read", effect=Effect.SCAN)
+    @abstractmethod
+    def board_tally(self, experiments: list[str] | None = None, where: str = "", *, view: View = View.ACTIVE) -> Tally:
+        """Count the runs that are found, however many, in all and by status.
+
+        Args:
+            experiments: numbers of experiments; by default all.
+            where: MLflow's filter language.
+            view: active, deleted, or all.
+
+        Raises:
+            InvalidInput: the filter cannot be read.
+
+        Example:
+            yard tracking board-tally --where "metrics.f1 > 0.9"
         """
 
     @operation("GET", "/run-fields", scope="tracking:read", effect=Effect.SCAN)

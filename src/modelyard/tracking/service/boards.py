@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from modelyard.kernel.errors import InvalidInput, NotFound
 from modelyard.ports import calls
-from modelyard.tracking.api import Board, Field, FieldValue, RunGroup, SavedView, View
+from modelyard.tracking.api import Board, Field, FieldValue, RunGroup, SavedView, Tally, View
 from modelyard.tracking.api import limits as rules
 from modelyard.tracking.api.boards import BoardOperations
 from modelyard.tracking.model import filters
 from modelyard.tracking.model.filters import Entity
+from modelyard.tracking.model.pages import stages_of
 from modelyard.tracking.service import experiments as homes
 from modelyard.tracking.service.runs import searching
 from modelyard.tracking.store import boards as store
@@ -38,16 +39,24 @@ class Boards(BoardOperations):
         if any(entity is Entity.DATASET for entity, _ in wanted):
             raise InvalidInput("a column is an attribute, a metric, a param or a tag; datasets are inputs of a run")
         query = searching(experiments, conditions, view)
-        total = query.count(tx)
+        total = query.count_soon(tx) if conditions else store.soon_counted(tx, _numbers(experiments), stages_of(view))
         for order in filters.parse_orders(order_by or (), filters.RUNS):
             query.sort(order)
-        numbers = [int(row[0]) for row in query.rows(tx, limit=limit, offset=first)] if first < total else []
-        return Board(total=total, first=first, rows=store.rows(tx, numbers, wanted), clauses=store.clauses(conditions))
+        found = query.rows(tx, limit=limit + 1, offset=first) if total is None or first < total else []
+        numbers, more = [int(row[0]) for row in found[:limit]], len(found) > limit
+        if total is None and not more and (numbers or not first):
+            total = first + len(numbers)
+        rows = store.rows(tx, numbers, wanted)
+        return Board(total=total, more=more, first=first, rows=rows, clauses=store.clauses(conditions))
+
+    def board_tally(self, experiments: list[str] | None = None, where: str = "", *, view: View = View.ACTIVE) -> Tally:
+        """Count the runs that are found."""
+        query = searching(experiments, filters.parse(where, filters.RUNS), view)
+        return store.tally(calls.current().tx, query)
 
     def board_fields(self, experiments: list[str] | None = None) -> list[Field]:
         """List what runs can be filtered, sorted and shown by."""
-        chosen = None if experiments is None else [homes.number_of(e) for e in experiments]
-        return store.fields(calls.current().tx, chosen)
+        return store.fields(calls.current().tx, _numbers(experiments))
 
     def board_values(self, name: str, like: str = "") -> list[FieldValue]:
         """List the commonest values of a field."""
@@ -64,7 +73,8 @@ class Boards(BoardOperations):
         if other := next((key for entity, key in wanted if entity is not Entity.METRIC), None):
             raise InvalidInput(f"only metrics have a spread within a group, not {other[:80]!r}")
         query = searching(experiments, filters.parse(where, filters.RUNS), View.ACTIVE)
-        return store.groups(calls.current().tx, query, field, [key for _, key in wanted])
+        tx = calls.current().tx
+        return store.groups(tx, query.led(tx), field, [key for _, key in wanted])
 
     def saved_views(self) -> list[SavedView]:
         """List your saved views, then those that others share."""
@@ -92,6 +102,10 @@ class Boards(BoardOperations):
         call = calls.current()
         if not store.drop_view(call.tx, call.actor.id, name):
             raise NotFound(f"you keep no view {name[:80]!r}; list them: yard tracking saved-views")
+
+
+def _numbers(experiments: list[str] | None) -> list[int] | None:
+    return None if experiments is None else [homes.number_of(e) for e in experiments]
 
 
 def _field(name: str) -> tuple[Entity, str]:

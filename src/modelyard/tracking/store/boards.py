@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 from modelyard.ports.database import Params, Transaction
 from modelyard.ports.statements import cached, in_params, like_params, sql
-from modelyard.tracking.api import BoardRow, Field, FieldKind, FieldValue, RunGroup, SavedView, Spread, real
+from modelyard.tracking.api import BoardRow, Field, FieldKind, FieldValue, RunGroup, SavedView, Spread, Tally, real
 from modelyard.tracking.api.batches import key_number
 from modelyard.tracking.model.filters import Condition, Entity, written
-from modelyard.tracking.store.search import RUN_ATTRIBUTES, Query
+from modelyard.tracking.store.search import RUN_ATTRIBUTES, Query, few
 
 _MOST, _GROUPS, _VALUES, _CUT = 500, 200, 50, 200
 _PLAIN = ("run_name", "status", "user_id", "start_time", "end_time", "run_id", "artifact_uri")
 _NUMBERS = frozenset({"start_time", "end_time"})
+_STAGES = ("active", "deleted")
 _KEYS_OF = {
     table: sql(
         f"WITH RECURSIVE k (key) AS (SELECT MIN(key) FROM {table} UNION ALL "
@@ -28,6 +29,7 @@ _METRICS = sql(
     "(SELECT MIN(a.value) FROM tracking_latest a WHERE a.key = k.id), "
     f"(SELECT MAX(b.value) FROM tracking_latest b WHERE b.key = k.id) FROM tracking_key k ORDER BY k.name LIMIT {_MOST}"
 )
+_ALL = sql("SELECT COUNT(*) FROM tracking_run")
 _VIEWS = sql(
     "SELECT owner, owner_name, name, query, shared FROM tracking_view WHERE owner = :me OR shared = 1 ORDER BY name"
 )
@@ -45,6 +47,36 @@ _OF = "FROM tracking_run r CROSS JOIN {0} t WHERE r.id IN ({1}) AND t.run = r.id
 
 Wanted = tuple[Entity, str]
 """A column: what it is about and its key."""
+
+
+def soon_counted(tx: Transaction, experiments: Sequence[int] | None, stages: Sequence[str]) -> int | None:
+    """How many runs of some experiments are at these stages, if they or all others are few; else None.
+
+    Without experiments, or with one, all others are found by their indexes.
+    """
+    inside, params = in_params("s", stages)
+    of = f"tracking_run r WHERE r.stage IN ({inside})"
+    others = [f"tracking_run r WHERE r.stage = '{stage}'" for stage in _STAGES if stage not in stages]
+    if experiments is not None:
+        which, more = in_params("e", experiments) if experiments else ("NULL", {})
+        params, clause = params | more, f" AND r.experiment IN ({which})"
+        of, others = of + clause, [other + clause for other in others]
+    found = few(tx, of, params)
+    if found is not None or (experiments and len(experiments) > 1):
+        return found
+    if experiments:
+        others += [f"tracking_run r WHERE r.experiment {way} :e_0" for way in "<>"]
+    counts = [few(tx, other, params) for other in others]
+    row = tx.one(_ALL)
+    return int(row[0]) - sum(n for n in counts if n) if row and None not in counts else None
+
+
+def tally(tx: Transaction, query: Query) -> Tally:
+    """The runs of a search by their status, and all of them."""
+    led = query.led(tx)
+    rows = tx.all(cached(f"SELECT r.status, COUNT(*) {led.body} GROUP BY r.status ORDER BY 1"), dict(led.params))
+    states = {status: int(count) for status, count in rows}
+    return Tally(total=sum(states.values()), states=states)
 
 
 def rows(tx: Transaction, numbers: Sequence[int], columns: Sequence[Wanted]) -> list[BoardRow]:
@@ -149,25 +181,22 @@ def _escaped(text: str) -> str:
 def groups(tx: Transaction, query: Query, by: Wanted, columns: Sequence[str]) -> list[RunGroup]:
     """The runs of a search by one field, the largest groups first."""
     entity, key = by
-    join, value = "", RUN_ATTRIBUTES.get(key, "")
+    value = RUN_ATTRIBUTES.get(key, "")
     if entity is not Entity.ATTRIBUTE:
         table = "tracking_param" if entity is Entity.PARAM else "tracking_tag"
-        join = f"LEFT JOIN {table} g ON g.run = r.id AND g.key = {query.bind(key)}"
+        query.joins.append(f"LEFT JOIN {table} g ON g.run = r.id AND g.key = {query.bind(key)}")
         value = f"substr(g.value, 1, {_CUT})"
-    source = f"FROM {query.target.source} {' '.join(query.joins)} {join}"
-    where = f"WHERE {' AND '.join(query.wheres)}"
     text = (
         f"SELECT {value}, COUNT(*), SUM(CASE WHEN r.status = 'FAILED' THEN 1 ELSE 0 END), MAX(r.start_ms) "
-        f"{source} {where} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_GROUPS}"
+        f"{query.body} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_GROUPS}"
     )
     heads = tx.all(cached(text), dict(query.params))
     spreads: dict[tuple[str | None, int], Spread] = {}
     if columns and heads:
         which, more = in_params("k", [key_number(c) for c in columns])
-        text = (
-            f"SELECT {value}, s.key, COUNT(s.value), MIN(s.value), AVG(s.value), MAX(s.value) {source} "
-            f"JOIN tracking_latest s ON s.run = r.id AND s.key IN ({which}) {where} GROUP BY 1, 2"
-        )
+        query.joins.append(f"JOIN tracking_latest s ON s.run = r.id AND s.key IN ({which})")
+        spread = "s.key, COUNT(s.value), MIN(s.value), AVG(s.value), MAX(s.value)"
+        text = f"SELECT {value}, {spread} {query.body} GROUP BY 1, 2"
         for held, number, count, low, mean, high in tx.all(cached(text), {**query.params, **more}):
             spreads[held, int(number)] = Spread(runs=count, low=_finite(low), mean=_finite(mean), high=_finite(high))
     none = Spread(runs=0, low=None, mean=None, high=None)

@@ -90,6 +90,7 @@ document.getElementById("group")?.addEventListener("focus", async event => {
 
 if (!table && bar) bar.hidden = true;
 if (table) {
+  const said = () => document.getElementById("runs-said"), apart = () => "tally" in said().dataset;
   table.picked = chosen;
   table.addEventListener("change", event => {
     if (event.target.matches("[data-pick-all]")) table.querySelectorAll("tbody tr[data-run]").forEach(row => tick(row, event.target.checked));
@@ -102,7 +103,24 @@ if (table) {
     event.preventDefault();
     sort(link, true).catch(() => location.assign(link.href));
   });
-  table.addEventListener("yard:found", event => { document.getElementById("runs-said").textContent = `${number(event.detail)} ${event.detail === 1 ? "run" : "runs"}.`; });
+  table.addEventListener("yard:found", event => { if (!apart()) said().textContent = `${number(event.detail)} ${event.detail === 1 ? "run" : "runs"}.`; });
+  // --- counting: rows come first; how many there are, and in which states, is asked for behind them and again after news
+  let counting = false, due = false, counted = false;
+  const count = async () => {
+    due = counting;
+    if (counting) return;
+    counting = counted = true;
+    try {
+      const answer = await fetch(`/runs/tally${new URL(table.source, location.href).search}`, { headers: { accept: "application/json" } }), told = await answer.json();
+      if (answer.ok) {
+        said().textContent = told.state;
+        if (table.bound(told.total)) table.plan();
+      }
+    } catch { counted = false; } // what stands there, "more than", stays true
+    setTimeout(() => { counting = false; if (due) count(); }, 2000);
+  };
+  table.addEventListener("yard:uncounted", event => { if (!counted || event.detail) count(); });
+  if (apart()) setTimeout(count, 150);
   document.querySelector("[data-chosen]").addEventListener("submit", event => {
     event.preventDefault();
     const here = document.activeElement?.closest?.("tr[data-run]"), runs = chosen.size ? [...chosen.keys()] : here ? [here.dataset.run] : [];
@@ -118,7 +136,7 @@ if (table) {
   });
   addEventListener("popstate", () => location.reload());
   addEventListener("resize", () => { table.fit(); table.plan(); });
-  const anew = () => table.again ??= setTimeout(() => { table.again = null; table.refresh(); }, 500); // at most two looks in a second
+  const anew = () => table.again ??= setTimeout(() => { table.again = null; counted = false; table.refresh(); if (apart()) count(); }, 500); // at most two looks in a second
   addEventListener("yard:news", event => { if (event.detail.topics.includes("runs")) anew(); });
   addEventListener("yard:points", () => { if (table.querySelector(".mark.run")) anew(); });
   tell();

@@ -92,6 +92,7 @@ class YardTable extends HTMLElement {
     const begun = Number(this.dataset.first) || 0;
     [...this.body.rows].forEach((row, i) => { this.rows[begun + i] = row; });
     this.known = this.body.rows.length;
+    if (this.indexed) this.total ??= begun + this.known + (this.next ? 1 : 0);
     this.asked = new Map();
     this.querySelector(".more")?.remove();
     if (!this.next && !this.indexed) return;
@@ -182,7 +183,7 @@ class YardTable extends HTMLElement {
       if (!answer.ok) throw new Error(String(answer.status));
       const page = await answer.json();
       if (turn !== this.turn) return;
-      this.count(page.total);
+      this.count(page, first);
       const stood = new Map([...this.body.rows].filter(tr => tr.dataset.run).map(tr => [tr.dataset.run, tr])); // where they are now or were
       const held = document.activeElement?.closest?.("tr"), place = held ? this.rows.indexOf(held) : -1;
       page.rows.forEach((row, i) => {
@@ -207,11 +208,19 @@ class YardTable extends HTMLElement {
     return old;
   }
 
-  count(total) {
-    if (total === undefined || total === null || total === this.total) return;
+  count(page, first) { // a page that does not know how many there are says how many at least, or at most
+    const told = (page.total ?? null) !== null, seen = first + page.rows.length, more = Boolean(page.next);
+    const total = told ? page.total : more ? Math.max(this.total, seen + 1) : Math.min(this.total, seen);
+    const wrong = this.bound(total);
+    if (!told) this.dispatchEvent(new CustomEvent("yard:uncounted", { detail: wrong, bubbles: true }));
+    else if (wrong) this.dispatchEvent(new CustomEvent("yard:found", { detail: total, bubbles: true }));
+  }
+
+  bound(total) { // so many rows there are; whether that is new
+    if (total === this.total) return false;
     this.total = total;
     this.rows.length = Math.min(this.rows.length, total);
-    this.dispatchEvent(new CustomEvent("yard:found", { detail: total, bubbles: true }));
+    return true;
   }
 
   forget() { // rows far from sight are given up; they are fetched again when somebody scrolls back
@@ -235,7 +244,7 @@ class YardTable extends HTMLElement {
     this.rows = page.rows.map((row, i) => stood[i] && this.takes(stood[i], row) ? this.rewritten(stood[i], row) : row);
     this.known = page.rows.length;
     this.asked.clear();
-    this.count(page.total);
+    this.count(page, 0);
     if (this.at) this.scrollTop = this.at = 0;
     this.over = 0; // what is in sight first, what lies around it once that is painted
     this.draw();
