@@ -13,7 +13,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -248,3 +250,55 @@ def test_full_sync_is_the_default(file: Path, asked: Literal["FULL", "NORMAL"] |
     assert database.write(lambda tx: tx.one(Statement(sa.text("PRAGMA foreign_keys")))) == (1,)
     assert database.write(lambda tx: tx.one(Statement(sa.text("PRAGMA journal_mode")))) == ("wal",)
     database.close()
+
+
+def test_nobody_who_carries_waits_for_another_process(file: Path) -> None:
+    with opened(file) as database, closing(sqlite3.connect(file, isolation_level=None)) as other:
+        database.write(lambda tx: notes.add(tx, "first"), lambda: [notes.entry("add")])
+        task = notes.Task(lambda tx: notes.add(tx, "carried"), [notes.entry("add")])
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert not database.carry([task])
+        assert time.monotonic() - began < 5  # the others wait for ten
+        database.submit(task)
+        other.execute("ROLLBACK")
+        assert task.wait() is None
+        assert database.carry([notes.Task(lambda tx: notes.add(tx, "again"), [notes.entry("add")])])
+        assert check(database)[1] == 3
+
+
+def test_the_log_is_folded_back_however_much_is_carried(file: Path) -> None:
+    with opened(file) as database:
+        carried = 0
+        for n in range(2000):
+            task = notes.Task(lambda tx, n=n: notes.add(tx, f"{n}", raw=bytes(20_000)), [notes.entry("add")])  # type: ignore[misc]  # mypy cannot type a default in a lambda
+            if database.carry([task]):
+                carried += 1
+            else:
+                database.submit(task)
+            assert task.wait() is None
+        assert carried > 1900
+        assert file.with_name(file.name + "-wal").stat().st_size < 20_000_000  # of some hundred that were written
+        assert check(database)[1] == 2000
+
+
+def test_many_may_carry_and_submit_at_once(file: Path) -> None:
+    with opened(file) as database:
+        database.write(lambda _: None)
+
+        def work(who: int) -> int:
+            carried = 0
+            for n in range(100):
+                group = [notes.Task(partial(notes.add, name=f"{who}-{n}-{k}"), [notes.entry("add")]) for k in range(2)]
+                if who % 2 and database.carry(group):
+                    carried += 1
+                    continue
+                for task in group:
+                    database.submit(task)
+                assert [task.wait() for task in group] == [None, None]
+            return carried
+
+        with ThreadPoolExecutor(6) as pool:
+            carried = sum(pool.map(work, range(6)))
+        assert carried > 0
+        assert check(database)[1] == 1200

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from modelyard.adapters.writer import Writer
-from modelyard.kernel.errors import Conflict, Unavailable, YardError
+from modelyard.adapters import writer
+from modelyard.adapters.writer import CAREFUL, Writer
+from modelyard.kernel.errors import Conflict, Internal, Unavailable, YardError
 from modelyard.ports.database import Params, Row, Statement, Transaction
 from modelyard.testing.notes import Task
 
@@ -35,10 +36,12 @@ class ScriptedEngine:
 
     def __init__(self, *, savepoints: bool = True) -> None:
         self.savepoints = savepoints
+        self.is_local = True
         self.tx = ScriptedTransaction()
         self.did: list[str] = []
         self.fail_at = ""
         self.usable = True
+        self.free = True
         self.undone_by_itself = False
 
     def _do(self, what: str) -> None:
@@ -49,6 +52,10 @@ class ScriptedEngine:
 
     def begin(self) -> None:
         self._do("begin")
+
+    def try_begin(self) -> bool:
+        self._do("try_begin")
+        return self.free
 
     def commit(self) -> None:
         self._do("commit")
@@ -131,9 +138,22 @@ def test_a_failing_unit_alone_is_rolled_back_before_its_failure_is_journalled(st
     assert stage.group(Task(bad)) == ["begin", "rollback", "begin", "commit"]
 
 
-def test_in_a_group_each_unit_has_its_savepoint(stage: Stage) -> None:
-    did = stage.group(Task(ok), Task(bad), Task(ok))
-    assert did == ["begin", "mark", "release", "mark", "undo", "mark", "release", "commit"]
+def test_a_group_with_a_failing_unit_is_undone_and_run_again_with_savepoints(stage: Stage) -> None:
+    tasks = [Task(ok), Task(bad), Task(ok)]
+    did = stage.group(*tasks)
+    marked = ["begin", "mark", "release", "mark", "undo", "mark", "release", "commit"]
+    assert did == ["begin", "rollback", *marked]
+    assert [task.runs for task in tasks] == [2, 2, 1]
+    assert [type(task.error) for task in tasks] == [type(None), Conflict, type(None)]
+
+
+def test_for_a_while_after_a_failure_each_unit_of_a_group_has_its_savepoint(stage: Stage) -> None:
+    assert stage.group(Task(ok), Task(ok)) == ["begin", "commit"]
+    stage.group(Task(bad), Task(ok))
+    for _ in range(CAREFUL - 1):
+        assert stage.group(Task(ok), Task(ok)) == ["begin", "mark", "release", "mark", "release", "commit"]
+    assert stage.group(Task(ok)) == ["begin", "commit"]
+    assert stage.group(Task(ok), Task(ok)) == ["begin", "commit"]
 
 
 def test_where_savepoints_are_dear_a_group_with_a_failing_unit_goes_one_by_one() -> None:
@@ -145,6 +165,80 @@ def test_where_savepoints_are_dear_a_group_with_a_failing_unit_goes_one_by_one()
     assert [task.runs for task in tasks] == [2, 2, 1]
     assert [type(task.error) for task in tasks] == [type(None), Conflict, type(None)]
     stage.writer.close()
+
+
+def test_whoever_finds_the_writer_free_carries_his_group_himself(stage: Stage) -> None:
+    stage.group(Task(ok))
+    threads: list[int] = []
+    tasks = [Task(lambda _: threads.append(threading.get_ident())) for _ in range(3)]
+    before = len(stage.engines[0].did)
+    assert stage.writer.carry(tasks)
+    assert threads == [threading.get_ident()] * 3
+    assert all(task.wait() is None for task in tasks)
+    assert stage.engines[0].did[before:] == ["try_begin", "commit"]
+    assert stage.writer.stats().group_buckets[2] == 1
+
+
+def test_a_group_that_would_have_to_wait_is_not_carried(stage: Stage) -> None:
+    task = Task(ok)
+    assert not stage.writer.carry([task])  # no connection is open yet
+    stage.group(Task(ok))
+    stage.engines[0].free = False
+    assert not stage.writer.carry([task])
+    stage.engines[0].free = True
+    held, queued = Task(stage.hold), Task(ok)
+    stage.gate.clear()
+    stage.entered.clear()
+    stage.writer.submit(held)
+    stage.entered.wait(10)
+    assert not stage.writer.carry([task])
+    stage.writer.submit(queued)
+    stage.gate.set()
+    assert (held.wait(), queued.wait()) == (None, None)
+    stage.writer.close()
+    assert not stage.writer.carry([task])
+    assert task.runs == 0
+
+
+def test_a_carried_group_with_a_failing_unit_is_undone_and_the_next_ones_have_savepoints(stage: Stage) -> None:
+    stage.group(Task(ok))
+    before = len(stage.engines[0].did)
+    tasks = [Task(ok), Task(bad)]
+    assert not stage.writer.carry(tasks)
+    assert stage.engines[0].did[before:] == ["try_begin", "rollback"]
+    assert stage.writer.carry(tasks)
+    assert [type(task.error) for task in tasks] == [type(None), Conflict]
+    assert stage.engines[0].did[before + 2 :] == ["try_begin", "mark", "release", "mark", "undo", "commit"]
+    alone = Task(bad)
+    assert stage.writer.carry([alone])
+    assert isinstance(alone.error, Conflict)
+
+
+def test_if_the_commit_of_a_carried_group_fails_everybody_hears_it(stage: Stage) -> None:
+    stage.group(Task(ok))
+    stage.engines[0].fail_at = "commit"
+    tasks = [Task(ok), Task(ok)]
+    assert stage.writer.carry(tasks)
+    assert all(isinstance(task.error, Unavailable) for task in tasks)
+    assert stage.writer.carry([Task(ok)])
+
+
+def test_whoever_carries_cannot_wait_for_the_writer(stage: Stage) -> None:
+    stage.group(Task(ok))
+    task = Task(lambda _: stage.writer.write(ok, list))
+    stage.group(Task(bad), Task(ok))
+    assert stage.writer.carry([task])
+    assert isinstance(task.error, Internal)
+
+
+def test_commits_are_prompt_while_they_are_quick_and_local(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+    told = [stage.writer.is_prompt]  # nobody knows yet
+    stage.group(Task(ok))
+    for is_local, bound_s in ((True, 10), (False, 10), (True, 0)):
+        stage.engines[0].is_local = is_local
+        monkeypatch.setattr(writer, "PROMPT_S", bound_s)
+        told.append(stage.writer.is_prompt)
+    assert told == [False, True, False, False]
 
 
 @pytest.mark.parametrize("where", ["begin", "commit"])

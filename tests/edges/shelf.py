@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import sqlalchemy as sa
@@ -34,7 +35,7 @@ class BookPut(News, frozen=True, kw_only=True):
 class Shelf(ABC):
     """Books."""
 
-    @operation("PUT", "/books/{title}", scope="shelf:write", about="book:{title}")
+    @operation("PUT", "/books/{title}", scope="shelf:write", about="book:{title}", effect=Effect.NOTE)
     @abstractmethod
     def put(self, title: Name, pages: int, *, score: float | None = None, secret: str = "") -> Book:
         """Put a book on the shelf.
@@ -108,8 +109,12 @@ _TEXT = Statement(sa.update(_book).where(_book.c.title == sa.bindparam("t")).val
 
 
 class ShelfService(Shelf):
+    put_by: ClassVar[list[str]] = []
+    """The thread in which each book was put."""
+
     def put(self, title: Name, pages: int, *, score: float | None = None, secret: str = "") -> Book:
         call = calls.current()
+        self.put_by.append(threading.current_thread().name)
         call.tx.run(_PUT, {"title": title, "pages": pages, "score": score})
         call.emit(BookPut(title=title), writes=[ref("book", title)])
         if pages == 13:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 import time
+from contextlib import ExitStack
 
 import httpx2
 import pytest
 
+from modelyard.adapters import writer
+from modelyard.app.house import House
 from modelyard.edges.http import server
+from modelyard.ports.database import Transaction
+from modelyard.testing.notes import Task
 from tests.edges.conftest import Known
+from tests.edges.shelf import ShelfService
 from tests.edges.test_hostile import HEAD, raw, said
 
 BODY = b'{"pages":7}'
@@ -136,6 +143,47 @@ def test_after_a_known_head_more_or_less_may_come_than_its_body(
         assert len(parsed) == count
         connection.sendall(head + BODY[:4])
     assert http.get("/v1/books/a").json()["pages"] == 7
+
+
+def put(title: str) -> bytes:
+    return WHOLE.replace(b"/books/a", b"/books/" + title.encode())
+
+
+def test_small_writes_are_carried_by_the_loop_or_wait_together_for_the_writer(
+    house: House, address: str, http: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PROMPT_S", 10)
+    http.put("/v1/books/first", json={"pages": 1})
+    ShelfService.put_by.clear()
+    with ExitStack() as stack:
+        connections = [stack.enter_context(raw(address)) for _ in range(6)]
+
+        def said_to_all(prefix: str) -> list[list[bytes]]:
+            for turn, connection in enumerate(connections):
+                connection.sendall(put(f"{prefix}{turn}"))
+            return [heard(connection) for connection in connections]
+
+        assert said_to_all("a") == [[b"200"]] * 6
+        loop = set(ShelfService.put_by)
+        assert len(loop) == 1
+        assert loop.isdisjoint({"modelyard-writer"})
+        writing, free = threading.Event(), threading.Event()
+
+        def hold(_: Transaction) -> None:
+            writing.set()
+            assert free.wait(10)
+
+        ShelfService.put_by.clear()
+        house.guard.database.submit(Task(hold))
+        assert writing.wait(10)
+        threading.Timer(0.2, free.set).start()
+        assert said_to_all("b") == [[b"200"]] * 6
+        assert "modelyard-writer" in ShelfService.put_by
+        ShelfService.put_by.clear()
+        assert said_to_all("a") == [[b"409"]] * 6  # a group that fails is undone and goes to the writer
+        assert said_to_all("c") == [[b"200"]] * 6
+        assert loop & set(ShelfService.put_by)
+    assert len(http.get("/v1/books").json()["items"]) == 19
 
 
 def test_who_asks_is_looked_up_each_time(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

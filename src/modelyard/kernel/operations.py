@@ -43,14 +43,30 @@ class Effect(StrEnum):
     """What a call does, which decides where it runs.
 
     READ: quick and indexed, answered inline. SCAN: a read that may take long, in a pool. WRITE: handed to the one
-    writer, whole within one transaction, touching nothing but the database. WORK: files, network, long computation;
-    in a pool, handing short units to the writer.
+    writer, whole within one transaction, touching nothing but the database. NOTE: a WRITE of a few indexed rows,
+    whatever its arguments; the event loop may carry it itself. WORK: files, network, long computation; in a pool,
+    handing short units to the writer.
     """
 
     READ = "read"
     SCAN = "scan"
     WRITE = "write"
+    NOTE = "note"
     WORK = "work"
+
+    @property
+    def changes(self) -> bool:
+        """True if such a call may change something."""
+        return self in _CHANGING
+
+    @property
+    def is_one_write(self) -> bool:
+        """True if the whole call is one transaction of the writer's."""
+        return self in _ONE_WRITE
+
+
+_ONE_WRITE = frozenset({Effect.WRITE, Effect.NOTE})
+_CHANGING = _ONE_WRITE | {Effect.WORK}
 
 
 class Form(StrEnum):
@@ -137,7 +153,7 @@ class Operation:
     @property
     def changes(self) -> bool:
         """True if the call may change something."""
-        return self.effect in (Effect.WRITE, Effect.WORK) and self.verb != "GET"
+        return self.effect.changes and self.verb != "GET"
 
     def ref_of(self, arguments: Mapping[str, Any]) -> Ref | None:
         """The thing that a call with these arguments is about, as its declaration says."""

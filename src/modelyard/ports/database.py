@@ -96,7 +96,8 @@ class Unit(Protocol):
 
     If `run` raises, its own changes are undone (the rest of the group stands) and `settle` gets the error; what it
     gives back then is journalled in the same group. `run` may be called a second time after an undo and must then
-    do its work again from the start. `answer` comes after the commit, from the writer's thread, and must be quick.
+    do its work again from the start. `answer` comes after the commit, from the thread that carried it, and must be
+    quick.
     """
 
     def run(self, tx: Transaction) -> None:
@@ -174,6 +175,18 @@ class Database(Protocol):
 
         Raises:
             Unavailable: the writer is stopped, or its queue is full.
+        """
+        ...
+
+    @property
+    def is_prompt(self) -> bool:
+        """True while commits are so quick that even an event loop may wait for one."""
+        ...
+
+    def carry(self, units: Sequence[Unit]) -> bool:
+        """Carry units on this thread, as one group, if that waits for nobody; False: nothing was done, submit them.
+
+        Their answers are given on this thread, before it returns.
         """
         ...
 

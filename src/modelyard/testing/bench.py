@@ -149,7 +149,7 @@ class BenchCall:
 
     def run(self, fn: Callable[[], T], effect: Effect) -> T:
         """Carry `fn` out as a call of that effect."""
-        if effect is Effect.WRITE:
+        if effect.is_one_write:
             return self._in_writer(fn, audited=True)
         outcome = "ok"
         try:

@@ -103,6 +103,16 @@ class DatabaseContract:
         ]
         assert [type(v) for v in found[-1]][2:4] == [int, float]
 
+    def test_units_are_carried_on_the_callers_thread_or_not_at_all(self, database: Database, journal: Journal) -> None:
+        """What is carried is durable and journalled when `carry` returns; what is not has left nothing."""
+        database.write(lambda tx: notes.add(tx, "first"))
+        tasks = [Task(lambda tx, n=n: notes.add(tx, n), [notes.entry(n)]) for n in "ab"]  # type: ignore[misc]  # mypy cannot type a default in a lambda
+        carried = database.carry(tasks)
+        with database.read() as tx:
+            assert notes.names(tx) == (["a", "b", "first"] if carried else ["first"])
+            assert journal.verify(tx).checked == (2 if carried else 0)
+        assert [task.runs for task in tasks] == [int(carried)] * 2
+
     def test_text_sorts_by_its_bytes(self, database: Database) -> None:
         given = ["b", "B", "a", "é", "_", "10", "9", "zz"]
         database.write(lambda tx: notes.add_all(tx, dict.fromkeys(given, 0)))

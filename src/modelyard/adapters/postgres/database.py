@@ -78,6 +78,15 @@ class PostgresDatabase:
         """Queue a unit for the writer."""
         self._writer.submit(unit)
 
+    @property
+    def is_prompt(self) -> bool:
+        """False: a commit is a way over the network."""
+        return self._writer.is_prompt
+
+    def carry(self, units: Sequence[Unit]) -> bool:  # noqa: ARG002  # for engines whose commits are local
+        """Nothing: see `is_prompt`."""
+        return False
+
     def write(self, work: Callable[[Transaction], T], entries: Callable[[], Sequence[Entry]] = _no_entries) -> T:
         """Run `work` in the writer and wait for its commit."""
         return self._writer.write(work, entries)
@@ -194,6 +203,7 @@ class _Engine:
     """The writer's connection. Savepoints would cost two round trips a unit."""
 
     savepoints = False
+    is_local = False
 
     def __init__(self, connect_: Callable[[], Connection]) -> None:
         self._connect = connect_
@@ -210,6 +220,9 @@ class _Engine:
             self._connection = self._connect()
             self.tx = PostgresTransaction(self._connection, reader=False)
             self._connection.execute(_BEGIN_WRITE)
+
+    def try_begin(self) -> bool:
+        return False
 
     def commit(self) -> None:
         try:

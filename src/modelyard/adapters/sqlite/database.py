@@ -29,6 +29,7 @@ T = TypeVar("T")
 TYPES = {"int": "INTEGER", "real": "REAL", "text": "TEXT", "bytes": "BLOB", "serial": "INTEGER PRIMARY KEY"}
 _SCRUB_TRIES, _SCRUB_PAUSE_S = 40, 0.05
 _IDLE_READERS = 16
+_FOLD_PAGES, _UNFOLDED_COMMITS = 1000, 250
 _SPARE_PAGES, _TRIM_PAGES, _TRIM_STEPS = 64, 128, 32
 
 
@@ -73,6 +74,15 @@ class SqliteDatabase:
     def submit(self, unit: Unit) -> None:
         """Queue a unit for the writer."""
         self._writer.submit(unit)
+
+    @property
+    def is_prompt(self) -> bool:
+        """True while the disk is quick; see `carry`."""
+        return self._writer.is_prompt
+
+    def carry(self, units: Sequence[Unit]) -> bool:
+        """Carry units on this thread if nobody writes, in this process or another."""
+        return self._writer.carry(units)
 
     def write(self, work: Callable[[Transaction], T], entries: Callable[[], Sequence[Entry]] = _no_entries) -> T:
         """Run `work` in the writer and wait for its commit."""
@@ -198,7 +208,7 @@ class SqliteDatabase:
         return connect(self._path, busy_timeout_s=self._busy_timeout_s, synchronous=self._synchronous, reader=reader)
 
     def _engine(self) -> _Engine:
-        return _Engine(self._connect(), self._path)
+        return _Engine(self._connect(), self._path, patience_s=self._busy_timeout_s)
 
     def _unmigrated(self, error: sqlite3.Error) -> BaseException:
         found = translate(error, self._path)
@@ -222,14 +232,39 @@ class _Engine:
     """The writer's connection."""
 
     savepoints = True
+    is_local = True
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, patience_s: float) -> None:
         self._connection = connection
         self._path = path
+        self._patience_ms = int(patience_s * 1000)
+        self._patient = True
+        self._since_folded = 0
         self.tx = SqliteTransaction(connection, path, reader=False)
 
     def begin(self) -> None:
+        if not self._patient:
+            self._wait(patiently=True)
+        self._since_folded = 0
         self._connection.execute("BEGIN IMMEDIATE")
+
+    def try_begin(self) -> bool:
+        self._since_folded += 1
+        if self._since_folded > _UNFOLDED_COMMITS:
+            return False
+        try:
+            if self._patient:
+                self._wait(patiently=False)
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            return False
+        return True
+
+    def _wait(self, *, patiently: bool) -> None:
+        """Whether to wait for another process, and to fold the log back into the file once it has grown."""
+        self._connection.execute(f"PRAGMA busy_timeout = {self._patience_ms if patiently else 0}")
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {_FOLD_PAGES if patiently else 0}")
+        self._patient = patiently
 
     def commit(self) -> None:
         self._connection.execute("COMMIT")

@@ -24,8 +24,6 @@ from modelyard.ports.database import Database, Transaction
 
 T = TypeVar("T")
 
-
-_WRITING = frozenset({Effect.WRITE, Effect.WORK})
 BEGUN = "begun"
 """A WORK has changed something and goes on: what its first unit leaves in the audit. Its end is a row of its own."""
 
@@ -73,7 +71,7 @@ class GuardedCall:
         self._leaving: list[Callable[[], None]] = []
         self._snapshot: AbstractContextManager[Transaction] | None = None
         self._tx: Transaction | None = None
-        self._writes = terms.effect in _WRITING
+        self._writes = terms.effect.changes
         self.actor = actor
         self.clock = clock
         self.now_ms = clock.now_ms()

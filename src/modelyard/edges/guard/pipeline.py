@@ -130,7 +130,7 @@ class Guard:
         Raises:
             YardError: what the call ended in.
         """
-        if task.effect is Effect.WRITE:
+        if task.effect.is_one_write:
             ready = threading.Event()
             task.on_done(lambda _: ready.set())
             self.database.submit(task)

@@ -42,7 +42,7 @@ _MAX_FIELDS = 200
 _DETAIL = 2000
 _NDJSON = "application/x-ndjson"
 _EVENTS = "text/event-stream"
-_QUICK = frozenset({Effect.WRITE, Effect.READ})
+_QUICK = frozenset({Effect.WRITE, Effect.NOTE, Effect.READ})
 
 
 class Endpoint(ABC):
@@ -111,7 +111,7 @@ class OperationEndpoint(BriefEndpoint):
             await self._flow(request, arguments, task)
             return
         task = self.begin(request, body)
-        if op.effect is Effect.WRITE:
+        if op.effect.is_one_write:
             result = await request.waker.run(guard, task)
         elif op.effect is Effect.READ:
             result = guard.run_here(task)
@@ -303,7 +303,7 @@ class WireEndpoint(BriefEndpoint):
         route, loop = self.route, asyncio.get_running_loop()
         body = b"" if route.streams else await read_body(request.receive, request.headers)
         task = self._task(request, body, incoming(request.receive, loop) if route.streams else None)
-        if route.effect is Effect.WRITE:
+        if route.effect.is_one_write:
             answer = await request.waker.run(self._guard, task)
         elif route.effect is Effect.READ:
             answer = self._guard.run_here(task)

@@ -152,8 +152,9 @@ class Outer:
             if endpoint.needs is not None:
                 request.actor = self._actor(request)
             task = endpoint.begin(request, body)
-            if task.effect is Effect.WRITE:
-                request.waker.submit(self._guard, task, partial(finish, task.result))
+            if task.effect.is_one_write:
+                way = request.waker.gather if task.effect is Effect.NOTE else request.waker.submit
+                way(self._guard, task, partial(finish, task.result))
                 return
         except Exception as err:  # noqa: BLE001  # as above
             finish(partial(_raise, err))

@@ -6,28 +6,70 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from modelyard.edges.guard import Guard, Task
 from modelyard.edges.http.messages import Receive, Scope, Send
 from modelyard.kernel.actors import SYSTEM, Actor
+from modelyard.kernel.errors import YardError
 
 R = TypeVar("R")
 _FIELDS = "modelyard.fields"
+_TURN = 32
 
 
 class Waker:
-    """Brings answers from the writer's thread to the event loop, one wake-up for a whole group."""
+    """Brings writes to their commit and answers back to the event loop, one wake-up for a whole group.
+
+    Small writes that one turn of the loop brings are gathered and carried by the loop itself, where commits are quick
+    and nobody else writes. Otherwise they go to the writer's thread together; what comes meanwhile waits for them, as
+    it would have waited there.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._ready: deque[Callable[[], None]] = deque()
         self._scheduled = False
+        self._gathered: list[tuple[Task[Any], Callable[[], None]]] = []
+        self._away = 0
 
     def submit(self, guard: Guard, task: Task[Any], done: Callable[[], None]) -> None:
         """Hand a WRITE to the writer; `done` is called in the event loop after its commit, and must not raise."""
         task.on_done(lambda _: self._wake(done))
         guard.database.submit(task)
+
+    def gather(self, guard: Guard, task: Task[Any], done: Callable[[], None]) -> None:
+        """Carry a small WRITE with what else this turn of the loop brings; `done` as in `submit`."""
+        if not (guard.database.is_prompt or self._away):
+            self.submit(guard, task, done)
+            return
+        if not (self._gathered or self._away):
+            self._loop.call_soon(self._carry, guard)
+        self._gathered.append((task, done))
+
+    def _carry(self, guard: Guard) -> None:
+        """Carry what was gathered, or have it carried."""
+        turn, self._gathered = self._gathered[:_TURN], self._gathered[_TURN:]
+        for task, done in turn:
+            task.on_done(partial(_tell, done))
+        if guard.database.carry([task for task, _ in turn]):
+            if self._gathered:
+                self._loop.call_soon(self._carry, guard)
+            return
+        self._away += len(turn)
+        for task, done in turn:
+            try:
+                self.submit(guard, task, partial(self._back, guard, done))
+            except YardError as err:
+                task.answer(err)
+
+    def _back(self, guard: Guard, done: Callable[[], None]) -> None:
+        """One of those that the writer's thread carried is answered."""
+        self._away -= 1
+        if self._gathered and not self._away:
+            self._loop.call_soon(self._carry, guard)
+        done()
 
     async def run(self, guard: Guard, task: Task[R]) -> R:
         """Hand a WRITE to the writer and wait for its commit.
@@ -50,6 +92,10 @@ class Waker:
         self._scheduled = False
         while self._ready:
             self._ready.popleft()()
+
+
+def _tell(done: Callable[[], None], _: Task[Any]) -> None:
+    done()
 
 
 @dataclass(slots=True)

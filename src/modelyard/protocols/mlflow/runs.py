@@ -239,15 +239,15 @@ class Runs:
             r
             for name, path, decode in hot
             for r in wire.route(
-                name, f"POST {path}", decode, self.log, effect=Effect.WRITE, about=_logged, audited=False
+                name, f"POST {path}", decode, self.log, effect=Effect.NOTE, about=_logged, audited=False
             )
         ]
         return [
             *found,
-            *wire.route("create_run", "POST /runs/create", body_decoder(Create), self.create, effect=Effect.WRITE,
+            *wire.route("create_run", "POST /runs/create", body_decoder(Create), self.create, effect=Effect.NOTE,
                         about=lambda asked: wire.experiment_ref(asked.experiment_id or "0")),
             *wire.route("get_run", "GET /runs/get", query_decoder(One), self.get, effect=Effect.READ, about=_about),
-            *wire.route("update_run", "POST /runs/update", one, self.update, effect=Effect.WRITE, about=_about),
+            *wire.route("update_run", "POST /runs/update", one, self.update, effect=Effect.NOTE, about=_about),
             *wire.route("delete_run", "POST /runs/delete", one, self.delete, effect=Effect.WRITE, about=_about),
             *wire.route("restore_run", "POST /runs/restore", one, self.restore, effect=Effect.WRITE, about=_about),
             *wire.route("delete_tag", "POST /runs/delete-tag", one, self.untag, effect=Effect.WRITE, about=_about,

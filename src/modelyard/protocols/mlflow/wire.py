@@ -148,7 +148,7 @@ def route(
 ) -> list[WireRoute]:  # fmt: skip
     """One call of MLflow's, `VERB /path`, on all prefixes; unless told otherwise, what it does decides the scope."""
     verb, _, path = address.partition(" ")
-    scope = scope or (WRITE if effect in (Effect.WRITE, Effect.WORK) else READ)
+    scope = scope or (WRITE if effect.changes else READ)
     return [
         WireRoute(
             name=f"mlflow.{name}", verb=verb, path=prefix + path, scope=scope, effect=effect, decode=decode,

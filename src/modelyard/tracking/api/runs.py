@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from modelyard.kernel.operations import operation
+from modelyard.kernel.operations import Effect, operation
 from modelyard.kernel.pages import Limit, Page
 from modelyard.tracking.api.records import DatasetInput, ModelOutput, Point, Run, RunStatus, View
 
@@ -12,7 +12,7 @@ from modelyard.tracking.api.records import DatasetInput, ModelOutput, Point, Run
 class RunOperations(ABC):
     """What can be done with runs."""
 
-    @operation("POST", "/runs", scope="tracking:write", private=("name", "tags", "user"))
+    @operation("POST", "/runs", scope="tracking:write", effect=Effect.NOTE, private=("name", "tags", "user"))
     @abstractmethod
     def start_run(
         self,
@@ -84,7 +84,7 @@ class RunOperations(ABC):
             yard tracking runs --where "metrics.f1 > 0.9" --order-by "metrics.f1 DESC"
         """
 
-    @operation("PATCH", "/runs/{run}", scope="tracking:write", about="run:{run}", private=("name",))
+    @operation("PATCH", "/runs/{run}", scope="tracking:write", effect=Effect.NOTE, about="run:{run}", private=("name",))
     @abstractmethod
     def update_run(
         self, run: str, status: RunStatus | None = None, end_ms: int | None = None, *, name: str | None = None
@@ -135,7 +135,7 @@ class RunOperations(ABC):
             yard tracking restore-run 0199c7a1b2c37d4e5f60718293a4b5c6
         """
 
-    @operation("POST", "/runs/{run}/log", scope="tracking:write", about="run:{run}", audited=False)
+    @operation("POST", "/runs/{run}/log", scope="tracking:write", effect=Effect.NOTE, about="run:{run}", audited=False)
     @abstractmethod
     def log(
         self,
