@@ -33,6 +33,8 @@ class Waker:
         self._scheduled = False
         self._gathered: list[tuple[Task[Any], Callable[[], None]]] = []
         self._away = 0
+        self._grew = False
+        self._usual = 1
 
     def submit(self, guard: Guard, task: Task[Any], done: Callable[[], None]) -> None:
         """Hand a WRITE to the writer; `done` is called in the event loop after its commit, and must not raise."""
@@ -47,10 +49,16 @@ class Waker:
         if not (self._gathered or self._away):
             self._loop.call_soon(self._carry, guard)
         self._gathered.append((task, done))
+        self._grew = True
 
     def _carry(self, guard: Guard) -> None:
         """Carry what was gathered, or have it carried."""
+        if self._grew and len(self._gathered) < self._usual:
+            self._grew = False  # more of those that came together last time are on their way
+            self._loop.call_soon(self._carry, guard)
+            return
         turn, self._gathered = self._gathered[:_TURN], self._gathered[_TURN:]
+        self._usual = max(len(turn), self._usual - 1)
         for task, done in turn:
             task.on_done(partial(_tell, done))
         if guard.database.carry([task for task, _ in turn]):
