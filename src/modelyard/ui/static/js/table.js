@@ -1,7 +1,7 @@
 // <yard-table>: takes a table that the server began, fetches its further rows by cursor or by place (indexed) and draws
 // only those in sight.
 import { el, mark, spark, svg } from "./draw.js";
-import { asKind, moment, share, stamp } from "./write.js";
+import { asKind, moment, share } from "./write.js";
 
 const RIGHT = new Set(["figure", "count", "number", "metric", "signed", "share", "money", "size", "energy", "duration"]);
 const STATES = { ok: "well", warn: "warning", bad: "failed", run: "running", wait: "waiting", off: "stopped" };
@@ -19,7 +19,7 @@ const refLink = cell => {
 const meter = done => svg("svg", { class: "meter", role: "img", "aria-label": share(done, 0) },
   svg("rect", { class: "all", width: "100%", height: 4, rx: 2 }), svg("rect", { class: "part", width: `${(done * 100).toFixed(1)}%`, height: 4, rx: 2 }));
 const PLAIN = /^[ -~]*$/; // text of one direction needs no element of its own to be kept apart from what is beside it
-const whole = at => `${at.slice(0, 19)}Z`; // to the second; moments come in UTC
+const whole = at => `${at.slice(0, 19)}Z`, stamp = at => `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`; // moments come in UTC
 const plainly = text => PLAIN.test(text) ? text : el("bdi", {}, text);
 
 const DRAW = {
@@ -134,7 +134,7 @@ class YardTable extends HTMLElement {
 
   plan() { this.frame ??= requestAnimationFrame(() => { this.frame = null; this.draw(); }); }
 
-  draw() {
+  draw(after = []) { // `after` are rows below all that is in sight, which may stay until that is painted
     const known = this.indexed ? this.total : this.rows.length, all = Math.max(known + (!this.indexed && this.next ? 1 : 0), this.next && this.total ? this.total : 0);
     const first = Math.max(0, Math.min(known, Math.floor(this.at / this.height) - 12)); // `at` and `tall` are kept, because asking for them lays the page out
     const last = Math.min(known, first + Math.ceil(this.tall / this.height) + (this.over ?? 24));
@@ -144,8 +144,8 @@ class YardTable extends HTMLElement {
       shown.push(this.rows[i] ?? this.grey());
     }
     this.top.firstChild.style.height = `${first * this.height}px`;
-    this.bottom.firstChild.style.height = `${(all - last) * this.height}px`;
-    this.place([this.top, ...shown, this.bottom]);
+    this.bottom.firstChild.style.height = `${(all - last - after.length) * this.height}px`;
+    this.place([this.top, ...shown, ...after, this.bottom]);
     if (keep?.isConnected && document.activeElement !== keep && this.body.contains(keep)) keep.focus({ preventScroll: true });
     if (this.indexed) this.want(first, last);
     else if (this.next && last > known - 100) this.fetch();
@@ -247,7 +247,7 @@ class YardTable extends HTMLElement {
     this.count(page, 0);
     if (this.at) this.scrollTop = this.at = 0;
     this.over = 0; // what is in sight first, what lies around it once that is painted
-    this.draw();
+    this.draw(stood.slice(page.rows.length, page.total ?? 0)); // to take rows away costs as much as to write those in sight
     this.over = 24;
     clearTimeout(this.around);
     this.around = setTimeout(() => this.plan(), 120);
