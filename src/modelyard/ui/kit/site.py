@@ -84,21 +84,30 @@ class Site:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     async def _calls(self, request: Request) -> PageCalls:
+        return await self._run(self._entrance(request))
+
+    def _entrance(self, request: Request) -> Callable[[], PageCalls]:
+        """What lets the asker in; to be called where plain functions run, best together with what follows."""
+        secret = request.cookies.get(SESSION)
         bearer = request.headers.get("authorization", "").partition("Bearer ")[2] or None
-        calls = await self._run(lambda: self._door.enter(request.cookies.get(SESSION), bearer))
-        if calls is None:
-            raise Unauthenticated("sign in to see this page: `yard up` prints a link, `yard env` a token")
-        return calls
+
+        def enter() -> PageCalls:
+            calls = self._door.enter(secret, bearer)
+            if calls is None:
+                raise Unauthenticated("sign in to see this page: `yard up` prints a link, `yard env` a token")
+            return calls
+
+        return enter
 
     def _page(self, route: PageRoute) -> Callable[[Request], object]:
         async def answer(request: Request) -> Response:
             began = self._clock.monotonic()
             try:
-                calls = await self._calls(request)
-                ask = ask_of(request, self._clock)
+                enter, ask = self._entrance(request), ask_of(request, self._clock)
                 said, twin = said_of(request), wants_json(request)
 
                 def work() -> Response:
+                    calls = enter()
                     page = route.make(calls, ask)
                     if isinstance(page, Done):
                         return self._answers.done(page)
@@ -123,9 +132,9 @@ class Site:
     def _feed(self, feed: Feeder) -> Callable[[Request], object]:
         async def answer(request: Request) -> Response:
             try:
-                calls, ask = await self._calls(request), ask_of(request, self._clock)
+                enter, ask = self._entrance(request), ask_of(request, self._clock)
                 packs = takes_packed(request)
-                return await self._run(lambda: self._answers.data(feed(calls, ask), packs=packs))
+                return await self._run(lambda: self._answers.data(feed(enter(), ask), packs=packs))
             except YardError as error:
                 return self._answers.problem(error)
 
