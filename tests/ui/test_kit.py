@@ -130,6 +130,7 @@ def test_scripts_are_joined_with_what_they_need_each_module_once() -> None:
     )
     assert set(found) == {"yard.js", "own.js", "alone.js"} and found["alone.js"] == "document.title;\n"
     assert re.findall(r"^\$\.(\w+) = ", found["yard.js"], re.MULTILINE) == ["draw", "table", "yard"]
+    assert found["yard.js"].index("requestAnimationFrame") < found["yard.js"].index("$.draw = ")  # painted first
     assert "const { el: make } = $.draw;" in found["yard.js"] and "return { el, icon };" in found["yard.js"]
     assert found["own.js"].startswith('import { $ } from "./yard.js";\n$.offers = ')
     assert re.findall(r"^\$\.(\w+) = ", found["own.js"], re.MULTILINE) == ["offers", "own"]

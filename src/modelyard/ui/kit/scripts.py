@@ -3,6 +3,10 @@
 The sources stay small modules that import each other. `yard.js`, the start of every page, takes all that it imports
 with it and lends that to the modules that only some pages have. Only the few forms of import and export that our own
 sources use are understood; any other stops the start, so nothing is ever put together wrongly in silence.
+
+No script runs before the page is painted: what one of them measures would have the page laid out before, and what it
+then changes once more, and both would be waited for. Who looks reads meanwhile, and links and forms work without. A
+page with charts does not wait, because what it shows is drawn by script.
 """
 
 from __future__ import annotations
@@ -12,6 +16,12 @@ from collections.abc import Mapping
 
 START = "yard.js"
 """What every page begins with."""
+_PAINTED = """if (!document.hidden && !document.querySelector("yard-curves, yard-chart")) await new Promise(done => {
+  requestAnimationFrame(() => setTimeout(done));
+  setTimeout(done, 300);
+});
+"""
+"""Waits for the first paint, but for no longer than that may take; nobody sees one of a page that is hidden."""
 _IMPORT = re.compile(r'import (?:\{ (?P<names>[\w, ]+) \} from )?"\./(?P<of>\w+\.js)";$')
 _EXPORT = re.compile(r"export (?=const (?P<name>\w+) = )")
 _OTHER = re.compile(r"\s*(?:import|export)\b(?![.(])")
@@ -53,7 +63,7 @@ def joined(sources: Mapping[str, str]) -> dict[str, str]:
     modules = {name: _Module(name, text) for name, text in sources.items()}
     needed = {of for module in modules.values() for of in module.needs}
     lent = _in_order(START, modules, ())
-    files = {START: "export const $ = {};\n" + "".join(modules[name].text for name in lent)}
+    files = {START: "export const $ = {};\n" + _PAINTED + "".join(modules[name].text for name in lent)}
     for name in sorted(modules.keys() - needed - {START}):
         own = [one for one in _in_order(name, modules, ()) if one not in lent]
         takes = f'import {{ $ }} from "./{START}";\n' if modules[name].needs else ""
