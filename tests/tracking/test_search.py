@@ -82,6 +82,7 @@ def test_large_sets_choose_what_small_ones_do(
         "metrics.f1 > 0.1", "metrics.f1 >= 0.1 and params.depth != '2' and tags.kind = 'odd'", "metrics.f1 != 0",
         "params.depth = '3' and tags.kind = 'odd' and metrics.f1 > 0", "tags.nothing = 'x'",
         "params.note = '" + "x" * 500 + "1'", "tags.kind = 'Even' and params.depth LIKE '%' and metrics.f1 >= 0",
+        "status = 'RUNNING' and params.depth != '1' and tags.kind = 'odd'", "status = 'RUNNING'",
     ]  # fmt: skip
     small = [named(fleet, where, orders) for where in wheres]
     for size in (0, 1, 2):

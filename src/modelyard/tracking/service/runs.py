@@ -46,6 +46,7 @@ _TARGET = Target(
     tie="r.run",
     gaps=frozenset({"end_time"}),
     by_value=True,
+    by={"status": "tracking_run_by_status"},
     walks=True,
 )
 

@@ -42,6 +42,7 @@ class Target:
         tie: the expression that tells two rows apart, always last.
         gaps: attributes that may be missing; by default any.
         by_value: True if an index of key-value rows, named for it, has those of one value by owner.
+        by: attributes of which an index holds the rows of one value in the natural order, and that index.
         walks: True if key-value rows, those of metrics included, point to it by number.
     """
 
@@ -55,6 +56,7 @@ class Target:
     tie: str
     gaps: frozenset[str] | None = None
     by_value: bool = False
+    by: Mapping[str, str] = field(default_factory=dict)
     walks: bool = False
 
 
@@ -143,6 +145,7 @@ class Query:
     ends: dict[str, int | None] = field(default_factory=dict)
     scope: list[str] = field(default_factory=list)
     source: str = ""
+    by: str = ""
     walk: _Walk | None = None
 
     def within(self, column: str, values: Sequence[str | int]) -> None:
@@ -160,6 +163,8 @@ class Query:
         """Keep rows that meet a condition."""
         if condition.entity is Entity.ATTRIBUTE:
             self.wheres.append(self.compare(self.target.attributes[condition.key], condition))
+            if condition.comparator == "=":
+                self.by = self.target.by.get(condition.key, self.by)
         elif condition.entity is Entity.METRIC:
             self._keep_metric(condition)
         elif condition.entity is Entity.DATASET:
@@ -230,7 +235,7 @@ class Query:
             return self._led(least)._window(tx, limit=limit, offset=offset)
         if walk is None:
             natural = all(order.startswith(self.target.natural[0]) for order in self.orders[:1])
-            return (self._begun() if natural else self)._window(tx, limit=limit, offset=offset)
+            return (self._begun() if natural else self.led(tx))._window(tx, limit=limit, offset=offset)
         looking = replace(self, source=f"{walk.table} s", joins=[])._looking(done, f"s.{walk.column}")
         wheres = [
             f"s.key = {walk.key}", "s.value IS NOT NULL", f"s.{walk.column} = {self.target.owner}",
@@ -310,7 +315,8 @@ class Query:
         aliases = {where: f"a{i}" for i, where in enumerate(w for w in self.sets if w not in done)}
         looked = {where: self.sets[where].joined(alias, owner) for where, alias in aliases.items()}
         looks = [self.sets[where].source(alias) for where, alias in aliases.items()]
-        first = [self.source, *looks, self.target.source] if self.source else [self.target.source, *looks]
+        natural = f"{self.target.source} {{by:{self.by}}}" if self.by else self.target.source
+        first = [self.source, *looks, self.target.source] if self.source else [natural, *looks]
         wheres = [looked.get(where, where) for where in self.wheres]
         return replace(self, source=" CROSS JOIN ".join(first), wheres=wheres)
 
