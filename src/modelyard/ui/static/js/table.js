@@ -111,8 +111,10 @@ class YardTable extends HTMLElement {
 
   fit() {
     const below = ["chosen-bar", "foot"].reduce((sum, name) => sum + (document.querySelector(`.${name}`)?.getBoundingClientRect().height ?? 0), 0);
+    const head = this.table.tHead.getBoundingClientRect().height; // asked for before anything is changed
     const tall = Math.max(240, innerHeight - this.getBoundingClientRect().top - below);
     this.tall = this.hasAttribute("data-tall") ? tall : Math.min(tall - 24, 480);
+    this.sight = Math.ceil((this.tall - head) / this.height); // rows that are seen at once
     this.style.height = `${this.tall}px`;
   }
 
@@ -136,8 +138,8 @@ class YardTable extends HTMLElement {
 
   draw(after = []) { // `after` are rows below all that is in sight, which may stay until that is painted
     const known = this.indexed ? this.total : this.rows.length, all = Math.max(known + (!this.indexed && this.next ? 1 : 0), this.next && this.total ? this.total : 0);
-    const first = Math.max(0, Math.min(known, Math.floor(this.at / this.height) - 12)); // `at` and `tall` are kept, because asking for them lays the page out
-    const last = Math.min(known, first + Math.ceil(this.tall / this.height) + (this.over ?? 24));
+    const first = Math.max(0, Math.min(known, Math.floor(this.at / this.height) - 12)); // `at` and `sight` are kept, because asking for them lays the page out
+    const last = Math.min(known, first + this.sight + (this.over ?? 24));
     const keep = document.activeElement?.closest?.("tr"), shown = [];
     for (let i = first; i < last; i++) {
       if (this.rows[i] && !(this.rows[i] instanceof Element)) this.rows[i] = this.make(this.rows[i]);
@@ -232,7 +234,7 @@ class YardTable extends HTMLElement {
   async look(source) { // other rows in the same table: sorted or filtered anew
     this.turn = (this.turn ?? 0) + 1;
     this.source = source;
-    const turn = this.turn, url = new URL(source, location.href), limit = Math.ceil(this.tall / this.height) + 1;
+    const turn = this.turn, url = new URL(source, location.href), limit = this.sight + 1;
     url.searchParams.set("first", 0);
     url.searchParams.set("limit", limit);
     const answer = await fetch(url, { headers: { accept: "application/json" } });
@@ -255,7 +257,7 @@ class YardTable extends HTMLElement {
 
   refresh() { // what is in sight is asked for again, and only what changed is drawn anew
     if (!this.indexed) return;
-    const first = Math.max(0, Math.floor(this.at / this.height) - 2), limit = Math.ceil(this.tall / this.height) + 4;
+    const first = Math.max(0, Math.floor(this.at / this.height) - 2), limit = this.sight + 4;
     this.rows.forEach((_, i) => { if (i < first || i >= first + limit) delete this.rows[i]; });
     this.take(first, limit);
   }
