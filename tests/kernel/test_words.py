@@ -27,6 +27,17 @@ def test_ids_of_one_kind_sort_by_birth() -> None:
     assert all(ids.EVENT.parse(i) == i for i in born)
 
 
+def test_ids_go_on_where_the_last_digits_are_used_up() -> None:
+    source = ids._Source()
+    first = source.draw(1)
+    source._random |= ids._LOW - 1
+    bodies = [first, *(source.draw(now_ms) for now_ms in (1, 1, 1, 0, 2, 2))]
+    assert bodies == sorted(set(bodies))
+    assert [body[:10] for body in bodies] == ["0000000001"] * 5 + ["0000000002"] * 2
+    values = [sum(ids._ALPHABET.index(c) << 5 * i for i, c in enumerate(reversed(body))) for body in bodies[1:5]]
+    assert [value - values[0] for value in values] == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("text", ["", "ev_", "run_01J9ZQ3V7W01J9ZQ3V7W01J9ZQ", "ev_" + "U" * 26, "ev_" + "0" * 25])
 def test_a_foreign_id_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="not a ev id"):

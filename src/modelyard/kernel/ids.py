@@ -21,6 +21,8 @@ _VALID = frozenset(_ALPHABET)
 _LENGTH = 26
 _RANDOM_BITS = 80
 _HALF = 1 << 60
+_LOW = (1 << 20) - 1
+"""What the last four characters say."""
 _LOW_SHIFTS, _HIGH_SHIFTS = range(50, -1, -10), range(60, -1, -10)
 
 T = TypeVar("T", bound=str)
@@ -36,6 +38,7 @@ class _Source:
         self._lock = threading.Lock()
         self._last_ms = -1
         self._random = 0
+        self._head = ""
         os.register_at_fork(after_in_child=self._reseed)
 
     def _reseed(self) -> None:
@@ -47,10 +50,13 @@ class _Source:
             if now_ms > self._last_ms:
                 self._last_ms = now_ms
                 self._random = int.from_bytes(os.urandom(10)) >> 1  # the free top bit leaves room to count upwards
+                self._head = ""
             else:
                 self._random += 1
-            value = (self._last_ms << _RANDOM_BITS) | self._random
-        return _encode(value)
+            low = self._random & _LOW
+            if not (low and self._head):  # the first that begins so
+                self._head = _encode((self._last_ms << _RANDOM_BITS) | self._random)[:-4]
+            return self._head + _PAIRS[low >> 10] + _PAIRS[low & 1023]
 
 
 def _encode(value: int) -> str:

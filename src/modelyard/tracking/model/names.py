@@ -15,7 +15,8 @@ from modelyard.kernel.ids import IdKind
 from modelyard.tracking.api import ModelId, RunId
 
 _BODY = IdKind("run", RunId)
-_DIGITS = {c: i for i, c in enumerate("0123456789ABCDEFGHJKMNPQRSTVWXYZ")}
+_DIGITS = str.maketrans("0123456789ABCDEFGHJKMNPQRSTVWXYZ", "0123456789ABCDEFGHIJKLMNOPQRSTUV")
+"""From Crockford's digits to those that `int` reads."""
 _RUN = re.compile(r"[0-9a-f]{32}")
 _MODEL = re.compile(r"m-[0-9a-f]{32}")
 _TRACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}")
@@ -34,10 +35,7 @@ _SECOND = (
 
 
 def _bits(clock: Clock) -> int:
-    value = 0
-    for digit in _BODY.new(clock)[4:]:
-        value = value << 5 | _DIGITS[digit]
-    return value
+    return int(_BODY.new(clock)[4:].translate(_DIGITS), 32)
 
 
 def new_run_id(clock: Clock) -> RunId:
