@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelyard.kernel.errors import YardError
 from modelyard.kernel.operations import Effect
 from modelyard.kernel.refs import Ref
 
 
-@dataclass(frozen=True, slots=True)
-class WireRequest:
+class WireRequest(NamedTuple):
     """A request as the edge took it apart.
 
     Attributes:
