@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from modelyard.kernel.errors import InvalidInput, NotFound
+from modelyard.kernel.refs import ref
 from modelyard.ports import calls
 from modelyard.ports.database import Transaction
-from modelyard.tracking.api import Batch, Latest, Stage
+from modelyard.tracking.api import Batch, Latest, RunFinished, RunInfo, RunStatus, Stage, limits
 from modelyard.tracking.api.batches import RUN_NAME_TAG
 from modelyard.tracking.store import models, runs, series
 
@@ -64,6 +67,39 @@ class HotLog:
         if batch.model_points:
             models.add_points(tx, batch.run, batch.model_points)
 
+    def change(
+        self, run: str, status: RunStatus | None = None, end_ms: int | None = None, *, name: str | None = None
+    ) -> RunInfo:
+        """Set a run's status, end or name; a run that ends says so in an event.
+
+        Raises:
+            NotFound: there is no such run.
+            InvalidInput: the run is deleted, or the end is no time.
+        """
+        call = calls.current()
+        found = runs.bare(call.tx, run)
+        if found is None:
+            raise NotFound(f"Run with id={run[:80]} not found")
+        number, was = found
+        _check_active(run, was.stage)
+        state = status or was.status
+        end = was.end_ms if end_ms is None else limits.check_time(end_ms, "end_time")
+        if end is None and status is not None and status.is_over:
+            end = call.now_ms
+        if name:
+            note(call.tx, active(call.tx, run), params={}, tags=limits.check_tags({RUN_NAME_TAG: name}))
+        now = replace(was, status=state, end_ms=end, name=name or was.name)
+        runs.update(call.tx, number, status=state, end_ms=end, name=now.name)
+        if state.is_over and not was.status.is_over:
+            self.hint(number, now_ms=call.now_ms, is_over=True)
+            took = max((call.now_ms if end is None else end) - was.start_ms, 0)
+            finished = RunFinished(
+                run=run, experiment=was.experiment, name=now.name, status=state.value, duration_ms=took,
+                commit=was.commit,
+            )  # fmt: skip
+            call.emit(finished, reads=was.reads, writes=[ref("run", run)])
+        return now
+
     def hint(self, run: int, *, calls: int = 0, points: int = 0, now_ms: int = 0, is_over: bool = False) -> None:
         """Remember that a run's tail grew, or that the run is over."""
         found = self.waiting.setdefault(run, Waiting())
@@ -96,9 +132,13 @@ def active(tx: Transaction, run: str) -> runs.Head:
     head = runs.head(tx, run)
     if head is None:
         raise NotFound(f"Run with id={run[:80]} not found")
-    if head.stage is not Stage.ACTIVE:
-        raise InvalidInput(f"The run {run} must be in the 'active' state. Current state is {head.stage}.")
+    _check_active(run, head.stage)
     return head
+
+
+def _check_active(run: str, stage: Stage) -> None:
+    if stage is not Stage.ACTIVE:
+        raise InvalidInput(f"The run {run} must be in the 'active' state. Current state is {stage}.")
 
 
 def note(tx: Transaction, head: runs.Head, *, params: dict[str, str], tags: dict[str, str]) -> None:
@@ -124,7 +164,6 @@ def note(tx: Transaction, head: runs.Head, *, params: dict[str, str], tags: dict
         runs.put_tags(tx, head.id, fresh)
         body.tags |= fresh
         if RUN_NAME_TAG in fresh:
-            end_ms = runs.end_of(tx, head.id)
-            runs.update(tx, head.id, status=head.status, end_ms=end_ms, name=fresh[RUN_NAME_TAG])
+            runs.update(tx, head.id, status=head.status, end_ms=head.end_ms, name=fresh[RUN_NAME_TAG])
     if new or fresh:
         runs.put_document(tx, head.id, body)

@@ -280,7 +280,7 @@ class Runs:
     def update(self, asked: One) -> WireResponse:
         """Change a run's status, end or name."""
         status = None if asked.status is None else _status(str(asked.status))
-        found = self._tracking.update_run(asked.run, status, asked.end_time, name=asked.run_name or None)
+        found = self._log.change(asked.run, status, asked.end_time, name=asked.run_name or None)
         return answer(RunInfoAnswer(run_info=shapes.run_info(found)))
 
     def delete(self, asked: One) -> WireResponse:

@@ -14,6 +14,7 @@ from modelyard.tracking.api import (
     Point,
     Real,
     Run,
+    RunInfo,
 )
 
 MODEL_STATUS = {
@@ -185,7 +186,7 @@ def metric(one: Point) -> MetricShape:
     )  # fmt: skip
 
 
-def run_info(one: Run) -> RunInfoShape:
+def run_info(one: RunInfo) -> RunInfoShape:
     """What identifies a run and how it stands."""
     return RunInfoShape(
         run_id=one.id, run_uuid=one.id, run_name=one.name, experiment_id=one.experiment, user_id=one.user,

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from modelyard.kernel.errors import Conflict, InvalidInput
 from modelyard.tracking.api import limits
-from modelyard.tracking.api.records import Real, RunId
+from modelyard.tracking.api.records import Real, RunId, RunInfo, RunStatus
 
 HEAD = struct.Struct("<qI")
 """One key's part of a packed batch: key number, count; then steps and times as int64, values as float64."""
@@ -198,7 +198,7 @@ def _last(steps: array[int], times: array[int], values: array[float]) -> int:
 
 
 class Log(Protocol):
-    """Where batches go; called within a call of effect WRITE."""
+    """Where what wires bring goes; called within a call of effect NOTE or WRITE."""
 
     def write(self, batch: Batch) -> None:
         """Note what the batch holds.
@@ -206,6 +206,17 @@ class Log(Protocol):
         Raises:
             NotFound: there is no such run.
             InvalidInput: the run is deleted, or a param already has another value.
+        """
+        ...
+
+    def change(
+        self, run: str, status: RunStatus | None = None, end_ms: int | None = None, *, name: str | None = None
+    ) -> RunInfo:
+        """Set a run's status, end or name.
+
+        Raises:
+            NotFound: there is no such run.
+            InvalidInput: the run is deleted, or the end is no time.
         """
         ...
 

@@ -146,14 +146,8 @@ class ModelOutput(Struct, frozen=True, kw_only=True):
     step: int = 0
 
 
-class Run(Struct, frozen=True, kw_only=True):
-    """One execution and all that it noted.
-
-    Attributes:
-        metrics: the last point of each metric, by step, then time.
-        commit: the code commit it ran, if it said so.
-        reads: refs of the inputs that lie in the lake.
-    """
+class RunInfo(Struct, frozen=True, kw_only=True):
+    """What identifies a run, and how it stands."""
 
     id: RunId
     experiment: str
@@ -164,6 +158,17 @@ class Run(Struct, frozen=True, kw_only=True):
     end_ms: int | None = None
     stage: Stage = Stage.ACTIVE
     artifact_uri: str = ""
+
+
+class Run(RunInfo, frozen=True, kw_only=True):
+    """One execution and all that it noted.
+
+    Attributes:
+        metrics: the last point of each metric, by step, then time.
+        commit: the code commit it ran, if it said so.
+        reads: refs of the inputs that lie in the lake.
+    """
+
     metrics: list[Point] = []
     params: dict[str, str] = {}
     tags: dict[str, str] = {}

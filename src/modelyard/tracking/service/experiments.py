@@ -161,11 +161,31 @@ def active(tx: Transaction, experiment: str) -> Experiment:
         InvalidInput: it is deleted.
     """
     one = found(tx, experiment)
-    if one.stage is not Stage.ACTIVE:
-        raise InvalidInput(
-            f"The experiment {one.id} must be in the 'active' state. Current state is {one.stage}. Restore it first."
-        )
+    _check_active(one.id, one.stage)
     return one
+
+
+def place_of_runs(tx: Transaction, experiment: str) -> tuple[int, str]:
+    """The number of an experiment that takes runs, and where their files go.
+
+    Raises:
+        NotFound: there is none.
+        InvalidInput: it is deleted, or that is no number.
+    """
+    number = number_of(experiment)
+    place = store.place(tx, number)
+    if place is None:
+        raise NotFound(f"No Experiment with id={experiment[:40]} exists")
+    stage, location = place
+    _check_active(str(number), stage)
+    return number, location.rstrip("/")
+
+
+def _check_active(experiment: str, stage: Stage) -> None:
+    if stage is not Stage.ACTIVE:
+        raise InvalidInput(
+            f"The experiment {experiment} must be in the 'active' state. Current state is {stage}. Restore it first."
+        )
 
 
 def number_of(experiment: str) -> int:

@@ -17,7 +17,6 @@ from modelyard.tracking.api import (
     Point,
     Run,
     RunDeleted,
-    RunFinished,
     RunRestored,
     RunStarted,
     RunStatus,
@@ -27,7 +26,7 @@ from modelyard.tracking.api import (
 from modelyard.tracking.api import limits as rules
 from modelyard.tracking.api.batches import RUN_NAME_TAG
 from modelyard.tracking.api.runs import RunOperations
-from modelyard.tracking.hot import HotLog, active, note
+from modelyard.tracking.hot import HotLog, active
 from modelyard.tracking.model import filters, lineage, names
 from modelyard.tracking.model.pages import offset_of, page_from, stages_of
 from modelyard.tracking.service import experiments
@@ -68,26 +67,22 @@ class Runs(RunOperations):
     ) -> Run:
         """Begin a run."""
         call = calls.current()
-        home = experiments.active(call.tx, experiment)
+        number, place = experiments.place_of_runs(call.tx, experiment)
         checked = rules.check_tags(tags or {})
         identity = names.new_run_id(call.clock)
         spoken = _name(name, checked.get(RUN_NAME_TAG, "")) or names.spoken(identity)
         checked[RUN_NAME_TAG] = rules.cut(spoken, rules.MAX_TAG_VALUE, "run_name")
         who = call.actor.name if user is None else rules.check_length(user, 256, "user_id")
-        store.add(
-            call.tx, identity, experiment=int(home.id), name=spoken, user=who,
+        one = store.add(
+            call.tx, identity, experiment=number, name=spoken, user=who,
             start_ms=call.now_ms if start_ms is None else rules.check_time(start_ms, "start_time"),
-            location=f"{home.artifact_location.rstrip('/')}/{identity}/artifacts", tags=checked,
+            location=f"{place}/{identity}/artifacts", tags=checked,
         )  # fmt: skip
         about = ref("run", identity)
         call.touch(about)
-        parent = checked.get("mlflow.parentRunId")
-        call.emit(
-            RunStarted(run=identity, experiment=home.id, name=spoken, user=who, parent=parent),
-            reads=lineage.reads_of(checked, []),
-            writes=[about],
-        )
-        return found(call.tx, identity)
+        started = RunStarted(run=identity, experiment=one.experiment, name=spoken, user=who, parent=one.parent)
+        call.emit(started, reads=one.reads, writes=[about])
+        return one
 
     def run_record(self, run: str) -> Run:
         """Show one run."""
@@ -116,25 +111,8 @@ class Runs(RunOperations):
         self, run: str, status: RunStatus | None = None, end_ms: int | None = None, *, name: str | None = None
     ) -> Run:
         """Change a run's status, end or name."""
-        call = calls.current()
-        head = active(call.tx, run)
-        state = status or head.status
-        end = rules.check_time(end_ms, "end_time") if end_ms is not None else store.end_of(call.tx, head.id)
-        if end is None and status is not None and status.is_over:
-            end = call.now_ms
-        if name:
-            note(call.tx, head, params={}, tags=rules.check_tags({RUN_NAME_TAG: name}))
-        store.update(call.tx, head.id, status=state, end_ms=end, name=name or head.name)
-        one = found(call.tx, run)
-        if state.is_over and not head.status.is_over:
-            self._log.hint(head.id, now_ms=call.now_ms, is_over=True)
-            took = max((one.end_ms or call.now_ms) - one.start_ms, 0)
-            finished = RunFinished(
-                run=run, experiment=one.experiment, name=one.name, status=state.value, duration_ms=took,
-                commit=one.commit,
-            )  # fmt: skip
-            call.emit(finished, reads=one.reads, writes=[ref("run", run)])
-        return one
+        self._log.change(run, status, end_ms, name=name)
+        return found(calls.current().tx, run)
 
     def delete_run(self, run: str) -> None:
         """Set a run aside."""

@@ -48,6 +48,12 @@ def by_id(tx: Transaction, number: int) -> Experiment | None:
     return _one(tx, tx.one(_BY_ID, {"id": number}))
 
 
+def place(tx: Transaction, number: int) -> tuple[Stage, str] | None:
+    """Its stage, and where its files go."""
+    row = tx.one(_BY_ID, {"id": number})
+    return (Stage(row[2]), row[3] or default_location(number)) if row else None
+
+
 def by_name(tx: Transaction, name: str) -> Experiment | None:
     """The experiment of that name."""
     return _one(tx, tx.one(_BY_NAME, {"name": name}))

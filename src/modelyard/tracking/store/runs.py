@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from types import MappingProxyType
+from typing import TypedDict
 
 import msgspec
 
+from modelyard.kernel.refs import Ref
 from modelyard.ports.database import Row, Transaction
 from modelyard.ports.statements import batches, cached, in_params, sql
 from modelyard.tracking.api import (
@@ -35,12 +37,11 @@ _ADD = sql(
     "INSERT INTO tracking_run (run, experiment, name, status, user_id, start_ms, stage, location, links, folds) "
     "VALUES (:run, :experiment, :name, :status, :user, :start, 'active', :location, 0, 0) RETURNING id"
 )
-_HEAD = sql("SELECT id, experiment, stage, status, name, start_ms, links FROM tracking_run WHERE run = :run")
+_HEAD = sql("SELECT id, experiment, stage, status, name, start_ms, end_ms, links FROM tracking_run WHERE run = :run")
 _ONE = sql(f"SELECT {COLUMNS} FROM tracking_run r JOIN tracking_document d ON d.run = r.id WHERE r.run = :run")
 _UPDATE = sql("UPDATE tracking_run SET status = :status, end_ms = :end, name = :name WHERE id = :id")
 _STAGE = sql("UPDATE tracking_run SET stage = :stage, deleted_ms = :deleted WHERE id = :id")
 _LINKS = sql("UPDATE tracking_run SET links = :links WHERE id = :id")
-_END = sql("SELECT end_ms FROM tracking_run WHERE id = :id")
 _PUT_DOCUMENT = sql(
     "INSERT INTO tracking_document (run, body) VALUES (:run, :body) "
     "ON CONFLICT (run) DO UPDATE SET body = excluded.body"
@@ -86,6 +87,7 @@ class Head:
     status: RunStatus
     name: str
     start_ms: int
+    end_ms: int | None
     links: int
 
 
@@ -100,8 +102,8 @@ _decode_tags = msgspec.json.Decoder(dict[str, str]).decode
 def add(
     tx: Transaction, run: RunId, *, experiment: int, name: str, user: str, start_ms: int, location: str,
     tags: dict[str, str],
-) -> int:  # fmt: skip
-    """Make a run; its number."""
+) -> Run:  # fmt: skip
+    """Make a run."""
     row = tx.one(
         _ADD,
         {
@@ -112,7 +114,10 @@ def add(
     number = int(row[0]) if row else 0
     put_document(tx, number, Document({}, tags))
     put_tags(tx, number, tags)
-    return number
+    return Run(
+        id=run, experiment=str(experiment), name=name, status=RunStatus.RUNNING, user=user, start_ms=start_ms,
+        artifact_uri=location, tags=tags, **_told(tags, []),
+    )  # fmt: skip
 
 
 def head(tx: Transaction, run: str) -> Head | None:
@@ -120,14 +125,8 @@ def head(tx: Transaction, run: str) -> Head | None:
     row = tx.one(_HEAD, {"run": run})
     if row is None:
         return None
-    number, experiment, stage, status, name, start_ms, links = row
-    return Head(number, experiment, _STAGES[stage], _STATUSES[status], name, start_ms, links)
-
-
-def end_of(tx: Transaction, number: int) -> int | None:
-    """When a run ended."""
-    row = tx.one(_END, {"id": number})
-    return row[0] if row else None
+    number, experiment, stage, status, name, start_ms, end_ms, links = row
+    return Head(number, experiment, _STAGES[stage], _STATUSES[status], name, start_ms, end_ms, links)
 
 
 def update(tx: Transaction, number: int, *, status: RunStatus, end_ms: int | None, name: str) -> None:
@@ -187,6 +186,15 @@ def add_models(tx: Transaction, found: Head, role: str, models: Sequence[ModelOu
     tx.run(_LINKS, {"id": found.id, "links": found.links | LINK_MODELS})
 
 
+def bare(tx: Transaction, run: str) -> tuple[int, Run] | None:
+    """A run's number, and the run without its last points and logged models, which are not read."""
+    row = tx.one(_ONE, {"run": run})
+    if row is None:
+        return None
+    inputs = inputs_of(tx, [row[0]]) if row[10] & LINK_INPUTS else {}
+    return row[0], _run(row, metrics={}, inputs=inputs, links={}, known=None)
+
+
 def one(tx: Transaction, run: str) -> Run | None:
     """A run with all that it noted."""
     row = tx.one(_ONE, {"run": run})
@@ -242,8 +250,21 @@ def _run(
         params=noted.params, tags=noted.tags, inputs=datasets,
         model_inputs=[m.model for role, m in models if role == "input"],
         outputs=[m for role, m in models if role == "output"],
-        commit=noted.tags.get("mlflow.source.git.commit"), parent=noted.tags.get("mlflow.parentRunId"),
-        reads=reads_of(noted.tags, [d.dataset for d in datasets]),
+        **_told(noted.tags, datasets),
+    )  # fmt: skip
+
+
+class _Told(TypedDict):
+    commit: str | None
+    parent: str | None
+    reads: list[Ref]
+
+
+def _told(tags: Mapping[str, str], inputs: Sequence[DatasetInput]) -> _Told:
+    """What a run's tags and inputs say of it."""
+    return _Told(
+        commit=tags.get("mlflow.source.git.commit"), parent=tags.get("mlflow.parentRunId"),
+        reads=reads_of(tags, [one.dataset for one in inputs]),
     )  # fmt: skip
 
 
