@@ -29,7 +29,7 @@ T = TypeVar("T")
 TYPES = {"int": "INTEGER", "real": "REAL", "text": "TEXT", "bytes": "BLOB", "serial": "INTEGER PRIMARY KEY"}
 _SCRUB_TRIES, _SCRUB_PAUSE_S = 40, 0.05
 _IDLE_READERS = 16
-_FOLD_PAGES, _UNFOLDED_COMMITS = 1000, 250
+_FOLD_PAGES, _UNFOLDED_COMMITS, _UNFOLDED_ROWS = 1000, 250, 1000
 _SPARE_PAGES, _TRIM_PAGES, _TRIM_STEPS = 64, 128, 32
 
 
@@ -239,19 +239,21 @@ class _Engine:
         self._path = path
         self._patience_ms = int(patience_s * 1000)
         self._patient = True
-        self._since_folded = 0
+        self._unfolded = 0
+        self._rows_then = 0
         self.tx = SqliteTransaction(connection, path, reader=False)
 
     def begin(self) -> None:
         if not self._patient:
             self._wait(patiently=True)
-        self._since_folded = 0
+        self._unfolded, self._rows_then = 0, self._connection.total_changes
         self._connection.execute("BEGIN IMMEDIATE")
 
     def try_begin(self) -> bool:
-        self._since_folded += 1
-        if self._since_folded > _UNFOLDED_COMMITS:
-            return False
+        self._unfolded += 1
+        rows = self._connection.total_changes - self._rows_then
+        if self._unfolded > _UNFOLDED_COMMITS or rows > _UNFOLDED_ROWS:
+            return False  # the log has grown: whoever may wait folds it back
         try:
             if self._patient:
                 self._wait(patiently=False)
