@@ -186,6 +186,16 @@ def test_small_writes_are_carried_by_the_loop_or_wait_together_for_the_writer(
     assert len(http.get("/v1/books").json()["items"]) == 19
 
 
+def test_small_writes_in_a_row_make_no_empty_commit(house: House, address: str, http: httpx2.Client) -> None:
+    http.put("/v1/books/first", json={"pages": 1})
+    before = house.guard.database.stats()
+    with raw(address) as connection:
+        connection.sendall(b"".join(put(f"row{n}") for n in range(20)))
+        assert heard(connection, 20) == [b"200"] * 20
+    after = house.guard.database.stats()
+    assert after.units - before.units >= max(20, after.commits - before.commits)
+
+
 def test_who_asks_is_looked_up_each_time(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with raw(address) as connection:
         for expected in (b"200", b"409"):

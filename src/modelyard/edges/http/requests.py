@@ -33,6 +33,7 @@ class Waker:
         self._scheduled = False
         self._gathered: list[tuple[Task[Any], Callable[[], None]]] = []
         self._away = 0
+        self._planned = False
         self._grew = False
         self._usual = 1
 
@@ -46,24 +47,29 @@ class Waker:
         if not (guard.database.is_prompt or self._away):
             self.submit(guard, task, done)
             return
-        if not (self._gathered or self._away):
-            self._loop.call_soon(self._carry, guard)
         self._gathered.append((task, done))
         self._grew = True
+        self._plan(guard)
+
+    def _plan(self, guard: Guard) -> None:
+        """Carry what is gathered in the loop's next turn, unless that is settled or some are away."""
+        if self._gathered and not (self._planned or self._away):
+            self._planned = True
+            self._loop.call_soon(self._carry, guard)
 
     def _carry(self, guard: Guard) -> None:
         """Carry what was gathered, or have it carried."""
+        self._planned = False
         if self._grew and len(self._gathered) < self._usual:
             self._grew = False  # more of those that came together last time are on their way
-            self._loop.call_soon(self._carry, guard)
+            self._plan(guard)
             return
         turn, self._gathered = self._gathered[:_TURN], self._gathered[_TURN:]
         self._usual = max(len(turn), self._usual - 1)
         for task, done in turn:
             task.on_done(partial(_tell, done))
         if guard.database.carry([task for task, _ in turn]):
-            if self._gathered:
-                self._loop.call_soon(self._carry, guard)
+            self._plan(guard)
             return
         self._away += len(turn)
         for task, done in turn:
@@ -75,8 +81,7 @@ class Waker:
     def _back(self, guard: Guard, done: Callable[[], None]) -> None:
         """One of those that the writer's thread carried is answered."""
         self._away -= 1
-        if self._gathered and not self._away:
-            self._loop.call_soon(self._carry, guard)
+        self._plan(guard)
         done()
 
     async def run(self, guard: Guard, task: Task[R]) -> R:
