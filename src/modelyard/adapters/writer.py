@@ -39,7 +39,7 @@ class EngineTransaction(Transaction, Protocol):
 
 
 class Engine(Protocol):
-    """A write connection, used by the writer's thread alone."""
+    """A write connection, used by whoever has the writer's turn, one at a time."""
 
     savepoints: bool
     is_local: bool
@@ -110,7 +110,7 @@ class _Counters:
 
 
 class Writer:
-    """A thread that owns the write connection; the connection is opened in it, at the first unit."""
+    """A thread with the write connection, opened at the first unit and lent to whoever carries a group himself."""
 
     def __init__(
         self, connect: Callable[[], Engine], *, journal: Journal | None, limit: int = QUEUE, slow_s: float = SLOW_S

@@ -83,9 +83,9 @@ class PostgresDatabase:
         """False: a commit is a way over the network."""
         return self._writer.is_prompt
 
-    def carry(self, units: Sequence[Unit]) -> bool:  # noqa: ARG002  # for engines whose commits are local
+    def carry(self, units: Sequence[Unit]) -> bool:
         """Nothing: see `is_prompt`."""
-        return False
+        return self._writer.carry(units)
 
     def write(self, work: Callable[[Transaction], T], entries: Callable[[], Sequence[Entry]] = _no_entries) -> T:
         """Run `work` in the writer and wait for its commit."""

@@ -1,6 +1,6 @@
 """One guarded call on its way: what to run, as whom, and where its answer goes.
 
-A Task is a `Unit` of the database's writer when its effect is WRITE; the other effects run it where they stand.
+A Task is a `Unit` of the database's writer when its effect is WRITE or NOTE; the other effects run it where they stand.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Idempotency(Generic[R]):
 
 
 class Task(Generic[R]):
-    """A call with the work it is to do; `answer` is told when a WRITE is durable."""
+    """A call with the work it is to do; `answer` is told when a WRITE or a NOTE is durable."""
 
     __slots__ = ("_done", "_entries", "_idempotency", "_result", "call", "effect", "error", "work")
 
